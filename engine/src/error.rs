@@ -1,0 +1,101 @@
+//! What an engine request can fail with.
+
+use std::fmt;
+
+use crate::types::Offset;
+
+/// Why a request was refused. Each variant is a case of its own for the caller; `Display` says what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// No such topic, or it has no such partition, or the topic is being deleted.
+    UnknownPartition,
+    /// A topic of that name exists.
+    TopicExists,
+    /// The topic's name cannot be used; the text says why.
+    InvalidTopic(String),
+    /// A topic's setting cannot be used; the text says what would do.
+    InvalidConfig(String),
+    /// The number of partitions cannot be used; the text says what would do.
+    InvalidPartitions(String),
+    /// The offset lies outside `[start, end]` of what the partition holds.
+    OffsetOutOfRange {
+        /// The first offset it holds.
+        start: Offset,
+        /// The offset after the last visible record.
+        end: Offset,
+    },
+    /// The bytes are not a valid record batch; the text says why.
+    CorruptBatch(String),
+    /// The batch is larger than `max.message.bytes`.
+    BatchTooLarge {
+        /// Bytes of the batch.
+        size: usize,
+        /// The topic's limit.
+        limit: usize,
+    },
+    /// The records are of message format v0 or v1, or use what v2 does not define.
+    UnsupportedFormat(String),
+    /// The batch is well-formed but must not be appended by a client; the text says why.
+    InvalidRecord(String),
+    /// An idempotent producer's batch does not follow its last one.
+    OutOfOrderSequence {
+        /// The sequence number that would have been next.
+        expected: i32,
+        /// The one that came.
+        found: i32,
+    },
+    /// The batch was appended before, but so long ago that its offset is no longer known.
+    DuplicateSequence,
+    /// A newer session of the same producer has taken over.
+    InvalidProducerEpoch,
+    /// The partition's storage failed, or failed earlier; it takes no more until it is opened again.
+    Storage(String),
+    /// The disk is full. Nothing is lost; appends go on when space returns.
+    DiskFull,
+    /// Too much is under way; the request was not started and may be sent again.
+    Busy,
+    /// The engine is stopping or has stopped.
+    Stopped,
+    /// A blocking call was made on a shard's own thread, where it would wait for itself.
+    WouldDeadlock,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownPartition => f.write_str("no such topic or partition"),
+            Self::TopicExists => f.write_str("a topic of this name exists"),
+            Self::InvalidTopic(why)
+            | Self::InvalidConfig(why)
+            | Self::InvalidPartitions(why)
+            | Self::UnsupportedFormat(why)
+            | Self::InvalidRecord(why) => f.write_str(why),
+            Self::OffsetOutOfRange { start, end } => {
+                write!(f, "the offset is outside the partition's range of {start} to {end}")
+            }
+            Self::CorruptBatch(why) => write!(f, "corrupt record batch: {why}"),
+            Self::BatchTooLarge { size, limit } => write!(
+                f,
+                "the batch has {size} bytes, more than max.message.bytes={limit}: send smaller batches or raise the limit"
+            ),
+            Self::OutOfOrderSequence { expected, found } => {
+                write!(f, "the producer's sequence number is {found}, not {expected}")
+            }
+            Self::DuplicateSequence => {
+                f.write_str("the batch was already appended, and its offset is no longer known")
+            }
+            Self::InvalidProducerEpoch => f.write_str("a newer session of this producer has taken over"),
+            Self::Storage(why) => write!(f, "the partition's storage failed: {why}"),
+            Self::DiskFull => {
+                f.write_str("the disk is full: free some space, appends then go on by themselves")
+            }
+            Self::Busy => f.write_str("too many requests are under way: send it again in a moment"),
+            Self::Stopped => f.write_str("the engine has stopped"),
+            Self::WouldDeadlock => {
+                f.write_str("a blocking call on a shard's own thread would wait for itself")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,331 @@
+//! The seam: everything that is not computation passes through [`Io`] and [`Fs`].
+//!
+//! Files, directories, sockets, clocks, randomness, wake-ups and helper jobs are reached here and nowhere else, so
+//! that everything above runs unchanged on the ring (`io::ring`) and, in one thread from a seed, on the simulated disk
+//! (`sim`). [`Io`] is what a running shard uses: operations are submitted and their completions collected once a turn.
+//! [`Fs`] is blocking; only start-up, recovery and helper jobs, which run off the shard's thread, may use it.
+
+#[expect(unsafe_code, reason = "shared memory under one writer; each block says why it is sound")]
+pub mod buffer;
+pub mod ring;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use buffer::{BLOCK_SIZE, CHUNK_SIZE, ChunkMut, Pool, Slice};
+
+use crate::types::Nanos;
+
+/// An open file. Plain data: it must be closed exactly once, by [`Op::Close`] or [`Fs::close`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct File(pub i32);
+
+/// An open socket, under the same rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Socket(pub i32);
+
+/// What an operation's owner recognises its completion by. The seam only carries it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Token(pub u64);
+
+/// Work for a helper thread. Its value (a file handle, a count) comes back as the completion's.
+pub type Job<F> = Box<dyn FnOnce(&F) -> io::Result<u64> + Send>;
+
+/// An operation to start. Buffers move into it and stay untouchable until its completion hands them back.
+pub enum Op<F> {
+    /// Writes all of `data` at `offset`, both multiples of the block size. Completes with the bytes written, which
+    /// may be fewer.
+    Write {
+        /// A file opened with [`OpenMode::Append`].
+        file: File,
+        /// Bytes from the file's start.
+        offset: u64,
+        /// What to write.
+        data: Slice,
+    },
+    /// Reads at most `len` bytes at `offset` into the chunk's spare room. Completes with the bytes read, which may be
+    /// fewer (0 at the file's end), and the chunk; its owner counts them with [`ChunkMut::advance`]. All three of
+    /// `offset`, `len` and the chunk's filled length are multiples of the block size.
+    Read {
+        /// A file opened in any mode.
+        file: File,
+        /// Bytes from the file's start.
+        offset: u64,
+        /// Where to put them.
+        into: ChunkMut,
+        /// Bytes wanted.
+        len: usize,
+    },
+    /// Makes everything whose write has completed before this was submitted durable, with the file's size.
+    Flush {
+        /// The file.
+        file: File,
+    },
+    /// Closes a file.
+    Close {
+        /// The file.
+        file: File,
+    },
+    /// Waits for one connection. Completes with its [`Socket`]'s number.
+    Accept {
+        /// A listening socket.
+        listener: Socket,
+    },
+    /// Receives at least one byte into the chunk's spare room. Completes with the bytes received (0: the peer is
+    /// done) and the chunk.
+    Receive {
+        /// The socket.
+        socket: Socket,
+        /// Where to put them.
+        into: ChunkMut,
+    },
+    /// Sends the slices, one after the other. Completes with the bytes sent, which may be fewer, and the slices.
+    Send {
+        /// The socket.
+        socket: Socket,
+        /// What to send; at most [`SEND_SLICES_MAX`].
+        slices: Vec<Slice>,
+    },
+    /// Ends both directions of a connection: pending receives and sends complete.
+    Shutdown {
+        /// The socket.
+        socket: Socket,
+    },
+    /// Closes a socket.
+    CloseSocket {
+        /// The socket.
+        socket: Socket,
+    },
+    /// Runs a job on a helper thread. Jobs run beside each other and finish in any order.
+    Job(Job<F>),
+}
+
+/// The most slices one [`Op::Send`] may carry (the kernel's `UIO_MAXIOV`).
+pub const SEND_SLICES_MAX: usize = 1024;
+
+/// What an operation hands back.
+#[derive(Debug)]
+pub enum Returned {
+    /// It held no buffer, or only slices that are no longer needed.
+    Nothing,
+    /// The chunk of a read or receive.
+    Chunk(ChunkMut),
+    /// The slices of a send, all of them, for what is left to be sent again.
+    Slices(Vec<Slice>),
+}
+
+/// An operation's end. Every submitted operation has exactly one.
+#[derive(Debug)]
+pub struct Completion {
+    /// As submitted.
+    pub token: Token,
+    /// Bytes, a handle or a job's value; errors carry the system's number.
+    pub result: io::Result<u64>,
+    /// The operation's buffers.
+    pub returned: Returned,
+}
+
+/// How long a turn may sleep where nothing has completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Not at all.
+    No,
+    /// Until something completes or somebody wakes it.
+    Forever,
+    /// At most until this moment.
+    Until(Nanos),
+}
+
+/// Rouses a sleeping [`Io::turn`] from any thread. Waking one that does not sleep makes its next sleep return at once.
+pub trait Wake: Send + Sync {
+    /// Rouses it.
+    fn wake(&self);
+}
+
+/// A shard's way to the outside.
+pub trait Io {
+    /// The blocking file system that jobs get.
+    type Fs: Fs;
+
+    /// Starts an operation. It is handed to the device or kernel with the next [`Io::turn`] at the latest.
+    fn submit(&mut self, token: Token, op: Op<Self::Fs>);
+
+    /// Hands over what was submitted, sleeps as `wait` allows while nothing has completed, and appends what has
+    /// completed to `completions`, in the order of completion.
+    ///
+    /// # Errors
+    /// When the ring itself fails; the shard cannot go on then.
+    fn turn(&mut self, wait: Wait, completions: &mut Vec<Completion>) -> io::Result<()>;
+
+    /// Monotonic time. Cheap enough to be asked once a turn, not per record.
+    fn now(&self) -> Nanos;
+
+    /// Milliseconds since the Unix epoch, as record timestamps count.
+    fn unix_millis(&self) -> i64;
+
+    /// A random word.
+    fn random(&mut self) -> u64;
+
+    /// What other threads wake this one by.
+    fn waker(&self) -> Arc<dyn Wake>;
+
+    /// This shard's aligned memory.
+    fn pool(&self) -> &Pool;
+
+    /// The blocking file system, for start-up only.
+    fn fs(&self) -> &Self::Fs;
+}
+
+/// What a file is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenMode {
+    /// Blocking reads through [`Fs::read_at`].
+    Read,
+    /// Blocking reads and writes through [`Fs`].
+    ReadWrite,
+    /// The same, creating the file; fails if it exists.
+    CreateNew,
+    /// [`Op::Write`], [`Op::Read`] and [`Op::Flush`] past the page cache (O_DIRECT), where the file system can;
+    /// the file must exist.
+    Direct,
+}
+
+/// One name in a folder.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// The name. Names that are not UTF-8 are not listed.
+    pub name: String,
+    /// Whether it is a folder.
+    pub is_folder: bool,
+}
+
+/// A blocking file system. Every method is one system call's worth of work, and nothing is durable until synced:
+/// contents and size by [`Fs::sync`], names by [`Fs::sync_folder`] of the folder they stand in.
+pub trait Fs: Clone + Send + 'static {
+    /// Creates one folder.
+    ///
+    /// # Errors
+    /// `AlreadyExists`, `NotFound` for a missing parent, or the system's error.
+    fn create_folder(&self, path: &Path) -> io::Result<()>;
+
+    /// A folder's names, sorted.
+    ///
+    /// # Errors
+    /// `NotFound`, or the system's error.
+    fn list(&self, path: &Path) -> io::Result<Vec<Entry>>;
+
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// `NotFound`, `AlreadyExists` for [`OpenMode::CreateNew`], or the system's error.
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<File>;
+
+    /// Closes a file.
+    fn close(&self, file: File);
+
+    /// The file's size in bytes, allocated space included.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn size(&self, file: File) -> io::Result<u64>;
+
+    /// Reads into `into` at `offset` and says how much; fewer bytes than asked for only at the file's end.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn read_at(&self, file: File, offset: u64, into: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes all of `bytes` at `offset`.
+    ///
+    /// # Errors
+    /// The system's error; some of the bytes may be written then.
+    fn write_at(&self, file: File, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Reserves space for `[offset, offset + len)`, which then reads as zeros, and extends the size to cover it. Space
+    /// already there keeps its contents.
+    ///
+    /// # Errors
+    /// `StorageFull`, or the system's error.
+    fn allocate(&self, file: File, offset: u64, len: u64) -> io::Result<()>;
+
+    /// Cuts the file to `size`, or extends it with zeros. Space past the cut is given back: allocated again, it reads
+    /// as zeros.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn truncate(&self, file: File, size: u64) -> io::Result<()>;
+
+    /// Makes the file's contents and size durable. Not its name.
+    ///
+    /// # Errors
+    /// The system's error; what was written before may be lost then, and a second call proves nothing.
+    fn sync(&self, file: File) -> io::Result<()>;
+
+    /// Makes the names in a folder durable.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn sync_folder(&self, path: &Path) -> io::Result<()>;
+
+    /// Renames a file, replacing one of that name, in the same folder.
+    ///
+    /// # Errors
+    /// `NotFound`, or the system's error.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file's name.
+    ///
+    /// # Errors
+    /// `NotFound`, or the system's error.
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+
+    /// Removes an empty folder.
+    ///
+    /// # Errors
+    /// `NotFound`, `DirectoryNotEmpty`, or the system's error.
+    fn remove_folder(&self, path: &Path) -> io::Result<()>;
+
+    /// Claims the folder for this process until the returned file is closed, by a lock on the file `.lock` in it.
+    ///
+    /// # Errors
+    /// `WouldBlock` where another process holds it.
+    fn lock_folder(&self, path: &Path) -> io::Result<File>;
+}
+
+/// Reads a whole file.
+///
+/// # Errors
+/// As [`Fs::open`] and [`Fs::read_at`].
+pub fn read_file<F: Fs>(fs: &F, path: &Path) -> io::Result<Vec<u8>> {
+    let file = fs.open(path, OpenMode::Read)?;
+    let read = (|| {
+        let size = usize::try_from(fs.size(file)?).map_err(io::Error::other)?;
+        let mut bytes = vec![0; size];
+        let count = fs.read_at(file, 0, &mut bytes)?;
+        bytes.truncate(count);
+        Ok(bytes)
+    })();
+    fs.close(file);
+    read
+}
+
+/// Replaces a small file as a whole, so that after a crash it holds either what it held or `bytes`: written beside
+/// it, synced, renamed over it, and the folder synced.
+///
+/// # Errors
+/// As the steps.
+pub fn replace_file<F: Fs>(fs: &F, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut beside = PathBuf::from(path);
+    beside.as_mut_os_string().push(".tmp");
+    match fs.remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let file = fs.open(&beside, OpenMode::CreateNew)?;
+    let written = fs.write_at(file, 0, bytes).and_then(|()| fs.sync(file));
+    fs.close(file);
+    written?;
+    fs.rename(&beside, path)?;
+    fs.sync_folder(path.parent().unwrap_or_else(|| Path::new(".")))
+}

@@ -1,0 +1,160 @@
+//! What a shard can be asked, and what it answers. The same values cross between cores, come from embedding services
+//! and from the server.
+
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::io::Slice;
+use crate::types::{Nanos, Offset, PartitionId, ProducerId, TopicId};
+
+/// Who appends. Replicas and coordinators come with replication and groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A producer: everything is checked.
+    Client,
+    /// The engine itself, for the catalog's log.
+    Coordinator,
+}
+
+/// Which offset [`Request::ListOffset`] looks for (the special timestamps of Kafka's ListOffsets).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OffsetQuery {
+    /// The first record held.
+    Earliest,
+    /// The offset after the last visible record.
+    Latest,
+    /// The first record whose timestamp is at least this, in milliseconds since the Unix epoch.
+    ForTimestamp(i64),
+    /// The record with the largest timestamp.
+    MaxTimestamp,
+}
+
+/// A question to the engine.
+#[derive(Debug)]
+pub enum Request {
+    /// Appends one record batch (v2, as it came from the producer). Answered when it is acknowledged: flushed, or, with
+    /// `flush.messages` other than 1, written.
+    Append {
+        /// Where to.
+        partition: PartitionId,
+        /// Exactly one batch.
+        batch: Slice,
+        /// Who appends.
+        origin: Origin,
+    },
+    /// Reads whole batches from the one that holds `from`.
+    Read {
+        /// Where from.
+        partition: PartitionId,
+        /// The first offset wanted. At the visible end the answer is empty.
+        from: Offset,
+        /// Bytes wanted at most; the first batch is returned even where it is larger.
+        max_bytes: usize,
+    },
+    /// Answers once records past `end` are visible, the partition is gone, or the time is up.
+    Watch {
+        /// Which partition.
+        partition: PartitionId,
+        /// The visible end that the asker has seen.
+        end: Offset,
+        /// When to give up.
+        until: Nanos,
+    },
+    /// Finds an offset.
+    ListOffset {
+        /// Which partition.
+        partition: PartitionId,
+        /// Which offset.
+        query: OffsetQuery,
+    },
+    /// Creates a topic. Answered when it is durable and every shard knows it.
+    CreateTopic {
+        /// Its name.
+        name: String,
+        /// Its number of partitions; `None` for `num.partitions`.
+        partitions: Option<i32>,
+        /// Its settings by Kafka's names (`flush.messages`, `max.message.bytes`, …).
+        configs: Vec<(String, String)>,
+        /// Check only, create nothing.
+        validate_only: bool,
+    },
+    /// Deletes a topic. Answered when the deletion is durable and every shard knows it; files go afterwards.
+    DeleteTopic {
+        /// Which topic.
+        id: TopicId,
+    },
+    /// Hands out a producer id that was never handed out before.
+    NewProducerId,
+}
+
+/// The answer to a [`Request`] of the same name.
+#[derive(Debug)]
+pub enum Reply {
+    /// To [`Request::Append`].
+    Append(Result<Appended, Error>),
+    /// To [`Request::Read`].
+    Read(Result<Records, Error>),
+    /// To [`Request::Watch`]: whether there is something new (or the partition gone) rather than the time up.
+    Watch(bool),
+    /// To [`Request::ListOffset`].
+    ListOffset(Result<FoundOffset, Error>),
+    /// To [`Request::CreateTopic`].
+    CreateTopic(Result<CreatedTopic, Error>),
+    /// To [`Request::DeleteTopic`].
+    DeleteTopic(Result<(), Error>),
+    /// To [`Request::NewProducerId`].
+    NewProducerId(Result<ProducerId, Error>),
+}
+
+/// Where a batch came to stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// The offset of its first record.
+    pub base_offset: Offset,
+    /// The time stamped into it, in milliseconds since the Unix epoch, or −1 where the producer's times were kept.
+    pub log_append_time: i64,
+    /// The first offset the partition holds.
+    pub log_start: Offset,
+}
+
+/// Batches as they are stored.
+#[derive(Clone, Debug)]
+pub struct Records {
+    /// Whole batches, one after the other; a batch may run on from one slice into the next. The first batch may begin
+    /// before the offset asked for.
+    pub slices: Vec<Slice>,
+    /// The offset after the last visible record.
+    pub high_watermark: Offset,
+    /// The first offset the partition holds.
+    pub log_start: Offset,
+}
+
+impl Records {
+    /// Bytes in all.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.slices.iter().map(|slice| slice.len()).sum()
+    }
+}
+
+/// What [`Request::ListOffset`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FoundOffset {
+    /// The offset, or −1 where no record has such a timestamp.
+    pub offset: Offset,
+    /// The record's timestamp in milliseconds, or −1.
+    pub timestamp: i64,
+    /// The leader epoch of that record's batch, or −1.
+    pub leader_epoch: i32,
+}
+
+/// A topic as it was created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreatedTopic {
+    /// Its id.
+    pub id: TopicId,
+    /// Its number of partitions.
+    pub partitions: i32,
+    /// Every setting in effect, by Kafka's names.
+    pub configs: Arc<[(String, String)]>,
+}
