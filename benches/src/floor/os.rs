@@ -1,0 +1,46 @@
+//! The few system calls that std does not have: pinning, allocating file space, signals as a file descriptor.
+
+use std::fs::File;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+/// Pins the calling thread to one core (sched_setaffinity(2)).
+pub fn pin_to_core(core: usize) -> io::Result<()> {
+    if core >= libc::CPU_SETSIZE as usize {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "no machine has so many cores"));
+    }
+    // SAFETY: an all-zero set is the empty set, `core` is inside it, and the kernel only reads it.
+    check(unsafe {
+        let mut cores: libc::cpu_set_t = MaybeUninit::zeroed().assume_init();
+        libc::CPU_SET(core, &mut cores);
+        libc::sched_setaffinity(0, size_of_val(&cores), &cores)
+    })
+}
+
+/// Allocates the file's first `bytes` without writing them (fallocate(2)).
+pub fn allocate(file: &File, bytes: u64) -> io::Result<()> {
+    let length = libc::off_t::try_from(bytes).map_err(io::Error::other)?;
+    // SAFETY: the descriptor is open for the length of the call, which touches no memory of ours.
+    check(unsafe { libc::fallocate(file.as_raw_fd(), 0, 0, length) })
+}
+
+/// Blocks SIGTERM and SIGINT for this thread and returns the descriptor to read them from (signalfd(2)).
+pub fn stop_signals() -> io::Result<OwnedFd> {
+    // SAFETY: the set is initialised by sigemptyset before its use and outlives the calls, which only read it.
+    let descriptor = unsafe {
+        let mut signals = MaybeUninit::<libc::sigset_t>::uninit();
+        libc::sigemptyset(signals.as_mut_ptr());
+        libc::sigaddset(signals.as_mut_ptr(), libc::SIGTERM);
+        libc::sigaddset(signals.as_mut_ptr(), libc::SIGINT);
+        check(libc::sigprocmask(libc::SIG_BLOCK, signals.as_ptr(), std::ptr::null_mut()))?;
+        libc::signalfd(-1, signals.as_ptr(), libc::SFD_CLOEXEC)
+    };
+    check(descriptor.min(0))?;
+    // SAFETY: signalfd returned this descriptor just now, so nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+fn check(result: i32) -> io::Result<()> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
