@@ -10,4 +10,5 @@ pub mod mailbox;
 pub mod request;
 pub mod service;
 pub mod shard;
+pub mod sim;
 pub mod types;
