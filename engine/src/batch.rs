@@ -59,7 +59,8 @@ pub fn stamp(bytes: &mut [u8], base_offset: Offset, leader_epoch: LeaderEpoch) {
 /// `bytes` is exactly one batch that was validated.
 pub fn set_log_append_time(bytes: &mut [u8], now_ms: i64) {
     assert!(bytes.len() >= layout::HEADER_SIZE, "only a validated batch is given its append time");
-    let attributes = Attributes::from_bits(layout::read_i16(bytes, layout::ATTRIBUTES)).with_log_append_time();
+    let attributes =
+        Attributes::from_bits(layout::read_i16(bytes, layout::ATTRIBUTES)).with_log_append_time();
     layout::write(bytes, layout::ATTRIBUTES, attributes.bits().to_be_bytes());
     layout::write(bytes, layout::MAX_TIMESTAMP, now_ms.to_be_bytes());
     let crc = layout::checksum(bytes);

@@ -141,9 +141,10 @@ impl BatchError {
     #[must_use]
     pub const fn kind(&self) -> BatchErrorKind {
         match self {
-            Self::Truncated { .. } | Self::LengthTooSmall { .. } | Self::Crc { .. } | Self::UnknownFormat { .. } => {
-                BatchErrorKind::Corrupt
-            }
+            Self::Truncated { .. }
+            | Self::LengthTooSmall { .. }
+            | Self::Crc { .. }
+            | Self::UnknownFormat { .. } => BatchErrorKind::Corrupt,
             Self::TooLarge { .. } => BatchErrorKind::TooLarge,
             Self::OldFormat { .. } => BatchErrorKind::UnsupportedFormat,
             Self::UnknownCodec { .. } => BatchErrorKind::UnsupportedCompression,
@@ -181,7 +182,9 @@ impl fmt::Display for BatchError {
                 f,
                 "message format v{magic} is not supported, only v2 is; use a client for Kafka 0.11 or later"
             ),
-            Self::UnknownFormat { magic } => write!(f, "the record batch's magic byte is {magic} instead of 2"),
+            Self::UnknownFormat { magic } => {
+                write!(f, "the record batch's magic byte is {magic} instead of 2")
+            }
             Self::Crc { stored, computed } => write!(
                 f,
                 "the record batch is damaged: its checksum is {stored:#010x}, its bytes give {computed:#010x}"
@@ -202,7 +205,9 @@ impl fmt::Display for BatchError {
             }
             Self::UnknownCodec { id } => write!(f, "compression codec {id} does not exist"),
             Self::Control => f.write_str("clients cannot write control batches"),
-            Self::Transactional => f.write_str("transactions are not supported; send the batch outside of one"),
+            Self::Transactional => {
+                f.write_str("transactions are not supported; send the batch outside of one")
+            }
             Self::LogAppendTime => {
                 f.write_str("the record batch claims log append time, which only the broker sets")
             }
@@ -211,7 +216,9 @@ impl fmt::Display for BatchError {
                 "producer {producer_id} sent epoch {producer_epoch} and sequence {base_sequence}; neither may be \
                  negative"
             ),
-            Self::Compressed => f.write_str("the record batch is compressed; its records cannot be read in place"),
+            Self::Compressed => {
+                f.write_str("the record batch is compressed; its records cannot be read in place")
+            }
             Self::Record { index, fault } => write!(f, "record {index} of the batch {fault}"),
         }
     }

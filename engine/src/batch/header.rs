@@ -75,7 +75,11 @@ impl Attributes {
     /// What the timestamps mean.
     #[must_use]
     pub const fn timestamp_type(self) -> TimestampType {
-        if self.0 & Self::LOG_APPEND_TIME == 0 { TimestampType::CreateTime } else { TimestampType::LogAppendTime }
+        if self.0 & Self::LOG_APPEND_TIME == 0 {
+            TimestampType::CreateTime
+        } else {
+            TimestampType::LogAppendTime
+        }
     }
 
     /// The same with the records' time being that of their append.

@@ -54,11 +54,6 @@ pub(super) fn write<const N: usize>(bytes: &mut [u8], at: usize, field: [u8; N])
     bytes[at..at + N].copy_from_slice(&field);
 }
 
-/// The `i8` at `at`.
-pub(super) fn read_i8(bytes: &[u8], at: usize) -> i8 {
-    i8::from_be_bytes(field(bytes, at))
-}
-
 /// The `i16` at `at`.
 pub(super) fn read_i16(bytes: &[u8], at: usize) -> i16 {
     i16::from_be_bytes(field(bytes, at))
