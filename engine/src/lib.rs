@@ -3,6 +3,7 @@
 //! `deny(unsafe_code)` everywhere; the buffers and the ring relax it, each with its reason.
 #![deny(unsafe_code)]
 
+pub mod batch;
 pub mod config;
 pub mod error;
 pub mod io;
