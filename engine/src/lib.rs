@@ -8,6 +8,7 @@ pub mod config;
 pub mod error;
 pub mod io;
 pub mod mailbox;
+pub mod producers;
 pub mod request;
 pub mod service;
 pub mod shard;
