@@ -8,6 +8,7 @@ pub mod config;
 pub mod error;
 pub mod io;
 pub mod mailbox;
+pub mod placement;
 pub mod producers;
 pub mod request;
 pub mod service;

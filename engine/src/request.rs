@@ -83,6 +83,11 @@ pub enum Request {
         /// Which topic.
         id: TopicId,
     },
+    /// Looks a topic up by its name.
+    FindTopic {
+        /// Its name.
+        name: String,
+    },
     /// Hands out a producer id that was never handed out before.
     NewProducerId,
 }
@@ -102,6 +107,8 @@ pub enum Reply {
     CreateTopic(Result<CreatedTopic, Error>),
     /// To [`Request::DeleteTopic`].
     DeleteTopic(Result<(), Error>),
+    /// To [`Request::FindTopic`]: `None` where there is no topic of that name.
+    FindTopic(Option<CreatedTopic>),
     /// To [`Request::NewProducerId`].
     NewProducerId(Result<ProducerId, Error>),
 }
@@ -148,7 +155,7 @@ pub struct FoundOffset {
     pub leader_epoch: i32,
 }
 
-/// A topic as it was created.
+/// A topic as it was created, or found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreatedTopic {
     /// Its id.

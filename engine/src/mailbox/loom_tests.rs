@@ -1,0 +1,221 @@
+//! The mailbox under loom: every order of the threads and every value that the memory model lets a load see.
+//!
+//! `RUSTFLAGS="--cfg loom" cargo test -p tora-engine --release --lib loom`, with a target directory of its own. The code
+//! under test is the real one; what stands below it is modelled (`sync::model`), and here the eventfd that a shard
+//! sleeps on. A lost wake-up leaves the sleeper asleep for good, which loom reports as a deadlock.
+
+use std::sync::atomic::AtomicUsize as Counter;
+use std::task::{Poll, Waker};
+
+use loom::sync::{Condvar, Mutex};
+use loom::thread;
+
+use super::budget::Budget;
+use super::completion::completion;
+use super::sync::{Fence, Ordering};
+use super::*;
+use crate::request::Reply;
+
+const SHARD: ShardId = ShardId::new(0);
+
+/// An eventfd: a wake adds to its count, a sleep waits until that is not 0 and takes it.
+struct EventFd {
+    count: Mutex<u64>,
+    changed: Condvar,
+    /// Not loom's: it counts and must not order anything.
+    wakes: Counter,
+}
+
+impl EventFd {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { count: Mutex::new(0), changed: Condvar::new(), wakes: Counter::new(0) })
+    }
+
+    fn sleep(&self) {
+        let mut count = self.count.lock().unwrap();
+        while *count == 0 {
+            count = self.changed.wait(count).unwrap();
+        }
+        *count = 0;
+    }
+
+    fn ring(&self) {
+        self.wakes.fetch_add(1, Ordering::Relaxed);
+        *self.count.lock().unwrap() += 1;
+        self.changed.notify_one();
+    }
+}
+
+impl Wake for EventFd {
+    fn wake(&self) {
+        self.ring();
+    }
+}
+
+impl std::task::Wake for EventFd {
+    fn wake(self: Arc<Self>) {
+        self.ring();
+    }
+}
+
+/// One mailbox, from parts that may be flawed.
+fn mailbox<T>(queue: Queue<T>, fence: Fence) -> (Peers<T>, Inbox<T>, Arc<EventFd>) {
+    let boxes: Arc<[Mailbox<T>]> = Arc::new([Mailbox { queue, doorbell: Doorbell::with_fence(fence) }]);
+    let mut inbox = Inbox { boxes: Arc::clone(&boxes), index: 0 };
+    let eventfd = EventFd::new();
+    inbox.register(Arc::clone(&eventfd) as Arc<dyn Wake>);
+    (Peers { boxes }, inbox, eventfd)
+}
+
+fn sound<T>() -> (Peers<T>, Inbox<T>, Arc<EventFd>) {
+    mailbox(Queue::new(4), Fence::new())
+}
+
+/// What a shard does, until it has `count` messages; says how often it tried to sleep, too.
+fn receive<T>(inbox: &mut Inbox<T>, eventfd: &EventFd, count: usize) -> (Vec<T>, usize) {
+    let mut received = Vec::new();
+    let mut tries = 0;
+    loop {
+        received.extend(std::iter::from_fn(|| inbox.pop()));
+        if received.len() == count {
+            return (received, tries);
+        }
+        tries += 1;
+        if inbox.try_sleep(|| false) {
+            eventfd.sleep();
+        }
+        inbox.awake();
+    }
+}
+
+/// Each sender sends `each` messages, numbered.
+fn senders_and_a_sleeper(
+    senders: usize,
+    each: usize,
+    queue: fn() -> Queue<(usize, usize)>,
+    fence: fn() -> Fence,
+) {
+    let (peers, mut inbox, eventfd) = mailbox(queue(), fence());
+    let threads: Vec<_> = (0..senders)
+        .map(|sender| {
+            let peers = peers.clone();
+            thread::spawn(move || (0..each).for_each(|number| peers.send(SHARD, (sender, number))))
+        })
+        .collect();
+    let (received, tries) = receive(&mut inbox, &eventfd, senders * each);
+    for sender in 0..senders {
+        let numbers: Vec<_> = received.iter().filter(|mail| mail.0 == sender).map(|mail| mail.1).collect();
+        assert_eq!(numbers, (0..each).collect::<Vec<_>>(), "messages of one sender keep their order");
+    }
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    let wakes = eventfd.wakes.load(Ordering::Relaxed);
+    assert!(wakes <= tries, "{wakes} wakes for {tries} tries to sleep");
+}
+
+/// All orders with at most three forced changes of thread; beyond that, two senders take hours.
+fn model_bounded(test: impl Fn() + Sync + Send + 'static) {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(test);
+}
+
+#[test]
+fn no_wake_up_is_lost_between_one_sender_and_a_sleeper() {
+    loom::model(|| senders_and_a_sleeper(1, 2, || Queue::new(4), Fence::new));
+}
+
+#[test]
+fn no_wake_up_is_lost_between_two_senders_and_a_sleeper() {
+    model_bounded(|| senders_and_a_sleeper(2, 1, || Queue::new(4), Fence::new));
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_the_fence_a_wake_up_is_lost() {
+    loom::model(|| senders_and_a_sleeper(1, 1, || Queue::new(4), Fence::left_out));
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_the_second_look_a_wake_up_is_lost() {
+    loom::model(|| senders_and_a_sleeper(1, 1, || Queue::blind(4), Fence::new));
+}
+
+#[test]
+fn a_shard_that_is_awake_is_not_woken() {
+    loom::model(|| {
+        let (peers, mut inbox, eventfd) = sound();
+        let thread = thread::spawn(move || peers.send(SHARD, ()));
+        let found = inbox.pop().is_some();
+        thread.join().unwrap();
+        assert_eq!(eventfd.wakes.load(Ordering::Relaxed), 0);
+        assert!(found || inbox.pop().is_some());
+    });
+}
+
+#[test]
+fn work_left_elsewhere_is_not_missed() {
+    loom::model(|| {
+        let (peers, mut inbox, eventfd) = sound::<()>();
+        let elsewhere = loom::sync::Arc::new(loom::sync::atomic::AtomicBool::new(false));
+        let work = elsewhere.clone();
+        let thread = thread::spawn(move || {
+            work.store(true, Ordering::Relaxed);
+            peers.wake(SHARD);
+        });
+        if inbox.try_sleep(|| elsewhere.load(Ordering::Relaxed)) {
+            eventfd.sleep();
+        }
+        inbox.awake();
+        assert!(elsewhere.load(Ordering::Relaxed) || !inbox.try_sleep(|| false));
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn nothing_stays_in_a_mailbox_that_is_closed_meanwhile() {
+    loom::model(|| {
+        let (peers, inbox, _eventfd) = sound::<Arc<()>>();
+        let mail = Arc::new(());
+        let sent = Arc::clone(&mail);
+        let sender = peers.clone();
+        let thread = thread::spawn(move || sender.send(SHARD, sent));
+        drop(inbox);
+        thread.join().unwrap();
+        assert_eq!(Arc::strong_count(&mail), 1, "the mail was dropped");
+        drop(peers);
+    });
+}
+
+#[test]
+fn a_completion_is_not_missed() {
+    loom::model(|| {
+        let budget = Arc::new(Budget::new(1));
+        let (completer, mut completion) = completion(budget.try_take().unwrap());
+        let thread = thread::spawn(move || completer.complete(Reply::Watch(true)));
+        let eventfd = EventFd::new();
+        let waker = Waker::from(Arc::clone(&eventfd));
+        let reply = loop {
+            match completion.poll(&waker) {
+                Poll::Ready(reply) => break reply,
+                Poll::Pending => eventfd.sleep(),
+            }
+        };
+        assert!(matches!(reply, Some(Reply::Watch(true))));
+        assert!(budget.try_take().is_some(), "the room is free when the reply is there");
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn who_waits_for_room_gets_it() {
+    loom::model(|| {
+        let budget = Arc::new(Budget::new(1));
+        let permit = budget.try_take().unwrap();
+        let thread = thread::spawn(move || drop(permit));
+        drop(budget.take_waiting());
+        thread.join().unwrap();
+    });
+}
