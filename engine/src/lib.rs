@@ -4,9 +4,11 @@
 #![deny(unsafe_code)]
 
 pub mod batch;
+pub mod catalog;
 pub mod config;
 pub mod error;
 pub mod io;
+pub mod limits;
 pub mod mailbox;
 pub mod placement;
 pub mod producers;
