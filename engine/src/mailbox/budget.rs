@@ -20,11 +20,16 @@ impl Budget {
     /// Room for `total` requests.
     #[must_use]
     pub fn new(total: u32) -> Self {
+        Self::with_fence(total, Fence::new())
+    }
+
+    /// One with a fence that a test may have left out.
+    pub(super) fn with_fence(total: u32, fence: Fence) -> Self {
         Self {
             left: AtomicU32::new(total),
             total,
             waiting: AtomicU32::new(0),
-            fence: Fence::new(),
+            fence,
             room: Mutex::new(()),
             freed: Condvar::new(),
         }

@@ -71,6 +71,18 @@ fn sound<T>() -> (Peers<T>, Inbox<T>, Arc<EventFd>) {
     mailbox(Queue::new(4), Fence::new())
 }
 
+/// An inbox that is not closed after a panic: once loom has found a deadlock, its atomics are gone, and asking them
+/// during the unwinding would end the process.
+struct Held<T>(Option<Inbox<T>>);
+
+impl<T> Drop for Held<T> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::mem::forget(self.0.take());
+        }
+    }
+}
+
 /// What a shard does, until it has `count` messages; says how often it tried to sleep, too.
 fn receive<T>(inbox: &mut Inbox<T>, eventfd: &EventFd, count: usize) -> (Vec<T>, usize) {
     let mut received = Vec::new();
@@ -95,14 +107,16 @@ fn senders_and_a_sleeper(
     queue: fn() -> Queue<(usize, usize)>,
     fence: fn() -> Fence,
 ) {
-    let (peers, mut inbox, eventfd) = mailbox(queue(), fence());
+    let (peers, inbox, eventfd) = mailbox(queue(), fence());
+    let mut held = Held(Some(inbox));
     let threads: Vec<_> = (0..senders)
         .map(|sender| {
             let peers = peers.clone();
             thread::spawn(move || (0..each).for_each(|number| peers.send(SHARD, (sender, number))))
         })
         .collect();
-    let (received, tries) = receive(&mut inbox, &eventfd, senders * each);
+    let inbox = held.0.as_mut().expect("held until the end");
+    let (received, tries) = receive(inbox, &eventfd, senders * each);
     for sender in 0..senders {
         let numbers: Vec<_> = received.iter().filter(|mail| mail.0 == sender).map(|mail| mail.1).collect();
         assert_eq!(numbers, (0..each).collect::<Vec<_>>(), "messages of one sender keep their order");
@@ -114,21 +128,31 @@ fn senders_and_a_sleeper(
     assert!(wakes <= tries, "{wakes} wakes for {tries} tries to sleep");
 }
 
-/// All orders with at most three forced changes of thread; beyond that, two senders take hours.
-fn model_bounded(test: impl Fn() + Sync + Send + 'static) {
+/// Every order in which threads are interrupted at most `forced` times, where all orders would take minutes.
+fn model_bounded(forced: usize, test: impl Fn() + Sync + Send + 'static) {
     let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(3);
+    model.preemption_bound = Some(forced);
     model.check(test);
 }
 
 #[test]
 fn no_wake_up_is_lost_between_one_sender_and_a_sleeper() {
-    loom::model(|| senders_and_a_sleeper(1, 2, || Queue::new(4), Fence::new));
+    loom::model(|| senders_and_a_sleeper(1, 1, || Queue::new(4), Fence::new));
+}
+
+#[test]
+fn no_wake_up_is_lost_to_a_sender_of_two_messages() {
+    model_bounded(4, || senders_and_a_sleeper(1, 2, || Queue::new(4), Fence::new));
 }
 
 #[test]
 fn no_wake_up_is_lost_between_two_senders_and_a_sleeper() {
-    model_bounded(|| senders_and_a_sleeper(2, 1, || Queue::new(4), Fence::new));
+    model_bounded(3, || senders_and_a_sleeper(2, 1, || Queue::new(4), Fence::new));
+}
+
+#[test]
+fn no_wake_up_is_lost_between_two_senders_of_two_messages() {
+    model_bounded(2, || senders_and_a_sleeper(2, 2, || Queue::new(4), Fence::new));
 }
 
 #[test]
@@ -209,13 +233,21 @@ fn a_completion_is_not_missed() {
     });
 }
 
+fn who_waits_for_room(fence: fn() -> Fence) {
+    let budget = Arc::new(Budget::with_fence(1, fence()));
+    let permit = budget.try_take().unwrap();
+    let thread = thread::spawn(move || drop(permit));
+    drop(budget.take_waiting());
+    thread.join().unwrap();
+}
+
 #[test]
 fn who_waits_for_room_gets_it() {
-    loom::model(|| {
-        let budget = Arc::new(Budget::new(1));
-        let permit = budget.try_take().unwrap();
-        let thread = thread::spawn(move || drop(permit));
-        drop(budget.take_waiting());
-        thread.join().unwrap();
-    });
+    loom::model(|| who_waits_for_room(Fence::new));
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_the_fence_who_waits_for_room_misses_it() {
+    loom::model(|| who_waits_for_room(Fence::left_out));
 }
