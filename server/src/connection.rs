@@ -1,0 +1,5 @@
+//! t
+pub mod frames;
+pub mod order;
+pub mod receive;
+pub mod transport;

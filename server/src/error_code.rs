@@ -1,0 +1,122 @@
+//! The protocol's error codes (Kafka's `Errors`), and which of them an engine's error becomes.
+
+use tora_engine::batch::BatchErrorKind;
+use tora_engine::error::Error;
+
+/// An error code on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ErrorCode(i16);
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:expr;)*) => {
+        impl ErrorCode {
+            $($(#[$doc])* pub const $name: Self = Self($code);)*
+        }
+    };
+}
+
+codes! {
+    /// Something that should not have happened here.
+    UNKNOWN_SERVER_ERROR = -1;
+    /// Success.
+    NONE = 0;
+    /// The offset is not held.
+    OFFSET_OUT_OF_RANGE = 1;
+    /// A batch whose bytes are damaged.
+    CORRUPT_MESSAGE = 2;
+    /// No such topic, or no such partition of it.
+    UNKNOWN_TOPIC_OR_PARTITION = 3;
+    /// Not the partition's leader: clients refresh their metadata and try again.
+    NOT_LEADER_OR_FOLLOWER = 6;
+    /// Not done in time: clients try again.
+    REQUEST_TIMED_OUT = 7;
+    /// A batch above `max.message.bytes`.
+    MESSAGE_TOO_LARGE = 10;
+    /// A topic's name that cannot be one.
+    INVALID_TOPIC_EXCEPTION = 17;
+    /// Acknowledgements asked for are not −1, 0 or 1.
+    INVALID_REQUIRED_ACKS = 21;
+    /// Records with the broker's time that did not come from a broker.
+    INVALID_TIMESTAMP = 32;
+    /// A version that is not served.
+    UNSUPPORTED_VERSION = 35;
+    /// A topic of that name exists.
+    TOPIC_ALREADY_EXISTS = 36;
+    /// A number of partitions that cannot be.
+    INVALID_PARTITIONS = 37;
+    /// More replicas than there are brokers.
+    INVALID_REPLICATION_FACTOR = 38;
+    /// Replicas assigned by hand to what does not exist.
+    INVALID_REPLICA_ASSIGNMENT = 39;
+    /// A topic's setting that cannot be used.
+    INVALID_CONFIG = 40;
+    /// A request that contradicts itself, or asks for what is not served.
+    INVALID_REQUEST = 42;
+    /// Records of format v0 or v1.
+    UNSUPPORTED_FOR_MESSAGE_FORMAT = 43;
+    /// An idempotent producer's batch that does not follow its last one.
+    OUT_OF_ORDER_SEQUENCE_NUMBER = 45;
+    /// A batch that was appended long ago.
+    DUPLICATE_SEQUENCE_NUMBER = 46;
+    /// A producer whose session was taken over.
+    INVALID_PRODUCER_EPOCH = 47;
+    /// The partition's disk failed or is full.
+    KAFKA_STORAGE_ERROR = 56;
+    /// A fetch session that this broker never gave out.
+    FETCH_SESSION_ID_NOT_FOUND = 70;
+    /// The client's leader epoch is older than the partition's.
+    FENCED_LEADER_EPOCH = 74;
+    /// The client's leader epoch is newer than the partition's.
+    UNKNOWN_LEADER_EPOCH = 75;
+    /// A codec that the version of the request does not allow.
+    UNSUPPORTED_COMPRESSION_TYPE = 76;
+    /// A batch that is whole but must not be appended.
+    INVALID_RECORD = 87;
+    /// No topic has this id.
+    UNKNOWN_TOPIC_ID = 100;
+}
+
+impl ErrorCode {
+    /// The number on the wire.
+    #[must_use]
+    pub const fn value(self) -> i16 {
+        self.0
+    }
+
+    /// Whether this is success.
+    #[must_use]
+    pub const fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
+    /// What a client is told of an engine's error.
+    ///
+    /// `Busy` and `Stopped` become errors after which every client tries again; a full disk is a storage error, since
+    /// that is what Kafka's clients know how to wait for.
+    #[must_use]
+    pub const fn of(error: &Error) -> Self {
+        match error {
+            Error::UnknownPartition => Self::UNKNOWN_TOPIC_OR_PARTITION,
+            Error::TopicExists => Self::TOPIC_ALREADY_EXISTS,
+            Error::InvalidTopic(_) => Self::INVALID_TOPIC_EXCEPTION,
+            Error::InvalidConfig(_) => Self::INVALID_CONFIG,
+            Error::InvalidPartitions(_) => Self::INVALID_PARTITIONS,
+            Error::OffsetOutOfRange { .. } => Self::OFFSET_OUT_OF_RANGE,
+            Error::Batch(fault) => match fault.kind() {
+                BatchErrorKind::Corrupt => Self::CORRUPT_MESSAGE,
+                BatchErrorKind::TooLarge => Self::MESSAGE_TOO_LARGE,
+                BatchErrorKind::InvalidTimestamp => Self::INVALID_TIMESTAMP,
+                BatchErrorKind::UnsupportedFormat => Self::UNSUPPORTED_FOR_MESSAGE_FORMAT,
+                BatchErrorKind::UnsupportedCompression => Self::UNSUPPORTED_COMPRESSION_TYPE,
+                BatchErrorKind::InvalidRecord => Self::INVALID_RECORD,
+            },
+            Error::OutOfOrderSequence { .. } => Self::OUT_OF_ORDER_SEQUENCE_NUMBER,
+            Error::DuplicateSequence => Self::DUPLICATE_SEQUENCE_NUMBER,
+            Error::InvalidProducerEpoch => Self::INVALID_PRODUCER_EPOCH,
+            Error::Storage(_) | Error::DiskFull => Self::KAFKA_STORAGE_ERROR,
+            Error::Busy => Self::REQUEST_TIMED_OUT,
+            Error::Stopped => Self::NOT_LEADER_OR_FOLLOWER,
+            Error::WouldDeadlock => Self::UNKNOWN_SERVER_ERROR,
+        }
+    }
+}
