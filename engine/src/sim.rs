@@ -1,4 +1,40 @@
-//! The simulator: a disk that loses what it may lose, and everything above it in one thread, from a seed.
+//! The simulator: a machine whose disk loses what it may lose, and everything above the seam in one thread, from a seed.
+//!
+//! [`SimWorld`] is the machine: it hands out a [`SimIo`] for each shard and chooses what happens next. What its disk does
+//! to those who trust it too much is written at the top of `sim/disk.rs`. It is compiled with the feature `sim` only;
+//! [`plant`] always is, so that the engine can ask it.
 #![forbid(unsafe_code)]
 
 pub mod plant;
+
+#[cfg(any(test, feature = "sim"))]
+mod disk;
+#[cfg(any(test, feature = "sim"))]
+mod faults;
+#[cfg(any(test, feature = "sim"))]
+mod folder;
+#[cfg(any(test, feature = "sim"))]
+mod fs;
+#[cfg(any(test, feature = "sim"))]
+mod image;
+#[cfg(any(test, feature = "sim"))]
+mod io;
+#[cfg(any(test, feature = "sim"))]
+mod rng;
+#[cfg(any(test, feature = "sim"))]
+mod trace;
+#[cfg(any(test, feature = "sim"))]
+mod world;
+
+#[cfg(any(test, feature = "sim"))]
+pub use self::{
+    faults::Faults,
+    fs::SimFs,
+    io::SimIo,
+    rng::Rng,
+    trace::Sink,
+    world::{SimWorld, Step},
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! The blocking file system of the simulated machine, for start-up, recovery and helper jobs.
+//!
+//! The power may go between any two calls; from then on each of them fails, and who made them gives up.
+
+use std::io;
+use std::path::Path;
+
+use super::disk::system_error;
+use super::world::{SimWorld, World, crashed};
+use crate::io::{Entry, File, Fs, OpenMode};
+
+/// A [`Fs`] on the simulated machine. After a crash it only returns errors.
+#[derive(Clone)]
+pub struct SimFs {
+    world: SimWorld,
+    incarnation: u64,
+}
+
+impl SimFs {
+    pub(super) fn new(world: SimWorld, incarnation: u64) -> Self {
+        Self { world, incarnation }
+    }
+
+    /// Makes one call: counted, traced, and refused once the power is gone.
+    fn call<T>(
+        &self,
+        kind: &str,
+        name: &str,
+        numbers: &[(&str, u64)],
+        call: impl FnOnce(&mut World) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let mut world = self.world.lock();
+        if world.incarnation != self.incarnation {
+            return Err(crashed());
+        }
+        world.tick()?;
+        world.note(kind, name, numbers);
+        call(&mut world)
+    }
+
+    fn on_path<T>(
+        &self,
+        kind: &str,
+        path: &Path,
+        call: impl FnOnce(&mut World) -> io::Result<T>,
+    ) -> io::Result<T> {
+        self.call(kind, &path.to_string_lossy(), &[], call)
+    }
+
+    fn on_file<T>(
+        &self,
+        kind: &str,
+        file: File,
+        at: u64,
+        call: impl FnOnce(&mut World) -> io::Result<T>,
+    ) -> io::Result<T> {
+        self.call(kind, "", &[("file", u64::from(file.0.unsigned_abs())), ("at", at)], call)
+    }
+}
+
+impl Fs for SimFs {
+    fn create_folder(&self, path: &Path) -> io::Result<()> {
+        self.on_path("create_folder", path, |world| world.disk.create_folder(path))
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
+        self.on_path("list", path, |world| world.disk.list(path))
+    }
+
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<File> {
+        self.on_path("open", path, |world| world.disk.open(path, mode))
+    }
+
+    fn close(&self, file: File) {
+        // A crash closes everything; there is nobody to tell.
+        let _ = self.on_file("close", file, 0, |world| {
+            world.disk.close(file);
+            Ok(())
+        });
+    }
+
+    fn size(&self, file: File) -> io::Result<u64> {
+        self.on_file("size", file, 0, |world| world.disk.size(file))
+    }
+
+    fn read_at(&self, file: File, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        self.on_file("read_at", file, offset, |world| {
+            world.fail(world.faults.read_error_one_in, "read_at")?;
+            world.disk.read(file, offset, into)
+        })
+    }
+
+    fn write_at(&self, file: File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.on_file("write_at", file, offset, |world| {
+            world.note("data", "", &[("crc", u64::from(crc32c::crc32c(bytes)))]);
+            world.disk.write_at(file, offset, bytes, world.faults.space_bytes_max)?;
+            // The page cache took it, but the error is all that the caller knows.
+            world.fail(world.faults.write_error_one_in, "write_at")
+        })
+    }
+
+    fn allocate(&self, file: File, offset: u64, len: u64) -> io::Result<()> {
+        self.on_file("allocate", file, offset + len, |world| {
+            if world.rng.one_in(world.faults.allocate_full_one_in) {
+                world.note("fault", "allocate", &[]);
+                return Err(system_error(libc::ENOSPC));
+            }
+            world.disk.allocate(file, offset, len, world.faults.space_bytes_max)
+        })
+    }
+
+    fn truncate(&self, file: File, size: u64) -> io::Result<()> {
+        self.on_file("truncate", file, size, |world| world.disk.truncate(file, size))
+    }
+
+    fn sync(&self, file: File) -> io::Result<()> {
+        self.on_file("sync", file, 0, |world| {
+            let fails = world.fail(world.faults.flush_error_one_in, "sync").is_err();
+            let upto = world.disk.complete();
+            world.disk.sync(file, upto, fails)
+        })
+    }
+
+    fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        self.on_path("sync_folder", path, |world| {
+            let fails = world.fail(world.faults.folder_error_one_in, "sync_folder").is_err();
+            world.disk.sync_folder(path, fails)
+        })
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.on_path("rename", to, |world| world.disk.rename(from, to))
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.on_path("remove_file", path, |world| world.disk.remove_file(path))
+    }
+
+    fn remove_folder(&self, path: &Path) -> io::Result<()> {
+        self.on_path("remove_folder", path, |world| world.disk.remove_folder(path))
+    }
+
+    fn lock_folder(&self, path: &Path) -> io::Result<File> {
+        self.on_path("lock_folder", path, |world| world.disk.lock_folder(path))
+    }
+}
