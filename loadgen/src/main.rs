@@ -1,2 +1,61 @@
-//! Placeholder.
-fn main() {}
+//! `tora-load`: drives records at a broker that speaks the Kafka protocol, checks every one, and reports throughput,
+//! latency and the broker's CPU time.
+//!
+//! The way through: [`cli`] → [`workload`] (the arguments, checked) → [`bench`] (broker, topic, phases) → [`phase`]
+//! (one phase: starting, watching) → [`worker`] (a thread and its ring) → [`driver`] and [`consumer`] (a connection
+//! each) → [`summary`] and [`table`].
+
+mod admin;
+mod bench;
+mod broker;
+mod cli;
+mod client;
+mod clock;
+mod codec;
+mod consumer;
+mod cpu;
+mod dataset;
+mod date;
+mod disk;
+mod driver;
+mod durability;
+mod histogram;
+mod meter;
+mod phase;
+mod placement;
+mod progress;
+mod schedule;
+mod stamp;
+mod summary;
+mod sys;
+mod table;
+mod template;
+mod timer;
+mod verify;
+mod worker;
+mod workload;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+
+/// The run could not begin.
+const EXIT_REFUSED: u8 = 2;
+
+fn main() -> ExitCode {
+    sys::catch_interrupts();
+    let result = match Cli::parse().command {
+        Command::Bench(args) => bench::run(&args),
+        Command::Dataset { folder } => dataset::write(&folder).map(|()| true),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("tora-load: {why}");
+            ExitCode::from(EXIT_REFUSED)
+        }
+    }
+}

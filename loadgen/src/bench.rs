@@ -1,0 +1,349 @@
+//! One run of `tora-load bench`: broker, topic, phases, report.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::admin::Admin;
+use crate::broker::{DataDir, Launch, Tora};
+use crate::cli::{BenchArgs, Phase};
+use crate::clock::Clock;
+use crate::codec::admin::ProducerIdentity;
+use crate::codec::fetch::Position;
+use crate::codec::versions::Api;
+use crate::date;
+use crate::disk::Volume;
+use crate::durability::Durability;
+use crate::meter::Acknowledged;
+use crate::phase::{self, Context, EndedBy, Limits};
+use crate::placement::{self, Leadership, Placement};
+use crate::progress::Progress;
+use crate::stamp::SessionId;
+use crate::summary::{BrokerReport, Report};
+use crate::table;
+use crate::worker::{ConsumerPlan, Plan, ProducerPlan};
+use crate::workload::Workload;
+
+/// Runs the benchmark; gives whether everything went well and every record was there.
+///
+/// # Errors
+/// A sentence that says what to do, where the run could not begin.
+pub fn run(args: &BenchArgs) -> Result<bool, String> {
+    let workload = Workload::new(args)?;
+    let phases = phases(args)?;
+    let started_at = date::stamp(SystemTime::now());
+    let out = args.out.clone().unwrap_or_else(|| Path::new("results/local").join(&started_at));
+    fs::create_dir_all(&out).map_err(|e| format!("cannot make the results folder {}: {e}", out.display()))?;
+    let progress = Progress::new(args.quiet);
+    let mut subject = Subject::start(args, &out, &started_at, &progress)?;
+    let durability = subject.durability(args);
+    let report = Report {
+        started_at,
+        command: std::env::args().collect(),
+        broker: subject.describe(),
+        durability,
+        volume: subject.volume.clone(),
+        partitions: 0,
+        topic: String::new(),
+        workload,
+        phases: Vec::new(),
+        error: None,
+    };
+    let mut bench =
+        Bench { args, out: &out, progress: &progress, clock: Clock::start(), report, guard: None };
+    if let Err(why) = bench.run(&phases, &mut subject) {
+        bench.report.error = Some(why);
+    }
+    let mut report = bench.report;
+    report.broker = subject.describe();
+    if let Err(why) = subject.end(&report.topic, &progress) {
+        report.error.get_or_insert(why);
+    }
+    report.write(&out).map_err(|e| format!("cannot write the summary to {}: {e}", out.display()))?;
+    println!("{}results in {}", table::render(&report), out.display());
+    if let Some(why) = &report.error {
+        eprintln!("tora-load: {why}");
+    }
+    Ok(report.is_ok())
+}
+
+/// The phases asked for, in their order, each once.
+fn phases(args: &BenchArgs) -> Result<Vec<Phase>, String> {
+    let mut phases = args.phases.clone();
+    phases.sort_unstable();
+    phases.dedup();
+    if phases == [Phase::ConsumeCold] {
+        return Err(
+            "consume_cold reads what the run itself has written: ask for produce or consume_hot too".into()
+        );
+    }
+    Ok(phases)
+}
+
+/// The broker under test, and what is ours of it.
+struct Subject {
+    address: String,
+    pid: Option<u32>,
+    /// Ours: how to start it, and the process while it runs. Declared before its folder, so that it is stopped first.
+    own: Option<(Launch, Option<Tora>)>,
+    /// Removed at the end.
+    _data_dir: Option<DataDir>,
+    volume: Option<Volume>,
+    /// How long each start took.
+    ready_after: Vec<Duration>,
+}
+
+impl Subject {
+    fn start(args: &BenchArgs, out: &Path, started_at: &str, progress: &Progress) -> Result<Self, String> {
+        let volume_of = |folder: &Path| {
+            Volume::below(folder)
+                .map_err(|e| format!("cannot tell which disk holds {}: {e}", folder.display()))
+        };
+        if let Some(bootstrap) = &args.bootstrap {
+            if args.data_dir.is_none() {
+                progress.say("note: without --data-dir the broker's disk is unknown, and nobody stops the run before it is full");
+            }
+            return Ok(Self {
+                address: bootstrap.clone(),
+                pid: args.pid,
+                own: None,
+                _data_dir: None,
+                volume: args.data_dir.as_deref().map(volume_of).transpose()?,
+                ready_after: Vec::new(),
+            });
+        }
+        let program = args.tora.clone().map_or_else(Launch::find_program, Ok)?;
+        let parent = args.data_dir.clone().unwrap_or_else(|| out.to_path_buf());
+        let folder = format!("data-{started_at}-{}", std::process::id());
+        let data_dir = DataDir::create(parent.join(folder), args.keep_data)?;
+        let volume = volume_of(data_dir.path())?;
+        let launch = Launch {
+            program,
+            data_dir: data_dir.path().to_path_buf(),
+            cores: args.cores,
+            settings: args.set.clone(),
+            log: out.join("tora.log"),
+        };
+        let tora = launch.start()?;
+        Ok(Self {
+            address: tora.address().to_owned(),
+            pid: Some(tora.pid()),
+            ready_after: vec![tora.ready_after()],
+            own: Some((launch, Some(tora))),
+            _data_dir: Some(data_dir),
+            volume: Some(volume),
+        })
+    }
+
+    fn describe(&self) -> BrokerReport {
+        match &self.own {
+            Some((launch, _)) => BrokerReport::Tora {
+                cores: launch.cores,
+                settings: launch.settings.clone(),
+                ready_after_ms: self.ready_after.iter().map(|ready| ready.as_secs_f64() * 1e3).collect(),
+            },
+            None => BrokerReport::Foreign { bootstrap: self.address.clone(), pid: self.pid },
+        }
+    }
+
+    fn durability(&self, args: &BenchArgs) -> Durability {
+        let volume = self.volume.as_ref();
+        match &self.own {
+            Some((launch, _)) => Durability::of_tora(&launch.settings, &args.topic_config, volume),
+            None => Durability::of_foreign(args.durability.as_deref(), &args.topic_config, volume),
+        }
+    }
+
+    /// Restarts a broker of ours on the same data, so that nothing of it is in its memory.
+    fn restart(&mut self, progress: &Progress) -> Result<(), String> {
+        let Some((launch, running)) = &mut self.own else { return Ok(()) };
+        progress.say("restarting tora");
+        if let Some(tora) = running.take() {
+            tora.stop()?;
+        }
+        let tora = launch.start()?;
+        self.address = tora.address().to_owned();
+        self.pid = Some(tora.pid());
+        self.ready_after.push(tora.ready_after());
+        *running = Some(tora);
+        Ok(())
+    }
+
+    /// Stops a broker of ours; of a foreign one the topic is deleted.
+    fn end(mut self, topic: &str, progress: &Progress) -> Result<(), String> {
+        match &mut self.own {
+            Some((_, running)) => running.take().map_or(Ok(()), Tora::stop),
+            None if topic.is_empty() => Ok(()),
+            None => {
+                if let Err(why) =
+                    Admin::connect(&self.address).and_then(|mut admin| admin.delete_topic(topic))
+                {
+                    progress.say(&format!("the topic {topic} is left behind: {why}"));
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The free space at which to stop, and what may still be sent.
+#[derive(Debug, Clone, Copy)]
+struct Guard {
+    free_floor: u64,
+    /// For each producing phase.
+    bytes: u64,
+}
+
+impl Guard {
+    /// Half of what is free now, divided among the producing phases.
+    fn new(volume: &Volume, phases: &[Phase]) -> Result<Self, String> {
+        let free = volume
+            .free_bytes()
+            .map_err(|e| format!("cannot tell how much space {} has: {e}", volume.mount_point))?;
+        let producing = phases.iter().filter(|&&phase| phase != Phase::ConsumeCold).count() as u64;
+        Ok(Self { free_floor: free / 2, bytes: free / 2 / producing.max(1) })
+    }
+}
+
+struct Bench<'a> {
+    args: &'a BenchArgs,
+    out: &'a Path,
+    progress: &'a Progress,
+    clock: Clock,
+    report: Report,
+    guard: Option<Guard>,
+}
+
+impl Bench<'_> {
+    fn run(&mut self, phases: &[Phase], subject: &mut Subject) -> Result<(), String> {
+        self.guard = subject.volume.as_ref().map(|volume| Guard::new(volume, phases)).transpose()?;
+        let mut admin = Admin::connect(&subject.address)?;
+        let topic = format!("tora-load-{}-{}", self.report.started_at, std::process::id());
+        admin.create_topic(&topic, self.report.workload.partitions, &self.args.topic_config)?;
+        self.report.topic.clone_from(&topic);
+        let topic: Arc<str> = topic.into();
+        let mut acknowledged = Vec::new();
+        for &phase in phases {
+            if phase == Phase::ConsumeCold {
+                subject.restart(self.progress)?;
+                admin = Admin::connect(&subject.address)?;
+            }
+            let plan = self.plan(phase, &mut admin, &topic, &acknowledged)?;
+            let context = Context {
+                clock: self.clock,
+                out: self.out,
+                progress: self.progress,
+                broker_pid: subject.pid,
+                volume: subject.volume.as_ref(),
+                threads: self.report.workload.threads,
+            };
+            // What the consumers of a hot phase are to find begins with its own producers.
+            let earlier = if phase == Phase::ConsumeCold { acknowledged.clone() } else { Vec::new() };
+            let outcome = phase::run(&context, phase, plan, self.limits(phase), earlier)?;
+            if phase != Phase::ConsumeCold {
+                acknowledged.extend_from_slice(&outcome.acknowledged);
+            }
+            let interrupted = outcome.ended_by == EndedBy::Interrupt;
+            self.report.phases.push(outcome);
+            if interrupted {
+                return Err("interrupted".into());
+            }
+        }
+        Ok(())
+    }
+
+    fn limits(&self, phase: Phase) -> Limits {
+        let workload = &self.report.workload;
+        match phase {
+            Phase::Produce | Phase::ConsumeHot => Limits {
+                warmup: workload.warmup,
+                duration: workload.duration,
+                bytes: self.guard.map(|guard| guard.bytes),
+                free_bytes: self.guard.map(|guard| guard.free_floor),
+            },
+            Phase::ConsumeCold => {
+                Limits { warmup: Duration::ZERO, duration: Duration::MAX, bytes: None, free_bytes: None }
+            }
+        }
+    }
+
+    fn plan(
+        &mut self,
+        phase: Phase,
+        admin: &mut Admin,
+        topic: &Arc<str>,
+        acknowledged: &[Acknowledged],
+    ) -> Result<Plan, String> {
+        let workload = self.report.workload.clone();
+        let leadership = admin.leadership(topic)?;
+        self.report.partitions = leadership.partitions();
+        let (produces, consumes) = (phase != Phase::ConsumeCold, phase != Phase::Produce);
+        let first_session = acknowledged.iter().map(|a| a.session.0 + 1).max().unwrap_or(0);
+        let agree = |api| {
+            let hint = if api == Api::Fetch { "; --phases produce does without" } else { "" };
+            admin.served().agree(api).map_err(|why| why + hint)
+        };
+        let produce_version = if produces { agree(Api::Produce)? } else { 0 };
+        let fetch_version = if consumes { agree(Api::Fetch)? } else { 0 };
+        let ends =
+            if admin.served().has(Api::ListOffsets) { log_ends(&leadership, topic)? } else { HashMap::new() };
+        let producers =
+            if produces { producers(&leadership, &workload, first_session, admin)? } else { Vec::new() };
+        let consumers = if consumes { consumers(&leadership, &workload, phase, &ends)? } else { Vec::new() };
+        Ok(Plan {
+            workload: Arc::new(workload),
+            topic: Arc::clone(topic),
+            produce_version,
+            fetch_version,
+            producers,
+            consumers,
+            timed: phase == Phase::ConsumeHot,
+        })
+    }
+}
+
+fn producers(
+    leadership: &Leadership,
+    workload: &Workload,
+    first_session: u16,
+    admin: &mut Admin,
+) -> Result<Vec<ProducerPlan>, String> {
+    let placements = placement::producers(leadership, workload.connections)?;
+    let sessions = (first_session..).map(SessionId);
+    let mut plans = Vec::new();
+    for (placement, session) in placements.into_iter().zip(sessions) {
+        let identity = if workload.idempotent { admin.producer_identity()? } else { ProducerIdentity::NONE };
+        plans.push(ProducerPlan { placement, session, identity });
+    }
+    Ok(plans)
+}
+
+/// The end of every partition, once all leaders serve theirs.
+fn log_ends(leadership: &Leadership, topic: &str) -> Result<HashMap<i32, i64>, String> {
+    let mut all = HashMap::new();
+    for (address, partitions) in &leadership.leaders {
+        let ends = Admin::connect(&address.to_string())?.log_ends(topic, partitions)?;
+        all.extend(ends.into_iter().map(|end| (end.partition, end.offset)));
+    }
+    Ok(all)
+}
+
+/// Consumers begin at the log's end, or at offset 0 in the cold phase.
+fn consumers(
+    leadership: &Leadership,
+    workload: &Workload,
+    phase: Phase,
+    ends: &HashMap<i32, i64>,
+) -> Result<Vec<ConsumerPlan>, String> {
+    let begin = |&partition: &i32| {
+        let end = ends.get(&partition).copied().unwrap_or(0);
+        Position { partition, offset: if phase == Phase::ConsumeHot { end } else { 0 } }
+    };
+    let plan = |placement: Placement| ConsumerPlan {
+        address: placement.address,
+        positions: placement.partitions.iter().map(begin).collect(),
+    };
+    Ok(placement::consumers(leadership, workload.connections)?.into_iter().map(plan).collect())
+}

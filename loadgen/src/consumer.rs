@@ -1,0 +1,286 @@
+//! A consuming connection: fetches its partitions, checks every record, and counts how long each took to arrive.
+
+use std::io;
+use std::net::Shutdown;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio_uring::buf::BoundedBuf;
+use tokio_uring::net::TcpStream;
+
+use crate::client::Responses;
+use crate::clock::Nanos;
+use crate::codec::batch::Batch;
+use crate::codec::error;
+use crate::codec::fetch::{self, PartitionData, Position};
+use crate::codec::versions::Api;
+use crate::codec::wire::DecodeError;
+use crate::meter::{Meter, PhaseState};
+use crate::stamp::Stamp;
+use crate::timer::Timer;
+use crate::verify::{PartitionCheck, Verdict};
+
+/// Room for a typical response: one partition's megabyte and its header.
+const RECEIVE_BYTES: usize = 2 << 20;
+/// Once the producers are done, records that have not come after this long without any coming are lost.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The pause before a partition is asked again whose leader is being settled.
+const SETTLING: Duration = Duration::from_millis(50);
+
+/// What a consuming connection is to do.
+pub struct Consumer {
+    pub stream: Rc<TcpStream>,
+    pub state: Arc<PhaseState>,
+    /// Which of the state's meters are this thread's.
+    pub thread: usize,
+    pub topic: Arc<str>,
+    /// Where to begin.
+    pub positions: Vec<Position>,
+    pub fetch_version: i16,
+    pub stamps_in_headers: bool,
+    /// Whether arrival times mean anything: only while following the producers.
+    pub timed: bool,
+}
+
+/// A connection's result.
+#[derive(Debug, Clone, Copy)]
+pub struct Consumed {
+    pub verdict: Verdict,
+    /// When the last record came.
+    pub last_arrival: Nanos,
+}
+
+impl Consumer {
+    /// Consumes until everything acknowledged has arrived, or nothing comes any more.
+    pub async fn run(self) -> Result<Consumed, String> {
+        let responses = Responses::new(Rc::clone(&self.stream), RECEIVE_BYTES);
+        let partitions = self.positions.iter().map(|&position| Progress::new(position)).collect();
+        let begin = self.state.clock.now();
+        let mut reading = Reading {
+            consumer: &self,
+            responses,
+            partitions,
+            correlation: 0,
+            last_arrival: begin,
+            settling: false,
+        };
+        let result = reading.run().await;
+        let _ = self.stream.shutdown(Shutdown::Both);
+        result?;
+        Ok(Consumed { verdict: reading.verdict(), last_arrival: reading.last_arrival })
+    }
+
+    fn meter(&self) -> &Meter {
+        &self.state.meters[self.thread].consume
+    }
+}
+
+/// How far a partition has been read.
+#[derive(Debug)]
+struct Progress {
+    position: Position,
+    /// The first offset not yet readable, as of the last response.
+    high_watermark: i64,
+    check: PartitionCheck,
+}
+
+impl Progress {
+    fn new(position: Position) -> Self {
+        Self { position, high_watermark: 0, check: PartitionCheck::default() }
+    }
+}
+
+struct Reading<'a> {
+    consumer: &'a Consumer,
+    responses: Responses,
+    partitions: Vec<Progress>,
+    correlation: i32,
+    last_arrival: Nanos,
+    /// Whether a partition of the last response had no settled leader.
+    settling: bool,
+}
+
+impl Reading<'_> {
+    async fn run(&mut self) -> Result<(), String> {
+        let state = &self.consumer.state;
+        let mut timer = Timer::new().map_err(|e| format!("no timer to be had: {e}"))?;
+        let mut producers_done = None;
+        loop {
+            if state.failed() {
+                return Ok(());
+            }
+            if state.producing.load(Ordering::Acquire) == 0 {
+                let done = *producers_done.get_or_insert_with(|| state.clock.now());
+                let waited = state.clock.now().since(done.max(self.last_arrival));
+                if self.has_all() || waited > PATIENCE {
+                    return Ok(());
+                }
+            }
+            self.fetch().await?;
+            if self.settling {
+                timer.sleep(SETTLING).await.map_err(|e| format!("the timer failed: {e}"))?;
+            }
+        }
+    }
+
+    /// One request and its response.
+    async fn fetch(&mut self) -> Result<(), String> {
+        let consumer = self.consumer;
+        let broken = |e: io::Error| format!("the connection to the broker broke while consuming: {e}");
+        let positions: Vec<_> = self.partitions.iter().map(|progress| progress.position).collect();
+        self.correlation = self.correlation.wrapping_add(1);
+        let request = fetch::encode(consumer.fetch_version, self.correlation, &consumer.topic, &positions);
+        let (result, _) = consumer.stream.write_all(request.slice_full()).await;
+        result.map_err(broken)?;
+        loop {
+            if let Some(response) = self.responses.pop().map_err(broken)? {
+                if response.correlation != self.correlation {
+                    return Err("the broker answered a fetch that was not the last made".into());
+                }
+                let body = response.body(Api::Fetch.flexible(consumer.fetch_version))?;
+                let mut arrival = Arrival {
+                    consumer,
+                    now: consumer.state.clock.now(),
+                    records: 0,
+                    value_bytes: 0,
+                    settling: false,
+                };
+                let code = fetch::decode(body, consumer.fetch_version, |data| {
+                    arrival.partition(&mut self.partitions, &data)
+                });
+                match code {
+                    Ok(0) => {}
+                    Ok(code) => return Err(format!("the broker refused a fetch: {}", error::name(code))),
+                    Err(Refused(why)) => return Err(why),
+                }
+                self.settling = arrival.settling;
+                if arrival.records > 0 {
+                    self.last_arrival = arrival.now;
+                    let window = &consumer.state.window;
+                    consumer.meter().count(window, arrival.now, arrival.records, arrival.value_bytes);
+                }
+                return Ok(());
+            }
+            if !self.responses.receive().await.map_err(broken)? {
+                return Err("the broker closed a consuming connection; its log may say why".into());
+            }
+        }
+    }
+
+    /// Whether all that was acknowledged is here, and all else that the log holds has been read too.
+    fn has_all(&self) -> bool {
+        let acknowledged = self.consumer.state.acknowledged.lock().expect("nothing panics while holding it");
+        self.partitions.iter().all(|progress| {
+            let partition = progress.position.partition;
+            progress.position.offset >= progress.high_watermark
+                && acknowledged
+                    .iter()
+                    .filter(|due| due.partition == partition)
+                    .all(|due| progress.check.has_all(due.session, due.records))
+        })
+    }
+
+    fn verdict(&self) -> Verdict {
+        let acknowledged = self.consumer.state.acknowledged.lock().expect("nothing panics while holding it");
+        let mut sum = Verdict::default();
+        for progress in &self.partitions {
+            sum += progress.check.verdict(progress.position.partition, &acknowledged);
+        }
+        sum
+    }
+}
+
+/// Why a fetch ends the run.
+struct Refused(String);
+
+impl From<DecodeError> for Refused {
+    fn from(error: DecodeError) -> Self {
+        Self(format!("Fetch: {error}"))
+    }
+}
+
+/// One response's records.
+struct Arrival<'a> {
+    consumer: &'a Consumer,
+    now: Nanos,
+    records: u64,
+    value_bytes: u64,
+    settling: bool,
+}
+
+impl Arrival<'_> {
+    fn partition(&mut self, partitions: &mut [Progress], data: &PartitionData<'_>) -> Result<(), Refused> {
+        let partition = data.partition;
+        let Some(progress) = partitions.iter_mut().find(|p| p.position.partition == partition) else {
+            return Err(Refused(format!("the broker sent partition {partition}, which was not asked for")));
+        };
+        if error::settling(data.error) {
+            self.settling = true;
+            return Ok(());
+        }
+        if data.error != 0 {
+            return Err(Refused(format!(
+                "fetching partition {partition} failed: {}",
+                error::name(data.error)
+            )));
+        }
+        progress.high_watermark = data.high_watermark;
+        let mut records = data.records;
+        while let Some(batch) = Batch::split_off(&mut records)? {
+            self.batch(progress, &batch)?;
+        }
+        Ok(())
+    }
+
+    fn batch(&mut self, progress: &mut Progress, batch: &Batch<'_>) -> Result<(), Refused> {
+        let Position { partition, offset } = progress.position;
+        if batch.base_offset() != offset {
+            return Err(Refused(format!(
+                "partition {partition} was read from offset {offset}, and a batch at {} came: every batch this run \
+                 sent should follow the one before",
+                batch.base_offset()
+            )));
+        }
+        if batch.next_offset() <= offset {
+            return Err(Refused(format!(
+                "the batch at offset {offset} of partition {partition} ends before it begins"
+            )));
+        }
+        progress.position.offset = batch.next_offset();
+        // What is announced may be what is damaged: a broken batch counts as one record at least.
+        let announced = u64::try_from(batch.count()).unwrap_or(0).max(1);
+        let read = if batch.intact() && batch.plain() { self.records(progress, batch) } else { 0 };
+        progress.check.corrupt(announced.saturating_sub(read));
+        self.records += read;
+        Ok(())
+    }
+
+    /// Checks each record; gives how many carried a stamp.
+    fn records(&mut self, progress: &mut Progress, batch: &Batch<'_>) -> u64 {
+        let mut read = 0;
+        // The records of a batch were sent together: their latency is recorded at once.
+        let mut together = (Nanos::default(), 0);
+        for record in batch.records() {
+            let Some(stamp) = Stamp::read(&record, self.consumer.stamps_in_headers) else { continue };
+            progress.check.arrived(&stamp);
+            read += 1;
+            self.value_bytes += record.value.len() as u64;
+            if stamp.sent != together.0 {
+                self.record_latency(together);
+                together = (stamp.sent, 0);
+            }
+            together.1 += 1;
+        }
+        self.record_latency(together);
+        read
+    }
+
+    fn record_latency(&self, (sent, records): (Nanos, u64)) {
+        let consumer = self.consumer;
+        if records > 0 && consumer.timed && consumer.state.window.contains(sent) {
+            consumer.meter().latency.record(self.now.micros_since(sent), records);
+        }
+    }
+}
