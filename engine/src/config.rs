@@ -22,6 +22,12 @@ pub struct Config {
     pub segment_bytes: u64,
     /// How long an idempotent producer is remembered after its last batch (`producer.id.expiration.ms`).
     pub producer_expiration_ms: i64,
+    /// W: the bytes of a partition that may be unflushed. Room for several full groups of appends while a flush is under
+    /// way, and a bound on what recovery may take for a torn end. Raised to a topic's `max.message.bytes` where that is
+    /// larger.
+    pub unflushed_bytes: u64,
+    /// Bytes appended on a shard after which it writes a checkpoint: what a recovery has to scan at most.
+    pub checkpoint_bytes: u64,
     /// Registered memory of each shard in bytes: log tails and cold reads come from it.
     pub buffer_bytes: usize,
 }
@@ -39,6 +45,8 @@ impl Config {
             max_message_bytes: 1_048_588,
             segment_bytes: 1 << 30,
             producer_expiration_ms: 86_400_000,
+            unflushed_bytes: 8 << 20,
+            checkpoint_bytes: 128 << 20,
             buffer_bytes: 12 << 20,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::batch::BatchError;
 use crate::types::Offset;
 
 /// Why a request was refused. Each variant is a case of its own for the caller; `Display` says what to do about it.
@@ -24,19 +25,8 @@ pub enum Error {
         /// The offset after the last visible record.
         end: Offset,
     },
-    /// The bytes are not a valid record batch; the text says why.
-    CorruptBatch(String),
-    /// The batch is larger than `max.message.bytes`.
-    BatchTooLarge {
-        /// Bytes of the batch.
-        size: usize,
-        /// The topic's limit.
-        limit: usize,
-    },
-    /// The records are of message format v0 or v1, or use what v2 does not define.
-    UnsupportedFormat(String),
-    /// The batch is well-formed but must not be appended by a client; the text says why.
-    InvalidRecord(String),
+    /// The bytes are no record batch that may be appended; [`BatchError::kind`] sorts the reasons as Kafka does.
+    Batch(BatchError),
     /// An idempotent producer's batch does not follow its last one.
     OutOfOrderSequence {
         /// The sequence number that would have been next.
@@ -67,17 +57,11 @@ impl fmt::Display for Error {
             Self::TopicExists => f.write_str("a topic of this name exists"),
             Self::InvalidTopic(why)
             | Self::InvalidConfig(why)
-            | Self::InvalidPartitions(why)
-            | Self::UnsupportedFormat(why)
-            | Self::InvalidRecord(why) => f.write_str(why),
+            | Self::InvalidPartitions(why) => f.write_str(why),
             Self::OffsetOutOfRange { start, end } => {
                 write!(f, "the offset is outside the partition's range of {start} to {end}")
             }
-            Self::CorruptBatch(why) => write!(f, "corrupt record batch: {why}"),
-            Self::BatchTooLarge { size, limit } => write!(
-                f,
-                "the batch has {size} bytes, more than max.message.bytes={limit}: send smaller batches or raise the limit"
-            ),
+            Self::Batch(why) => why.fmt(f),
             Self::OutOfOrderSequence { expected, found } => {
                 write!(f, "the producer's sequence number is {found}, not {expected}")
             }

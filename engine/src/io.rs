@@ -7,13 +7,21 @@
 
 #[expect(unsafe_code, reason = "shared memory under one writer; each block says why it is sound")]
 pub mod buffer;
+mod helpers;
+mod host_fs;
+#[expect(unsafe_code, reason = "the kernel's queues; each block says why it is sound")]
 pub mod ring;
+pub mod socket;
+pub mod thread;
+#[expect(unsafe_code, reason = "descriptors as plain numbers, and fallocate; each block says why it is sound")]
+mod sys;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use buffer::{BLOCK_SIZE, CHUNK_SIZE, ChunkMut, Pool, Slice};
+pub use host_fs::HostFs;
 
 use crate::types::Nanos;
 

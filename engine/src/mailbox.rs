@@ -17,6 +17,7 @@ pub mod completion;
 mod credits;
 mod doorbell;
 pub mod mail;
+mod shard_thread;
 mod sync;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 pub use completion::Completer;
 pub use credits::Credits;
 pub use mail::{Lane, Mail, ReplyTo};
+pub use shard_thread::{is_shard_thread, mark_shard_thread};
 
 use crate::io::Wake;
 use crate::types::ShardId;

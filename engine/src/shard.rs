@@ -1,28 +1,183 @@
 //! A shard: everything one core owns, and the only way a service reaches the engine.
+//!
+//! Requests come in from the service on this core, from other shards and from embedding threads; each is done here if
+//! its partition lives here, and sent to its owner if not. What partitions want done is submitted at once; writing and
+//! flushing wait for the end of the turn ([`Shard::end_turn`]), so that everything a turn brought goes out together.
 
-use crate::io::{Io, Op, Token};
-use crate::request::Request;
-use crate::types::ShardId;
+mod catalog;
+mod checkpoints;
+mod keeper;
+mod ops;
+mod requests;
+mod slots;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::catalog::{Catalog, TopicConfig};
+use crate::config::Config;
+use crate::error::Error;
+use crate::io::{Completion, Io, Op, Pool, Token};
+use crate::limits;
+use crate::log::recovery::{self, Recovered};
+use crate::log::{FlushMode, Log, LogSettings, Wanted};
+use crate::mailbox::mail::Lane;
+use crate::mailbox::{Credits, Inbox, Mail, Peers, ReplyTo};
+use crate::open::{CATALOG_PARTITION, Loaded};
+use crate::partition::{Context, Partition, PartitionSettings};
+use crate::placement::{self, CATALOG_SHARD};
+use crate::producers::Producers;
+use crate::request::{Reply, Request};
+use crate::types::{LeaderEpoch, Nanos, PartitionId, ShardId};
+
+use checkpoints::Checkpoints;
+use keeper::Keeper;
+pub use ops::SERVICE_BIT;
+use ops::{Ops, Owner};
+use slots::Slots;
 
 /// One core's partitions, its way to the other shards, and its operations.
 pub struct Shard<I: Io> {
     io: I,
+    pool: Pool,
     id: ShardId,
-    shards: u16,
+    config: Arc<Config>,
+    data_dir: Arc<Path>,
+    epoch: LeaderEpoch,
+    cluster_id: Arc<str>,
+    catalog: Catalog,
+    /// On the shard that keeps the catalog.
+    keeper: Option<Keeper>,
+    slots: Slots,
+    /// Slots to be looked at before the turn ends.
+    dirty: Vec<usize>,
+    ops: Ops,
+    peers: Peers<Mail>,
+    inbox: Inbox<Mail>,
+    credits: Credits,
+    /// Requests that wait for a credit, by shard and lane.
+    outbox: Vec<[VecDeque<(u64, Request)>; 2]>,
+    /// Replies for the service on this core.
+    replies: VecDeque<(u64, Reply)>,
+    /// When watches end, with the slot they are at.
+    watches: BTreeSet<(Nanos, usize)>,
+    checkpoints: Checkpoints,
+    next_housekeeping: Option<Nanos>,
+    /// Numbers the chunks of tail memory.
+    chunk_clock: u64,
+    stopping: bool,
+    // Reused from call to call.
+    wanted: Wanted<I::Fs>,
+    answers: Vec<(ReplyTo, Reply)>,
 }
 
 impl<I: Io> Shard<I> {
-    /// Asks the shard that owns the partition (or the catalog). The reply reaches the service's `on_reply` with `tag`,
-    /// never before this returns. Requests to one partition take effect in the order in which they are made.
-    pub fn request(&mut self, tag: u64, request: Request) {
-        let _ = (tag, request);
+    /// Opens a shard: recovers its partitions, blocking. `loaded` is what the data folder held.
+    ///
+    /// # Errors
+    /// A partition that is damaged, or the system's errors.
+    pub fn open(
+        io: I,
+        id: ShardId,
+        config: Arc<Config>,
+        loaded: &Loaded,
+        peers: Peers<Mail>,
+        mut inbox: Inbox<Mail>,
+        catalog_log: Option<Recovered>,
+    ) -> Result<Self, recovery::RecoveryError> {
+        inbox.register(io.waker());
+        let shards = peers.shards();
+        let mut shard = Self {
+            pool: io.pool().clone(),
+            io,
+            id,
+            data_dir: Arc::from(config.data_dir.as_path()),
+            config,
+            epoch: loaded.epoch,
+            cluster_id: Arc::clone(&loaded.cluster_id),
+            catalog: loaded.catalog.clone(),
+            keeper: (id == CATALOG_SHARD).then(Keeper::default),
+            slots: Slots::default(),
+            dirty: Vec::new(),
+            ops: Ops::default(),
+            peers,
+            inbox,
+            credits: Credits::new(shards),
+            outbox: (0..shards).map(|_| [VecDeque::new(), VecDeque::new()]).collect(),
+            replies: VecDeque::new(),
+            watches: BTreeSet::new(),
+            checkpoints: Checkpoints::default(),
+            next_housekeeping: None,
+            chunk_clock: 0,
+            stopping: false,
+            wanted: Vec::new(),
+            answers: Vec::new(),
+        };
+        if id == CATALOG_SHARD {
+            let config = shard.catalog.defaults().clone();
+            shard.add_partition(CATALOG_PARTITION, &config, catalog_log);
+        }
+        shard.recover(loaded)?;
+        shard.clear_tombstones(loaded);
+        Ok(shard)
     }
+
+    fn recover(&mut self, loaded: &Loaded) -> Result<(), recovery::RecoveryError> {
+        let entries = &loaded.checkpoint;
+        let settings = loaded.recovery_settings(self.io.unix_millis());
+        for &id in &loaded.folders {
+            if self.owner(id) != self.id {
+                continue;
+            }
+            let Some(topic) = self.catalog.topic(id.topic).cloned() else { continue };
+            let entry = entries.get(id);
+            if let Some(recovered) = recovery::recover(self.io.fs(), &self.data_dir, id, entry, &settings)? {
+                self.add_partition(id, &topic.config, Some(recovered));
+            }
+        }
+        // What was just recovered and flushed need not be scanned again.
+        self.checkpoints.note(self.config.checkpoint_bytes);
+        self.next_housekeeping = Some(self.io.now());
+        Ok(())
+    }
+
+    fn add_partition(&mut self, id: PartitionId, topic: &TopicConfig, recovered: Option<Recovered>) -> usize {
+        let settings = PartitionSettings {
+            max_message_bytes: topic.max_message_bytes,
+            log_append_time: topic.timestamp_type == crate::batch::TimestampType::LogAppendTime,
+        };
+        let log_settings = self.log_settings(id, topic);
+        let (log, producers) = match recovered {
+            None => (Log::empty(id, log_settings), Producers::new(limits::PRODUCERS_MAX)),
+            Some(mut recovered) => {
+                let producers =
+                    std::mem::replace(&mut recovered.producers, Producers::new(limits::PRODUCERS_MAX));
+                (Log::recovered(id, log_settings, recovered), producers)
+            }
+        };
+        self.slots.insert(id, Partition::new(id, settings, log, producers))
+    }
+
+    fn log_settings(&self, id: PartitionId, topic: &TopicConfig) -> LogSettings {
+        let flushed = topic.flush_messages == 1 || id == CATALOG_PARTITION;
+        LogSettings {
+            data_dir: Arc::clone(&self.data_dir),
+            segment_bytes: topic.segment_bytes,
+            unflushed_max: self.config.unflushed_bytes.max(topic.max_message_bytes as u64),
+            flush: if flushed { FlushMode::BeforeAcknowledging } else { FlushMode::Behind },
+            epoch: self.epoch,
+        }
+    }
+
+    // ---- for the service
 
     /// Starts an operation for the service; the completion reaches its `on_completion` with the same token, whose top
     /// bit must be 0.
     pub fn submit(&mut self, token: Token, op: Op<I::Fs>) {
-        assert!(token.0 >> 63 == 0, "a service's tokens have 63 bits");
-        self.io.submit(Token(token.0 | 1 << 63), op);
+        assert!(token.0 & SERVICE_BIT == 0, "a service's tokens have 63 bits");
+        self.io.submit(Token(token.0 | SERVICE_BIT), op);
     }
 
     /// Clock, randomness and memory.
@@ -39,6 +194,276 @@ impl<I: Io> Shard<I> {
     /// How many shards there are.
     #[must_use]
     pub fn shards(&self) -> u16 {
-        self.shards
+        self.peers.shards()
+    }
+
+    /// The topics as this shard knows them.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The settings the engine was opened with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The epoch stamped into batches from this opening on.
+    #[must_use]
+    pub fn leader_epoch(&self) -> LeaderEpoch {
+        self.epoch
+    }
+
+    /// The data folder's cluster id.
+    #[must_use]
+    pub fn cluster_id(&self) -> &str {
+        &self.cluster_id
+    }
+
+    /// Which shard owns a partition.
+    #[must_use]
+    pub fn owner(&self, id: PartitionId) -> ShardId {
+        if id == CATALOG_PARTITION { CATALOG_SHARD } else { placement::owner(id, self.peers.shards()) }
+    }
+
+    // ---- for the reactor
+
+    /// Takes what other shards and threads have sent.
+    pub fn take_mail(&mut self) {
+        for _ in 0..limits::MAIL_PER_TURN {
+            let Some(mail) = self.inbox.pop() else { return };
+            match mail {
+                Mail::Request { from, request } => self.perform(from, request),
+                Mail::Reply { from, tag, reply } => {
+                    let lane = Lane::of_reply(&reply);
+                    self.credits.put_back(from, lane);
+                    self.send_queued(from, lane);
+                    self.replies.push_back((tag, reply));
+                }
+                Mail::Catalog { version, changes } => self.apply_from_keeper(version, &changes),
+                Mail::CatalogApplied { shard, version } => self.applied_there(shard, version),
+            }
+        }
+    }
+
+    /// The next reply for the service.
+    pub fn next_reply(&mut self) -> Option<(u64, Reply)> {
+        self.replies.pop_front()
+    }
+
+    /// One of the shard's operations has ended.
+    pub fn complete(&mut self, completion: Completion) {
+        match self.ops.remove(completion.token) {
+            Owner::Log { slot, op } => {
+                self.slots.at(slot).in_flight -= 1;
+                self.with(slot, |partition, cx| partition.complete(op, completion, cx));
+                self.bury(slot);
+            }
+            Owner::Checkpoint => self.checkpoint_written(completion.result),
+            Owner::Removal => {
+                if let Err(error) = completion.result {
+                    log::warn!("a deleted partition's files could not be removed, the next start tries again: {error}");
+                }
+            }
+        }
+    }
+
+    /// Has everything that this turn brought written and flushed.
+    pub fn end_turn(&mut self) {
+        for slot in std::mem::take(&mut self.dirty) {
+            let entry = self.slots.at(slot);
+            entry.dirty = false;
+            self.with_quietly(slot, |partition, cx| {
+                partition.pump(cx);
+                if partition.log().flush_due() {
+                    partition.log_mut().flush(cx.wanted);
+                }
+            });
+        }
+        self.make_room();
+        let now = self.io.now();
+        self.expire_watches(now);
+        if self.next_housekeeping.is_some_and(|at| at <= now) {
+            self.keep_house(now);
+        }
+    }
+
+    /// When the next turn is needed at the latest.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Nanos> {
+        let watch = self.watches.first().map(|watch| watch.0);
+        [watch, self.next_housekeeping].into_iter().flatten().min()
+    }
+
+    /// Whether there is something to do before sleeping.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        !self.replies.is_empty() || !self.dirty.is_empty()
+    }
+
+    /// Whether the shard may sleep; after true, senders wake it until [`Shard::awake`].
+    pub fn try_sleep(&mut self, has_mail: impl FnOnce() -> bool) -> bool {
+        self.inbox.try_sleep(has_mail)
+    }
+
+    /// The shard is awake.
+    pub fn awake(&mut self) {
+        self.inbox.awake();
+    }
+
+    /// Hands over and collects operations.
+    ///
+    /// # Errors
+    /// As [`Io::turn`].
+    pub fn turn_io(&mut self, wait: crate::io::Wait, completions: &mut Vec<Completion>) -> io::Result<()> {
+        self.io.turn(wait, completions)
+    }
+
+    /// Begins to stop: readers that wait are answered, appends go on until they are acknowledged.
+    pub fn begin_stop(&mut self) {
+        if std::mem::replace(&mut self.stopping, true) {
+            return;
+        }
+        let slots: Vec<usize> = self.slots.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            self.with(slot, |partition, cx| partition.stop_watching(cx));
+        }
+        self.watches.clear();
+        self.next_housekeeping = None;
+        self.checkpoints.note(1);
+    }
+
+    /// Whether nothing is under way any more; writes the last checkpoint once that is all that is missing.
+    pub fn has_stopped(&mut self) -> bool {
+        let appending = self.slots.iter().any(|(_, entry)| entry.partition.is_appending());
+        if appending || self.ops.len() > 0 {
+            return false;
+        }
+        if self.checkpoints.is_due() {
+            self.write_checkpoint();
+        }
+        self.ops.len() == 0
+    }
+
+    // ---- partitions
+
+    /// Calls a partition, then submits what it wants and delivers what it answers.
+    fn with<R>(&mut self, slot: usize, call: impl FnOnce(&mut Partition, &mut Context<'_, I::Fs>) -> R) -> R {
+        if !std::mem::replace(&mut self.slots.at(slot).dirty, true) {
+            self.dirty.push(slot);
+        }
+        self.with_quietly(slot, call)
+    }
+
+    /// The same without having the partition looked at again before the turn ends.
+    fn with_quietly<R>(
+        &mut self,
+        slot: usize,
+        call: impl FnOnce(&mut Partition, &mut Context<'_, I::Fs>) -> R,
+    ) -> R {
+        let mut wanted = std::mem::take(&mut self.wanted);
+        let mut answers = std::mem::take(&mut self.answers);
+        let entry = self.slots.at(slot);
+        let mut cx = Context {
+            pool: &self.pool,
+            chunk_clock: &mut self.chunk_clock,
+            unix_millis: self.io.unix_millis(),
+            wanted: &mut wanted,
+            replies: &mut answers,
+        };
+        let result = call(&mut entry.partition, &mut cx);
+        entry.in_flight += wanted.len();
+        for (op, operation) in wanted.drain(..) {
+            let token = self.ops.insert(Owner::Log { slot, op });
+            self.io.submit(token, operation);
+        }
+        self.wanted = wanted;
+        for (to, reply) in answers.drain(..) {
+            self.answer(to, reply);
+        }
+        self.answers = answers;
+        result
+    }
+
+    fn expire_watches(&mut self, now: Nanos) {
+        while let Some(&(until, slot)) = self.watches.first()
+            && until <= now
+        {
+            self.watches.pop_first();
+            self.with_quietly(slot, |partition, cx| partition.expire_watchers(now, cx));
+        }
+    }
+
+    /// Takes back tail memory, oldest first, while the pool runs low.
+    fn make_room(&mut self) {
+        let (low, enough) = (self.pool.chunks() / 8, self.pool.chunks() / 4);
+        if self.pool.free() >= low {
+            return;
+        }
+        for _ in 0..enough {
+            let oldest = self.slots.iter().filter_map(|(slot, entry)| {
+                entry.partition.log().oldest_memory().map(|age| (age, slot))
+            });
+            let Some((_, slot)) = oldest.min() else { return };
+            self.slots.at(slot).partition.log_mut().give_back_memory();
+        }
+    }
+
+    /// What need not happen at once: memory of idle partitions, checkpoints, forgotten producers.
+    fn keep_house(&mut self, now: Nanos) {
+        let unix_millis = self.io.unix_millis();
+        let expiration_ms = self.config.producer_expiration_ms;
+        let slots: Vec<usize> = self.slots.iter().map(|(slot, _)| slot).collect();
+        let mut busy = false;
+        for slot in slots {
+            let entry = self.slots.at(slot);
+            if now.since(entry.last_used) < limits::IDLE_MS * 1_000_000 {
+                busy = true;
+            } else {
+                entry.partition.log_mut().shrink();
+                entry.partition.expire_producers(unix_millis, expiration_ms);
+            }
+        }
+        self.checkpoint_if_due(now);
+        // An idle shard sleeps until something comes.
+        let again = busy || self.checkpoints.is_due();
+        self.next_housekeeping = again.then(|| now.plus_millis(limits::HOUSEKEEPING_MS));
+    }
+
+    /// Closes and removes a deleted partition once nothing of it is in flight.
+    fn bury(&mut self, slot: usize) {
+        let entry = self.slots.at(slot);
+        if !entry.deleted || entry.in_flight > 0 {
+            return;
+        }
+        self.with_quietly(slot, |partition, cx| partition.log_mut().close(cx.wanted));
+        if self.slots.at(slot).in_flight > 0 {
+            return;
+        }
+        let entry = self.slots.remove(slot);
+        self.dirty.retain(|dirty| *dirty != slot);
+        self.watches.retain(|watch| watch.1 != slot);
+        self.remove_files(entry.id);
+    }
+
+    fn remove_files(&mut self, id: PartitionId) {
+        let data_dir = Arc::clone(&self.data_dir);
+        let token = self.ops.insert(Owner::Removal);
+        let job = move |fs: &I::Fs| crate::log::segment::remove_partition(fs, &data_dir, id, limits::DELETE_STEP).map(|()| 0);
+        self.io.submit(token, Op::Job(Box::new(job)));
+    }
+
+    /// The slot of a live topic's partition, made if it has never been used.
+    fn slot_of(&mut self, id: PartitionId) -> Result<usize, Error> {
+        if let Some(slot) = self.slots.find(id) {
+            return Ok(slot);
+        }
+        let topic = self.catalog.topic(id.topic).cloned().ok_or(Error::UnknownPartition)?;
+        if !(0..topic.partitions).contains(&id.index.value()) {
+            return Err(Error::UnknownPartition);
+        }
+        Ok(self.add_partition(id, &topic.config, None))
     }
 }
+

@@ -60,7 +60,7 @@ pub(super) fn read_i16(bytes: &[u8], at: usize) -> i16 {
 }
 
 /// The `i32` at `at`.
-pub(super) fn read_i32(bytes: &[u8], at: usize) -> i32 {
+pub(crate) fn read_i32(bytes: &[u8], at: usize) -> i32 {
     i32::from_be_bytes(field(bytes, at))
 }
 
@@ -70,7 +70,7 @@ pub(super) fn read_u32(bytes: &[u8], at: usize) -> u32 {
 }
 
 /// The `i64` at `at`.
-pub(super) fn read_i64(bytes: &[u8], at: usize) -> i64 {
+pub(crate) fn read_i64(bytes: &[u8], at: usize) -> i64 {
     i64::from_be_bytes(field(bytes, at))
 }
 

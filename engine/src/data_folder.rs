@@ -1,0 +1,207 @@
+//! The data folder: whose it is, which format it has, and how often it was opened.
+//!
+//! `meta.properties` names the format's version and the cluster id, as Kafka's file of that name does; `broker-epoch`
+//! counts the openings and becomes the leader epoch of everything appended since. Both are replaced as a whole.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use crate::io::{File, Fs, read_file, replace_file};
+use crate::types::{LeaderEpoch, TopicId};
+
+/// The format's version: a newer one is refused.
+const VERSION: u32 = 1;
+const META: &str = "meta.properties";
+const EPOCH: &str = "broker-epoch";
+
+/// An open data folder.
+#[derive(Debug)]
+pub struct DataFolder {
+    /// Held for as long as the folder is used.
+    pub lock: File,
+    /// The cluster's id, made with the folder.
+    pub cluster_id: String,
+    /// This opening's epoch, durable already.
+    pub epoch: LeaderEpoch,
+}
+
+/// Why a folder cannot be used. `Display` says what to do.
+#[derive(Debug)]
+pub enum DataFolderError {
+    /// Another process has it.
+    InUse(PathBuf),
+    /// It holds something else.
+    Foreign {
+        /// The folder.
+        folder: PathBuf,
+        /// What was found there.
+        found: String,
+    },
+    /// A newer Tora wrote it.
+    Newer {
+        /// The folder.
+        folder: PathBuf,
+        /// Its version.
+        version: u32,
+    },
+    /// A file of it cannot be understood.
+    Damaged {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// The system's error.
+    Io {
+        /// The folder.
+        folder: PathBuf,
+        /// The error.
+        error: io::Error,
+    },
+}
+
+impl fmt::Display for DataFolderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InUse(folder) => write!(
+                f,
+                "the data folder {} is in use by another process: stop that one, or choose another folder",
+                folder.display()
+            ),
+            Self::Foreign { folder, found } => write!(
+                f,
+                "the folder {} holds {found}, which is not Tora's: choose an empty or new folder",
+                folder.display()
+            ),
+            Self::Newer { folder, version } => write!(
+                f,
+                "the data folder {} has format version {version}, this Tora reads up to {VERSION}: use the newer Tora",
+                folder.display()
+            ),
+            Self::Damaged { file, why } => {
+                write!(f, "{} cannot be used: {why}; restore it from a copy of the folder", file.display())
+            }
+            Self::Io { folder, error } => {
+                write!(f, "the data folder {} cannot be used: {error}", folder.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for DataFolderError {}
+
+/// Opens a data folder, making it if it is missing, claims it, and counts this opening.
+///
+/// `new_id` makes the cluster id of a new folder.
+///
+/// # Errors
+/// See [`DataFolderError`].
+pub fn open<F: Fs>(fs: &F, folder: &Path, new_id: TopicId) -> Result<DataFolder, DataFolderError> {
+    let failed = |error| DataFolderError::Io { folder: folder.to_owned(), error };
+    create_with_parents(fs, folder).map_err(failed)?;
+    let lock = fs.lock_folder(folder).map_err(|error| match error.kind() {
+        ErrorKind::WouldBlock => DataFolderError::InUse(folder.to_owned()),
+        _ => failed(error),
+    })?;
+    let opened = (|| {
+        let cluster_id = match read_meta(fs, folder)? {
+            Some(id) => id,
+            None => create_meta(fs, folder, new_id)?,
+        };
+        let epoch = bump_epoch(fs, folder)?;
+        Ok(DataFolder { lock, cluster_id, epoch })
+    })();
+    if opened.is_err() {
+        fs.close(lock);
+    }
+    opened
+}
+
+fn create_with_parents<F: Fs>(fs: &F, folder: &Path) -> io::Result<()> {
+    match fs.create_folder(folder) {
+        Ok(()) => match folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            Some(parent) => fs.sync_folder(parent),
+            None => fs.sync_folder(Path::new(".")),
+        },
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).ok_or(error)?;
+            create_with_parents(fs, parent)?;
+            create_with_parents(fs, folder)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn read_meta<F: Fs>(fs: &F, folder: &Path) -> Result<Option<String>, DataFolderError> {
+    let file = folder.join(META);
+    let bytes = match read_file(fs, &file) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(DataFolderError::Io { folder: folder.to_owned(), error }),
+    };
+    let damaged = |why: &str| DataFolderError::Damaged { file: file.clone(), why: why.to_owned() };
+    let text = String::from_utf8(bytes).map_err(|_| damaged("it is not text"))?;
+    let value = |key: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        line.map(str::to_owned)
+    };
+    if value("format").as_deref() != Some("tora") {
+        let found = "a meta.properties of another program (Kafka's, perhaps)".to_owned();
+        return Err(DataFolderError::Foreign { folder: folder.to_owned(), found });
+    }
+    let version = value("version").and_then(|text| text.parse().ok()).ok_or_else(|| damaged("it has no version"))?;
+    if version > VERSION {
+        return Err(DataFolderError::Newer { folder: folder.to_owned(), version });
+    }
+    value("cluster.id").map(Some).ok_or_else(|| damaged("it has no cluster.id"))
+}
+
+/// A folder without `meta.properties` is new: nothing but what a crash while making it left may be in it.
+fn create_meta<F: Fs>(fs: &F, folder: &Path, new_id: TopicId) -> Result<String, DataFolderError> {
+    let failed = |error| DataFolderError::Io { folder: folder.to_owned(), error };
+    let is_ours = |name: &str| matches!(name, ".lock" | "lost+found" | "meta.properties.tmp");
+    if let Some(other) = fs.list(folder).map_err(failed)?.into_iter().find(|entry| !is_ours(&entry.name)) {
+        let found = format!("{:?}", other.name);
+        return Err(DataFolderError::Foreign { folder: folder.to_owned(), found });
+    }
+    let id = base64_url(new_id.bytes());
+    let text = format!("format=tora\nversion={VERSION}\ncluster.id={id}\n");
+    replace_file(fs, &folder.join(META), text.as_bytes()).map_err(failed)?;
+    Ok(id)
+}
+
+/// Sixteen bytes as Kafka writes ids: base64 with `-` and `_`, unpadded (RFC 4648, section 5).
+#[must_use]
+pub fn base64_url(bytes: [u8; 16]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let number = u128::from_be_bytes(bytes);
+    // 21 digits of six bits, then the last two bits.
+    let digit = |at: u32| if at < 21 { (number >> (122 - 6 * at)) & 63 } else { (number & 3) << 4 };
+    (0..22).map(|at| char::from(DIGITS[usize::try_from(digit(at)).expect("six bits")])).collect()
+}
+
+/// Counts the opening, durably, before anything is stamped with it.
+fn bump_epoch<F: Fs>(fs: &F, folder: &Path) -> Result<LeaderEpoch, DataFolderError> {
+    let file = folder.join(EPOCH);
+    let failed = |error| DataFolderError::Io { folder: folder.to_owned(), error };
+    let before = match read_file(fs, &file) {
+        Ok(bytes) => {
+            let text = String::from_utf8_lossy(&bytes);
+            let number: Option<i32> = text.trim().parse().ok();
+            number.filter(|number| (0..i32::MAX).contains(number)).ok_or_else(|| DataFolderError::Damaged {
+                file: file.clone(),
+                why: "it holds no epoch".to_owned(),
+            })?
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => -1,
+        Err(error) => return Err(failed(error)),
+    };
+    let epoch = before + 1;
+    replace_file(fs, &file, format!("{epoch}\n").as_bytes()).map_err(failed)?;
+    Ok(LeaderEpoch::new(epoch))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,255 @@
+//! An engine on this machine: a data folder, a thread and a ring for each shard, and the way in for embedding services.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use crate::config::Config;
+use crate::handle::{Clock, Handle};
+use crate::io::{Fs, HostFs};
+use crate::io::ring::{RingError, RingIo, RingOptions};
+use crate::log::recovery::RecoveryError;
+use crate::mailbox::{Inbox, Mail, Peers, mail, mark_shard_thread};
+use crate::open::{LoadError, Loaded, load};
+use crate::placement::CATALOG_SHARD;
+use crate::reactor::Reactor;
+use crate::service::{NoService, Service};
+use crate::shard::Shard;
+use crate::types::{Nanos, ShardId, TopicId};
+
+/// Why an engine cannot be opened. `Display` says what to do about it.
+#[derive(Debug)]
+pub enum OpenError {
+    /// The settings make no sense.
+    Config(String),
+    /// The data folder.
+    Load(LoadError),
+    /// A partition.
+    Recovery(RecoveryError),
+    /// The kernel's interface.
+    Ring(RingError),
+    /// A thread could not be started, or ended before it served.
+    Thread(String),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(why) | Self::Thread(why) => f.write_str(why),
+            Self::Load(error) => error.fmt(f),
+            Self::Recovery(error) => error.fmt(f),
+            Self::Ring(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+/// A running engine. Dropping it closes it.
+pub struct Engine {
+    threads: Vec<JoinHandle<()>>,
+    peers: Peers<Mail>,
+    stop: Arc<AtomicBool>,
+    handle: Handle,
+    cluster_id: Arc<str>,
+    fs: HostFs,
+    lock: crate::io::File,
+    ended: Receiver<ShardId>,
+}
+
+impl Engine {
+    /// Opens a data folder for an embedding service. Returns when every shard has recovered its partitions and serves.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(config: Config) -> Result<Self, OpenError> {
+        Self::open_with(config, |_| NoService)
+    }
+
+    /// The same with a service on each shard.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_with<S: Service<RingIo> + 'static>(
+        config: Config,
+        mut make_service: impl FnMut(ShardId) -> S,
+    ) -> Result<Self, OpenError> {
+        check(&config)?;
+        let fs = HostFs::default();
+        let new_id = random_id().map_err(|error| OpenError::Load(error.into()))?;
+        let (loaded, mut catalog_log) = load(&fs, &config, HostClock.unix_millis(), new_id).map_err(OpenError::Load)?;
+        let (cluster_id, lock) = (Arc::clone(&loaded.cluster_id), loaded.lock);
+        let (loaded, config) = (Arc::new(loaded), Arc::new(config));
+        let (peers, inboxes) = mail::open(config.shards);
+        let stop = Arc::new(AtomicBool::new(false));
+        let (ready, opened) = channel();
+        let (ended_sender, ended) = channel();
+        let handle = Handle::new(peers.clone(), Arc::new(HostClock));
+        let mut engine =
+            Self { threads: Vec::new(), peers: peers.clone(), stop, handle, cluster_id, fs, lock, ended };
+        for (index, inbox) in inboxes.into_iter().enumerate() {
+            let id = ShardId::new(u16::try_from(index).expect("made for a u16 of shards"));
+            let start = Start {
+                id,
+                config: Arc::clone(&config),
+                loaded: Arc::clone(&loaded),
+                peers: peers.clone(),
+                inbox,
+                catalog_log: if id == CATALOG_SHARD { catalog_log.take() } else { None },
+                service: make_service(id),
+                stop: Arc::clone(&engine.stop),
+                ready: ready.clone(),
+                ended: Ended { id, sender: ended_sender.clone() },
+            };
+            let thread = spawn(start).map_err(|error| {
+                OpenError::Thread(format!("a thread for shard {id} cannot be started: {error}"))
+            })?;
+            engine.threads.push(thread);
+        }
+        drop(ready);
+        for _ in 0..config.shards {
+            match opened.recv() {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Err(error),
+                Err(_) => return Err(OpenError::Thread("a shard ended before it served".into())),
+            }
+        }
+        Ok(engine)
+    }
+
+    /// What services append and read with, from any thread.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Wakes shards.
+    #[must_use]
+    pub fn peers(&self) -> Peers<Mail> {
+        self.peers.clone()
+    }
+
+    /// The data folder's cluster id.
+    #[must_use]
+    pub fn cluster_id(&self) -> &str {
+        &self.cluster_id
+    }
+
+    /// Waits until a shard has ended, which happens on its own only after a failure, or the time is up; says whether
+    /// one has.
+    #[must_use]
+    pub fn wait_for_failure(&self, time: std::time::Duration) -> bool {
+        self.ended.recv_timeout(time).is_ok()
+    }
+
+    /// Stops: what was appended is acknowledged, what waits is answered, and the folder is free afterwards. Takes at
+    /// most some seconds.
+    pub fn close(mut self) {
+        self.stop();
+    }
+
+    fn stop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        for shard in 0..self.peers.shards() {
+            self.peers.wake(ShardId::new(shard));
+        }
+        for thread in self.threads.drain(..) {
+            // A panic has been reported where it happened.
+            let _ = thread.join();
+        }
+        self.fs.close(self.lock);
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if !self.threads.is_empty() {
+            self.stop();
+        }
+    }
+}
+
+/// This machine's clocks.
+struct HostClock;
+
+impl Clock for HostClock {
+    fn now(&self) -> Nanos {
+        crate::io::ring::now()
+    }
+
+    fn unix_millis(&self) -> i64 {
+        crate::io::ring::unix_millis()
+    }
+}
+
+fn random_id() -> std::io::Result<TopicId> {
+    let mut random = crate::io::ring::Random::from_system()?;
+    Ok(TopicId::from_random(random.next(), random.next()))
+}
+
+fn check(config: &Config) -> Result<(), OpenError> {
+    if config.shards == 0 {
+        return Err(OpenError::Config("an engine needs at least one shard".into()));
+    }
+    Ok(())
+}
+
+/// Says that a shard has ended, however it did.
+struct Ended {
+    id: ShardId,
+    sender: Sender<ShardId>,
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.sender.send(self.id);
+    }
+}
+
+/// What a shard's thread begins with.
+struct Start<S> {
+    id: ShardId,
+    config: Arc<Config>,
+    loaded: Arc<Loaded>,
+    peers: Peers<Mail>,
+    inbox: Inbox<Mail>,
+    catalog_log: Option<crate::log::recovery::Recovered>,
+    service: S,
+    stop: Arc<AtomicBool>,
+    ready: Sender<Result<(), OpenError>>,
+    ended: Ended,
+}
+
+fn spawn<S: Service<RingIo> + 'static>(start: Start<S>) -> std::io::Result<JoinHandle<()>> {
+    crate::io::thread::spawn(format!("tora-shard-{}", start.id), move || run(start))
+}
+
+/// A shard's thread. The ring is made here, since it belongs to one thread for good.
+fn run<S: Service<RingIo>>(start: Start<S>) {
+    let Start { id, config, loaded, peers, inbox, catalog_log, service, stop, ready, ended } = start;
+    mark_shard_thread();
+    if config.pin {
+        crate::io::thread::pin(id);
+    }
+    let options = RingOptions { shard: id, buffer_bytes: config.buffer_bytes };
+    let io = match RingIo::new(&options) {
+        Ok(io) => io,
+        Err(error) => return drop(ready.send(Err(OpenError::Ring(error)))),
+    };
+    let shard = match Shard::open(io, id, config, &loaded, peers, inbox, catalog_log) {
+        Ok(shard) => shard,
+        Err(error) => return drop(ready.send(Err(OpenError::Recovery(error)))),
+    };
+    let mut reactor = Reactor::new(shard, service, stop);
+    if ready.send(Ok(())).is_err() {
+        return;
+    }
+    drop(ready);
+    if let Err(error) = reactor.run() {
+        log::error!("shard {id} has failed: {error}");
+    }
+    drop(reactor);
+    drop(ended);
+}

@@ -1,0 +1,284 @@
+//! What an embedding service holds: append, read and wait from any thread, with any async runtime or none.
+//!
+//! Every method only leaves a request in the owning shard's mailbox and returns a [`Pending`], so one thread can have
+//! as many requests under way as the engine takes. A `Pending` is waited for with [`Pending::wait`], is a future, and
+//! may be dropped: the request takes its course all the same.
+//!
+//! Requests of one thread to one partition take effect in the order in which they were made. Past the engine's limit
+//! a method fails with [`Error::Busy`] and has done nothing; [`Handle::append_blocking`] waits for room instead. Once
+//! the engine is closed, everything answers [`Error::Stopped`].
+
+mod pending;
+mod records;
+mod scan;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use pending::Pending;
+pub use records::RecordRef;
+pub use scan::for_each_record;
+
+use crate::error::Error;
+use crate::io::Slice;
+use crate::mailbox::budget::{Budget, Permit};
+use crate::mailbox::completion::completion;
+use crate::mailbox::{Lane, Mail, Peers, ReplyTo, is_shard_thread};
+use crate::placement::{CATALOG_SHARD, owner};
+use crate::request::{
+    Appended, CreatedTopic, FoundOffset, OffsetQuery, Origin, Records, Reply, Request,
+};
+use crate::types::{Nanos, Offset, PartitionId, ProducerId, ShardId, TopicId};
+
+/// The clocks that deadlines and record timestamps are made with: the shards' own.
+pub trait Clock: Send + Sync {
+    /// Monotonic time, as [`Io::now`](crate::io::Io::now) tells it to the shards.
+    fn now(&self) -> Nanos;
+
+    /// Milliseconds since the Unix epoch.
+    fn unix_millis(&self) -> i64;
+}
+
+/// A way to the engine. Cloning shares it; it does not keep the engine open.
+#[derive(Clone)]
+pub struct Handle {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    peers: Peers<Mail>,
+    /// By shard.
+    budgets: Box<[Budgets]>,
+    clock: Arc<dyn Clock>,
+}
+
+/// What may be under way at one shard.
+struct Budgets {
+    requests: Arc<Budget>,
+    watches: Arc<Budget>,
+}
+
+impl Default for Budgets {
+    fn default() -> Self {
+        let budget = |lane: Lane| Arc::new(Budget::new(lane.handle_credits()));
+        Self { requests: budget(Lane::Request), watches: budget(Lane::Watch) }
+    }
+}
+
+/// Takes the one kind of reply that a request has.
+macro_rules! reply {
+    ($kind:ident($answer:ident) => $result:expr) => {
+        |reply| match reply {
+            Reply::$kind($answer) => $result,
+            other => unreachable!("a shard answered {other:?} to another kind of request"),
+        }
+    };
+}
+
+impl Handle {
+    /// The engine's one handle, to be cloned: it counts what is under way, which the mailboxes have room for once.
+    pub(crate) fn new(peers: Peers<Mail>, clock: Arc<dyn Clock>) -> Self {
+        let budgets = (0..peers.shards()).map(|_| Budgets::default()).collect();
+        Self { inner: Arc::new(Inner { peers, budgets, clock }) }
+    }
+
+    /// Creates a topic with that many partitions (`None`: the engine's default), and settings by Kafka's names
+    /// (`flush.messages`, `max.message.bytes`, …). It can be used as soon as this is answered.
+    ///
+    /// # Errors
+    /// At once [`Error::Busy`]; then [`Error::TopicExists`], [`Error::InvalidTopic`], [`Error::InvalidPartitions`],
+    /// [`Error::InvalidConfig`], [`Error::Storage`] or [`Error::Stopped`].
+    pub fn create_topic(
+        &self,
+        name: &str,
+        partitions: impl Into<Option<i32>>,
+        configs: &[(&str, &str)],
+    ) -> Result<Pending<CreatedTopic>, Error> {
+        let request = Request::CreateTopic {
+            name: name.to_owned(),
+            partitions: partitions.into(),
+            configs: configs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            validate_only: false,
+        };
+        self.ask(CATALOG_SHARD, request, reply!(CreateTopic(result) => result))
+    }
+
+    /// Looks a topic up by its name; `None` if there is none.
+    ///
+    /// # Errors
+    /// At once [`Error::Busy`]; then [`Error::Stopped`].
+    pub fn find_topic(&self, name: &str) -> Result<Pending<Option<CreatedTopic>>, Error> {
+        let request = Request::FindTopic { name: name.to_owned() };
+        self.ask(CATALOG_SHARD, request, reply!(FindTopic(topic) => Ok(topic)))
+    }
+
+    /// Deletes a topic with all of its records.
+    ///
+    /// # Errors
+    /// At once [`Error::Busy`]; then [`Error::UnknownPartition`], [`Error::Storage`] or [`Error::Stopped`].
+    pub fn delete_topic(&self, id: TopicId) -> Result<Pending<()>, Error> {
+        self.ask(CATALOG_SHARD, Request::DeleteTopic { id }, reply!(DeleteTopic(result) => result))
+    }
+
+    /// Appends one record batch in Kafka's format v2, such as
+    /// [`BatchBuilder`](crate::batch::BatchBuilder) makes. Answered when it is as durable as the topic's
+    /// `flush.messages` says. The bytes are copied; [`Handle::append_slice`] does without.
+    ///
+    /// # Errors
+    /// At once [`Error::Busy`]; then [`Error::UnknownPartition`], [`Error::Batch`], what an idempotent producer's
+    /// batch can fail with, [`Error::Storage`], [`Error::DiskFull`] or [`Error::Stopped`].
+    pub fn append(&self, partition: PartitionId, batch: &[u8]) -> Result<Pending<Appended>, Error> {
+        // Room first: a batch that is refused need not be copied.
+        let permit = self.permit(self.owner(partition), Lane::Request)?;
+        Ok(self.append_with(permit, partition, Slice::copy_from(batch)))
+    }
+
+    /// [`Handle::append`] of bytes that are already in the engine's memory, without a copy.
+    ///
+    /// # Errors
+    /// As [`Handle::append`].
+    pub fn append_slice(&self, partition: PartitionId, batch: Slice) -> Result<Pending<Appended>, Error> {
+        let permit = self.permit(self.owner(partition), Lane::Request)?;
+        Ok(self.append_with(permit, partition, batch))
+    }
+
+    /// [`Handle::append`] that waits for room where the engine is busy. It does not wait for the append itself.
+    ///
+    /// # Errors
+    /// At once [`Error::WouldDeadlock`] on a shard's own thread; then as [`Handle::append`].
+    pub fn append_blocking(&self, partition: PartitionId, batch: &[u8]) -> Result<Pending<Appended>, Error> {
+        if is_shard_thread() {
+            return Err(Error::WouldDeadlock);
+        }
+        let permit = self.budget(self.owner(partition), Lane::Request).take_waiting();
+        Ok(self.append_with(permit, partition, Slice::copy_from(batch)))
+    }
+
+    /// Appends records as one uncompressed batch; they become visible together. Who appends many batches saves memory
+    /// traffic with a [`BatchBuilder`](crate::batch::BatchBuilder) of their own and [`Handle::append`].
+    ///
+    /// # Errors
+    /// At once [`Error::Batch`] where there are no records, or too many for any batch; else as [`Handle::append`].
+    pub fn append_records<'a>(
+        &self,
+        partition: PartitionId,
+        records: impl IntoIterator<Item = RecordRef<'a>>,
+    ) -> Result<Pending<Appended>, Error> {
+        let batch = records::build(records, self.inner.clock.unix_millis()).map_err(Error::Batch)?;
+        self.append_slice(partition, batch)
+    }
+
+    /// Reads whole batches, from the one that holds `from` on: at most `max_bytes`, but at least one batch. At the
+    /// visible end the answer is empty; [`for_each_record`] goes through what it holds.
+    ///
+    /// # Errors
+    /// At once [`Error::Busy`]; then [`Error::UnknownPartition`], [`Error::OffsetOutOfRange`], [`Error::Storage`] or
+    /// [`Error::Stopped`].
+    pub fn read(
+        &self,
+        partition: PartitionId,
+        from: Offset,
+        max_bytes: usize,
+    ) -> Result<Pending<Records>, Error> {
+        let request = Request::Read { partition, from, max_bytes };
+        self.ask(self.owner(partition), request, reply!(Read(result) => result))
+    }
+
+    /// Answers true once the partition's visible end is past `end` (or the partition is gone), false when `timeout`
+    /// has passed first.
+    ///
+    /// # Errors
+    /// At once [`Error::Busy`]; then [`Error::Stopped`].
+    pub fn wait_for(
+        &self,
+        partition: PartitionId,
+        end: Offset,
+        timeout: Duration,
+    ) -> Result<Pending<bool>, Error> {
+        let nanos = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
+        let until = self.inner.clock.now().plus(nanos);
+        let request = Request::Watch { partition, end, until };
+        self.ask(self.owner(partition), request, reply!(Watch(news) => Ok(news)))
+    }
+
+    /// Finds an offset: the first, the end, or by timestamp.
+    ///
+    /// # Errors
+    /// At once [`Error::Busy`]; then [`Error::UnknownPartition`], [`Error::Storage`] or [`Error::Stopped`].
+    pub fn list_offset(
+        &self,
+        partition: PartitionId,
+        query: OffsetQuery,
+    ) -> Result<Pending<FoundOffset>, Error> {
+        let request = Request::ListOffset { partition, query };
+        self.ask(self.owner(partition), request, reply!(ListOffset(result) => result))
+    }
+
+    /// A producer id that was never handed out before, for batches that may be sent again without being doubled
+    /// ([`BatchBuilder::set_producer`](crate::batch::BatchBuilder::set_producer)).
+    ///
+    /// # Errors
+    /// At once [`Error::Busy`]; then [`Error::Storage`] or [`Error::Stopped`].
+    pub fn new_producer_id(&self) -> Result<Pending<ProducerId>, Error> {
+        self.ask(CATALOG_SHARD, Request::NewProducerId, reply!(NewProducerId(result) => result))
+    }
+
+    /// How many shards the engine has.
+    #[must_use]
+    pub fn shards(&self) -> u16 {
+        self.inner.peers.shards()
+    }
+
+    fn append_with(&self, permit: Permit, partition: PartitionId, batch: Slice) -> Pending<Appended> {
+        let request = Request::Append { partition, batch, origin: Origin::Client };
+        self.send(permit, self.owner(partition), request, reply!(Append(result) => result))
+    }
+
+    fn ask<T>(
+        &self,
+        to: ShardId,
+        request: Request,
+        read: fn(Reply) -> Result<T, Error>,
+    ) -> Result<Pending<T>, Error> {
+        let permit = self.permit(to, Lane::of(&request))?;
+        Ok(self.send(permit, to, request, read))
+    }
+
+    fn send<T>(
+        &self,
+        permit: Permit,
+        to: ShardId,
+        request: Request,
+        read: fn(Reply) -> Result<T, Error>,
+    ) -> Pending<T> {
+        let (completer, completion) = completion(permit);
+        self.inner.peers.send(to, Mail::Request { from: ReplyTo::Handle(completer), request });
+        Pending::new(completion, read)
+    }
+
+    fn permit(&self, shard: ShardId, lane: Lane) -> Result<Permit, Error> {
+        self.budget(shard, lane).try_take().ok_or(Error::Busy)
+    }
+
+    fn budget(&self, shard: ShardId, lane: Lane) -> &Arc<Budget> {
+        let budgets = &self.inner.budgets[usize::from(shard.value())];
+        match lane {
+            Lane::Request => &budgets.requests,
+            Lane::Watch => &budgets.watches,
+        }
+    }
+
+    fn owner(&self, partition: PartitionId) -> ShardId {
+        owner(partition, self.shards())
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Handle({} shards)", self.shards())
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

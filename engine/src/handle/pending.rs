@@ -1,0 +1,96 @@
+//! A request under way.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
+use crate::error::Error;
+use crate::mailbox::completion::Completion;
+use crate::mailbox::is_shard_thread;
+use crate::request::Reply;
+
+/// The answer to a request, now or later: block for it with [`Pending::wait`], await it, or drop it, which leaves the
+/// request to take its course.
+///
+/// As a future it belongs to no runtime: the engine wakes its task from the shard's thread. It must not be polled
+/// again after it was ready.
+#[must_use = "the request takes its course, but nobody learns whether it failed"]
+pub struct Pending<T> {
+    completion: Completion,
+    read: fn(Reply) -> Result<T, Error>,
+}
+
+impl<T> Pending<T> {
+    pub(super) fn new(completion: Completion, read: fn(Reply) -> Result<T, Error>) -> Self {
+        Self { completion, read }
+    }
+
+    /// Whether the answer is there, so that [`Pending::wait`] returns at once.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.completion.is_ready()
+    }
+
+    /// Blocks until the answer is there.
+    ///
+    /// # Errors
+    /// [`Error::WouldDeadlock`] on a shard's own thread where the answer is not there yet; [`Error::Stopped`] if the
+    /// engine ended without answering; else the request's own.
+    pub fn wait(mut self) -> Result<T, Error> {
+        if is_shard_thread() && !self.is_ready() {
+            return Err(Error::WouldDeadlock);
+        }
+        let waker = this_thread();
+        loop {
+            match self.poll_with(&waker) {
+                Poll::Ready(answer) => return answer,
+                // Wakes that were meant for something else end it too; the loop looks again.
+                Poll::Pending => thread::park(),
+            }
+        }
+    }
+
+    fn poll_with(&mut self, waker: &Waker) -> Poll<Result<T, Error>> {
+        self.completion.poll(waker).map(|reply| reply.map_or(Err(Error::Stopped), self.read))
+    }
+}
+
+impl<T> Future for Pending<T> {
+    type Output = Result<T, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_with(context.waker())
+    }
+}
+
+impl<T> fmt::Debug for Pending<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pending({})", if self.is_ready() { "ready" } else { "under way" })
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// A waker that ends this thread's `park`.
+fn this_thread() -> Waker {
+    thread_local! {
+        static UNPARK: Waker = new();
+    }
+    fn new() -> Waker {
+        Waker::from(Arc::new(Unpark(thread::current())))
+    }
+    // A thread that is ending has no thread-local values any more, but may still wait.
+    UNPARK.try_with(Waker::clone).unwrap_or_else(|_| new())
+}

@@ -1,0 +1,6 @@
+mod files;
+mod lifecycle;
+mod sockets;
+mod storm;
+mod support;
+mod waking;

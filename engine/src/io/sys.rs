@@ -1,0 +1,72 @@
+//! The few system calls and handle conversions that std has no safe form of.
+//!
+//! The seam's handles are plain numbers so that the simulated disk can hand them out too; here they become descriptors
+//! again. Whoever holds a [`File`] or [`Socket`] closes it exactly once, and uses it only before that.
+
+use std::io;
+use std::mem::ManuallyDrop;
+use std::os::fd::{BorrowedFd, FromRawFd};
+
+use super::{File, Socket};
+
+/// Runs `work` on the file as std knows it, without closing it.
+#[expect(clippy::disallowed_types, reason = "inside the seam")]
+pub(super) fn with_file<R>(file: File, work: impl FnOnce(&std::fs::File) -> R) -> R {
+    // SAFETY: the seam's rule makes `file` an open descriptor for the length of the call, and `ManuallyDrop` keeps
+    // this second owner from closing it.
+    let file = ManuallyDrop::new(unsafe { std::fs::File::from_raw_fd(file.0) });
+    work(&file)
+}
+
+/// Runs `work` on the socket's descriptor, without closing it.
+pub(super) fn with_socket<R>(socket: Socket, work: impl FnOnce(BorrowedFd<'_>) -> R) -> R {
+    // SAFETY: the seam's rule makes `socket` an open descriptor for the length of the call.
+    work(unsafe { BorrowedFd::borrow_raw(socket.0) })
+}
+
+/// Closes a descriptor. What close(2) reports is not passed on: the descriptor is gone whatever it says, and what has
+/// to be durable was synced before.
+pub(super) fn close(descriptor: i32) {
+    // SAFETY: closing takes no memory, and the seam's rule makes this the descriptor's one close.
+    unsafe { libc::close(descriptor) };
+}
+
+/// fallocate(2) with mode 0: the range is reserved, what is new in it reads as zeros, and the size covers it.
+pub(super) fn allocate(file: File, offset: u64, len: u64) -> io::Result<()> {
+    let offset = libc::off_t::try_from(offset).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
+    let len = libc::off_t::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
+    loop {
+        // SAFETY: takes no memory; a descriptor that is none yields an error.
+        if unsafe { libc::fallocate(file.0, 0, offset, len) } == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
+/// Ties the calling thread to the `n`th of the cores that this process may use.
+pub(super) fn pin_to_nth_core(n: usize) -> io::Result<()> {
+    // SAFETY: an all-zero set is the empty set.
+    let mut allowed: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    let size = size_of::<libc::cpu_set_t>();
+    // SAFETY: `allowed` is a set of `size` bytes, and thread 0 means the calling one.
+    if unsafe { libc::sched_getaffinity(0, size, &raw mut allowed) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: every number below CPU_SETSIZE lies in the set.
+    let is_allowed = |core: &usize| unsafe { libc::CPU_ISSET(*core, &allowed) };
+    let cores = usize::try_from(libc::CPU_SETSIZE).map_err(io::Error::other)?;
+    let core = (0..cores).filter(is_allowed).nth(n).ok_or_else(|| io::Error::other("there are fewer cores"))?;
+    // SAFETY: an all-zero set is the empty set.
+    let mut wanted: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `core` is below CPU_SETSIZE.
+    unsafe { libc::CPU_SET(core, &mut wanted) };
+    // SAFETY: as for reading it.
+    if unsafe { libc::sched_setaffinity(0, size, &raw const wanted) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! Every limit of the engine, each with its reason.
+
+use crate::io::BLOCK_SIZE;
+
+/// Space is first allocated in steps of this: small, so that a partition with a few records costs little.
+pub const ALLOCATION_STEP_MIN: u64 = 1 << 20;
+
+/// Steps double up to this: large enough that a partition at the device's full rate asks a few dozen times a second.
+pub const ALLOCATION_STEP_MAX: u64 = 64 << 20;
+
+/// Idempotent producers that a partition remembers; beyond it the one that was quiet the longest is forgotten.
+pub const PRODUCERS_MAX: usize = 10_000;
+
+/// Messages that a shard takes from its mailbox in one turn, so that its own connections get theirs.
+pub const MAIL_PER_TURN: usize = 256;
+
+/// Partitions that one topic may have: each costs about a kilobyte of memory per broker.
+pub const PARTITIONS_MAX: i32 = 100_000;
+
+/// Producer ids are reserved in blocks of this, as Kafka does, so that few of them cost a write of the catalog.
+pub const PRODUCER_ID_BLOCK: i64 = 1000;
+
+/// A quiet shard writes its checkpoint after this time.
+pub const CHECKPOINT_IDLE_MS: u64 = 2_000;
+
+/// A shard with recent traffic looks this often for what need not happen at once.
+pub const HOUSEKEEPING_MS: u64 = 500;
+
+/// A partition without traffic for this long gives back its memory.
+pub const IDLE_MS: u64 = 5_000;
+
+/// A deleted file shrinks in steps of this: freeing a large one at once would hold up the file system's journal.
+pub const DELETE_STEP: u64 = 256 << 20;
+
+/// How long a stopping shard waits for what is in flight.
+pub const STOP_MS: u64 = 4_000;
+
+const _: () = assert!(ALLOCATION_STEP_MIN % BLOCK_SIZE as u64 == 0 && ALLOCATION_STEP_MIN <= ALLOCATION_STEP_MAX);

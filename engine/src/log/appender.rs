@@ -1,0 +1,151 @@
+//! Writes of the log's tail: which are in flight, and how far all of them have come.
+//!
+//! Writes of whole blocks may overlap in flight. The tail's last block is mostly partial: it is copied before it is
+//! written, since memory under DMA must not change, and the next write of that block waits until this one has
+//! completed. Written bytes never change: a rewrite of the block repeats them.
+
+use std::collections::VecDeque;
+use std::io;
+
+use crate::io::{BLOCK_SIZE, File, Fs, Op, Pool, Slice};
+use crate::log::{LogOp, tail::Tail};
+use crate::types::Position;
+
+/// From this much on, whole blocks are written alone: the partial block behind them would only keep the next write
+/// waiting.
+const WHOLE_BLOCKS_ALONE: u64 = 128 * 1024;
+
+struct Write {
+    id: u64,
+    /// Where the log's bytes end in it.
+    end: Position,
+    /// Whether its last block is partial.
+    partial: bool,
+    file: File,
+    offset: u64,
+    data: Slice,
+    done: bool,
+}
+
+/// Where one segment's file takes the tail.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// The file.
+    pub file: File,
+    /// Position of the segment's first batch byte.
+    pub base: Position,
+    /// Bytes before that in the file.
+    pub header_size: u64,
+    /// The end of what may be written there now: what is appended, the segment's end, or its allocated space.
+    pub limit: Position,
+    /// Whether the segment ends at `limit`: nothing will follow in its last block.
+    pub ends: bool,
+}
+
+/// The writes of one log.
+pub struct Appender {
+    submitted: Position,
+    writes: VecDeque<Write>,
+    next_id: u64,
+}
+
+impl Appender {
+    /// An appender that goes on at `end`.
+    #[must_use]
+    pub const fn new(end: Position) -> Self {
+        Self { submitted: end, writes: VecDeque::new(), next_id: 0 }
+    }
+
+    /// The end of what has been handed to the device.
+    #[must_use]
+    pub const fn submitted(&self) -> Position {
+        self.submitted
+    }
+
+    /// Submits what may be written to `target` now. Says whether everything up to its limit is submitted, so that the
+    /// next segment may follow.
+    pub fn pump<F: Fs>(&mut self, tail: &Tail, target: Target, out: &mut Vec<(LogOp, Op<F>)>) -> bool {
+        let mut whole = 0;
+        while self.submitted < target.limit {
+            let relative = self.submitted.since(target.base);
+            let from = Position::new(self.submitted.value() - relative % BLOCK_SIZE as u64);
+            if from < self.submitted && self.writes.back().is_some_and(|write| write.partial && !write.done) {
+                return false;
+            }
+            let piece = tail.piece(from, target.limit);
+            let whole_len = piece.len() / BLOCK_SIZE * BLOCK_SIZE;
+            if whole_len > 0 {
+                whole += whole_len as u64;
+                self.submit(target, from, piece.slice(0..whole_len), whole_len, out);
+                continue;
+            }
+            if whole >= WHOLE_BLOCKS_ALONE && !target.ends {
+                return false;
+            }
+            let mut block = Pool::heap(BLOCK_SIZE);
+            block.push(&piece);
+            let padding = [0; BLOCK_SIZE];
+            block.push(&padding[piece.len()..]);
+            self.submit(target, from, block.filled(), piece.len(), out);
+        }
+        true
+    }
+
+    fn submit<F: Fs>(
+        &mut self,
+        target: Target,
+        from: Position,
+        data: Slice,
+        len: usize,
+        out: &mut Vec<(LogOp, Op<F>)>,
+    ) {
+        let (id, offset) = (self.next_id, target.header_size + from.since(target.base));
+        self.next_id += 1;
+        self.submitted = from.plus(len as u64);
+        let partial = len % BLOCK_SIZE != 0;
+        let write =
+            Write { id, end: self.submitted, partial, file: target.file, offset, data: data.clone(), done: false };
+        self.writes.push_back(write);
+        out.push((LogOp::Write { id }, Op::Write { file: target.file, offset, data }));
+    }
+
+    /// A write has ended. Returns the new end of the contiguous prefix of completed writes, if it moved; what a short
+    /// write left over is submitted again.
+    ///
+    /// # Errors
+    /// The write's: the partition's storage is not to be trusted any more.
+    pub fn complete<F: Fs>(
+        &mut self,
+        id: u64,
+        result: io::Result<u64>,
+        out: &mut Vec<(LogOp, Op<F>)>,
+    ) -> io::Result<Option<Position>> {
+        let count = usize::try_from(result?).map_err(io::Error::other)?;
+        let at = self.writes.partition_point(|write| write.id < id);
+        let write = self.writes.get_mut(at).filter(|write| write.id == id).expect("one completion a write");
+        if count < write.data.len() {
+            if count == 0 {
+                return Err(io::Error::from(io::ErrorKind::WriteZero));
+            }
+            // Blocks that were written as a whole stay; the rest goes again, from a block's start.
+            let kept = count / BLOCK_SIZE * BLOCK_SIZE;
+            write.data.skip(kept);
+            write.offset += kept as u64;
+            let data = write.data.clone();
+            out.push((LogOp::Write { id }, Op::Write { file: write.file, offset: write.offset, data }));
+            return Ok(None);
+        }
+        write.done = true;
+        let mut written = None;
+        while let Some(first) = self.writes.front()
+            && first.done
+        {
+            written = Some(first.end);
+            self.writes.pop_front();
+        }
+        Ok(written)
+    }
+}
+
+#[cfg(test)]
+mod tests;

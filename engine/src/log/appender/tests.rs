@@ -1,0 +1,64 @@
+use super::*;
+use crate::io::host_fs::HostFs;
+
+type Out = Vec<(LogOp, Op<HostFs>)>;
+
+fn target(limit: u64) -> Target {
+    Target { file: File(7), base: Position::ZERO, header_size: 4096, limit: Position::new(limit), ends: false }
+}
+
+fn tail(bytes: usize) -> (Tail, Pool, u64) {
+    let (pool, mut clock) = (Pool::new(4), 0);
+    let mut tail = Tail::new(Position::ZERO, &[]);
+    tail.push(&vec![1; bytes], &pool, &mut clock);
+    (tail, pool, clock)
+}
+
+fn writes(out: &Out) -> Vec<(u64, usize)> {
+    let write = |op: &Op<HostFs>| match op {
+        Op::Write { offset, data, .. } => (*offset, data.len()),
+        _ => panic!("only writes"),
+    };
+    out.iter().map(|(_, op)| write(op)).collect()
+}
+
+#[test]
+fn whole_blocks_go_from_where_they_stand_and_the_partial_one_as_a_padded_copy() {
+    let (tail, _, _) = tail(10_000);
+    let (mut appender, mut out) = (Appender::new(Position::ZERO), Out::new());
+    assert!(appender.pump(&tail, target(10_000), &mut out));
+    assert_eq!(writes(&out), [(4096, 8192), (4096 + 8192, 4096)]);
+}
+
+#[test]
+fn the_partial_block_waits_for_its_earlier_write() {
+    let (mut tail, pool, mut clock) = tail(100);
+    let (mut appender, mut out) = (Appender::new(Position::ZERO), Out::new());
+    appender.pump(&tail, target(100), &mut out);
+    tail.push(&[2; 100], &pool, &mut clock);
+    assert!(!appender.pump(&tail, target(200), &mut out));
+    assert_eq!(out.len(), 1);
+    let written = appender.complete(0, Ok(4096), &mut out).expect("no error");
+    assert_eq!(written, Some(Position::new(100)));
+    appender.pump(&tail, target(200), &mut out);
+    assert_eq!(writes(&out), [(4096, 4096), (4096, 4096)], "the same block again, with more in it");
+}
+
+#[test]
+fn written_is_the_contiguous_prefix() {
+    let (tail, _, _) = tail(10_000);
+    let (mut appender, mut out) = (Appender::new(Position::ZERO), Out::new());
+    appender.pump(&tail, target(10_000), &mut out);
+    assert_eq!(appender.complete(1, Ok(4096), &mut out).expect("no error"), None);
+    assert_eq!(appender.complete(0, Ok(8192), &mut out).expect("no error"), Some(Position::new(10_000)));
+}
+
+#[test]
+fn what_a_short_write_left_over_goes_again() {
+    let (tail, _, _) = tail(8192);
+    let (mut appender, mut out) = (Appender::new(Position::ZERO), Out::new());
+    appender.pump(&tail, target(8192), &mut out);
+    assert_eq!(appender.complete(0, Ok(4608), &mut out).expect("no error"), None);
+    assert_eq!(writes(&out), [(4096, 8192), (8192, 4096)]);
+    assert_eq!(appender.complete(0, Ok(4096), &mut out).expect("no error"), Some(Position::new(8192)));
+}

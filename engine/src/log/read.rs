@@ -1,0 +1,250 @@
+//! Reads from the disk: aligned pieces in parallel, then whole batches cut out of them.
+
+use std::io;
+
+use crate::io::{BLOCK_SIZE, CHUNK_SIZE, ChunkMut, Completion, File, Fs, Op, Pool, Returned, Slice};
+use crate::log::LogOp;
+use crate::log::tail::{BatchPeek, PEEK_SIZE};
+use crate::types::{Offset, Position};
+
+/// What a cold read returns at most in one go, unless its first batch alone is larger.
+pub const COLD_READ_MAX: usize = 1 << 20;
+
+/// Read beyond what was asked for, so that the batch before the one wanted does not cost a second read.
+const SLACK: u64 = 64 * 1024;
+
+/// Which batch a read begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Find {
+    /// The one that holds this offset.
+    Offset(Offset),
+    /// The first whose maximum timestamp is at least this.
+    Timestamp(i64),
+}
+
+impl Find {
+    /// Whether the batch with this header is past the wanted one's predecessors.
+    #[must_use]
+    pub fn matches(self, batch: &BatchPeek) -> bool {
+        match self {
+            Self::Offset(offset) => batch.last_offset >= offset.value(),
+            Self::Timestamp(timestamp) => batch.max_timestamp >= timestamp,
+        }
+    }
+}
+
+/// Where on the disk a read looks.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// The segment's file.
+    pub file: File,
+    /// Position of its first batch byte.
+    pub base: Position,
+    /// Bytes before that in the file.
+    pub header_size: u64,
+    /// A batch's start at or before the one wanted.
+    pub from: Position,
+    /// Where the readable part of this segment ends.
+    pub limit: Position,
+}
+
+struct Piece {
+    chunk: Option<ChunkMut>,
+    /// Bytes wanted of it; what lies past the readable part need not be there.
+    needed: usize,
+    len: usize,
+}
+
+/// One read from one segment.
+pub struct ColdRead {
+    place: Place,
+    find: Find,
+    bytes_max: usize,
+    id: u64,
+    /// File offset of the first piece.
+    start: u64,
+    pieces: Vec<Piece>,
+    in_flight: usize,
+    failed: Option<io::Error>,
+}
+
+/// How a read stands after one of its operations.
+pub enum Progress {
+    /// More of its operations are in flight.
+    Pending,
+    /// Whole batches, from the one wanted; empty where the segment holds none that matches.
+    Done(Vec<Slice>),
+    /// It cannot be read.
+    Failed(io::Error),
+}
+
+impl ColdRead {
+    /// Starts a read known as `id`, which looks for whole batches of at most `bytes_max` in all.
+    pub fn start<F: Fs>(
+        id: u64,
+        place: Place,
+        find: Find,
+        bytes_max: usize,
+        pool: &Pool,
+        out: &mut Vec<(LogOp, Op<F>)>,
+    ) -> Self {
+        let bytes_max = bytes_max.min(COLD_READ_MAX);
+        let mut read =
+            Self { place, find, bytes_max, id, start: 0, pieces: Vec::new(), in_flight: 0, failed: None };
+        read.submit(bytes_max as u64 + SLACK, pool, out);
+        read
+    }
+
+    /// Reads `len` bytes from `place.from` on.
+    fn submit<F: Fs>(&mut self, len: u64, pool: &Pool, out: &mut Vec<(LogOp, Op<F>)>) {
+        assert_eq!(self.in_flight, 0, "a read is submitted again only when it has ended");
+        let block = BLOCK_SIZE as u64;
+        let from = self.place.header_size + self.place.from.since(self.place.base);
+        let end = (from + len).min(self.place.header_size + self.place.limit.since(self.place.base));
+        self.start = from / block * block;
+        self.pieces.clear();
+        let mut at = self.start;
+        while at < end {
+            let needed = usize::try_from(end - at).expect("a read is small").min(CHUNK_SIZE);
+            let len = needed.next_multiple_of(BLOCK_SIZE);
+            // Cold reads leave most of the pool to the tails, so that they slow no producer down.
+            let pooled = if pool.free() > pool.chunks() / 2 { pool.take() } else { None };
+            let into = pooled.unwrap_or_else(|| Pool::heap(len));
+            let piece = self.pieces.len();
+            self.pieces.push(Piece { chunk: None, needed, len });
+            self.in_flight += 1;
+            let op = LogOp::Read { id: self.id, piece };
+            out.push((op, Op::Read { file: self.place.file, offset: at, into, len }));
+            at += len as u64;
+        }
+    }
+
+    /// One piece has come.
+    pub fn complete<F: Fs>(
+        &mut self,
+        piece: usize,
+        completion: Completion,
+        pool: &Pool,
+        out: &mut Vec<(LogOp, Op<F>)>,
+    ) -> Progress {
+        self.in_flight -= 1;
+        if let Err(error) = self.take_piece(piece, completion, out) {
+            self.failed.get_or_insert(error);
+        }
+        if self.in_flight > 0 {
+            return Progress::Pending;
+        }
+        match self.failed.take() {
+            Some(error) => Progress::Failed(error),
+            None => self.cut(pool, out),
+        }
+    }
+
+    fn take_piece<F: Fs>(
+        &mut self,
+        index: usize,
+        completion: Completion,
+        out: &mut Vec<(LogOp, Op<F>)>,
+    ) -> io::Result<()> {
+        let Returned::Chunk(mut chunk) = completion.returned else { panic!("a read returns its chunk") };
+        let count = usize::try_from(completion.result?).map_err(io::Error::other)?;
+        let piece = &mut self.pieces[index];
+        if chunk.len() + count >= piece.needed {
+            chunk.advance(count);
+            piece.chunk = Some(chunk);
+            return Ok(());
+        }
+        if count == 0 {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+        }
+        // A short read goes on at a block's start.
+        chunk.advance(count / BLOCK_SIZE * BLOCK_SIZE);
+        let offset = self.start + (index * CHUNK_SIZE + chunk.len()) as u64;
+        let len = piece.len - chunk.len();
+        self.in_flight += 1;
+        let op = LogOp::Read { id: self.id, piece: index };
+        out.push((op, Op::Read { file: self.place.file, offset, into: chunk, len }));
+        Ok(())
+    }
+
+    /// Everything submitted has come: finds the batches in it.
+    fn cut<F: Fs>(&mut self, pool: &Pool, out: &mut Vec<(LogOp, Op<F>)>) -> Progress {
+        let end = self.end();
+        let mut at = self.place.from;
+        let mut first: Option<Position> = None;
+        while at < self.place.limit {
+            let batch = match self.peek(at, end) {
+                Some(Ok(batch)) => batch,
+                Some(Err(error)) => return Progress::Failed(error),
+                // Not even a header's worth of it is here.
+                None if first.is_some() => break,
+                None => return self.go_on(at, 0, pool, out),
+            };
+            let next = at.plus(batch.size as u64);
+            if next > self.place.limit {
+                return Progress::Failed(io::Error::other(format!("the batch at {at} runs past the log's end")));
+            }
+            match first {
+                None if !self.find.matches(&batch) => {}
+                None if next > end => return self.go_on(at, batch.size as u64, pool, out),
+                None => first = Some(at),
+                Some(first) if next > end || next.since(first) > self.bytes_max as u64 => break,
+                Some(_) => {}
+            }
+            at = next;
+        }
+        Progress::Done(first.map_or_else(Vec::new, |first| self.slices(first, at)))
+    }
+
+    /// Reads again, from `from`, with room for a batch of `size` bytes.
+    fn go_on<F: Fs>(
+        &mut self,
+        from: Position,
+        size: u64,
+        pool: &Pool,
+        out: &mut Vec<(LogOp, Op<F>)>,
+    ) -> Progress {
+        self.place.from = from;
+        self.submit(size.max(self.bytes_max as u64) + SLACK, pool, out);
+        Progress::Pending
+    }
+
+    /// Position up to which the pieces hold the log.
+    fn end(&self) -> Position {
+        let bytes: usize = self.pieces.iter().map(|piece| piece.needed).sum();
+        self.position(self.start + bytes as u64)
+    }
+
+    fn position(&self, file_offset: u64) -> Position {
+        Position::new((self.place.base.value() + file_offset).saturating_sub(self.place.header_size))
+    }
+
+    /// The header of the batch at `at`, where its first bytes are here.
+    fn peek(&self, at: Position, end: Position) -> Option<io::Result<BatchPeek>> {
+        if at.plus(PEEK_SIZE as u64) > end {
+            return None;
+        }
+        let mut header = [0; PEEK_SIZE];
+        let mut filled = 0;
+        for slice in self.slices(at, at.plus(PEEK_SIZE as u64)) {
+            header[filled..filled + slice.len()].copy_from_slice(&slice);
+            filled += slice.len();
+        }
+        let damaged = || io::Error::other(format!("no batch starts at position {at}: the file is damaged"));
+        Some(BatchPeek::parse(&header).ok_or_else(damaged))
+    }
+
+    fn slices(&self, from: Position, to: Position) -> Vec<Slice> {
+        let offset = |at: Position| self.place.header_size + at.since(self.place.base) - self.start;
+        let (mut from, to) = (offset(from) as usize, offset(to) as usize);
+        let mut slices = Vec::with_capacity((to - from) / CHUNK_SIZE + 2);
+        while from < to {
+            let (piece, within) = (from / CHUNK_SIZE, from % CHUNK_SIZE);
+            let len = (to - from).min(CHUNK_SIZE - within);
+            let chunk = self.pieces[piece].chunk.as_ref().expect("every piece has come");
+            slices.push(chunk.slice(within..within + len));
+            from += len;
+        }
+        slices
+    }
+}

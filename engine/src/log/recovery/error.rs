@@ -1,0 +1,112 @@
+//! Why a partition's log cannot be opened, and what to do about it.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::stored::StoredError;
+use crate::types::{LeaderEpoch, Position};
+
+/// Why a partition stays closed. No other partition is affected.
+#[derive(Debug)]
+pub enum RecoveryError {
+    /// A call failed. Nothing is lost by that, and trying again is safe.
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// To which file or folder.
+        path: PathBuf,
+        /// What came back.
+        error: io::Error,
+    },
+    /// Bytes that had been flushed are not what they were.
+    Damaged {
+        /// The file.
+        file: PathBuf,
+        /// The first byte that is wrong, counted from the file's start.
+        offset: u64,
+        /// What is wrong there, and how it is known that it was right once.
+        why: String,
+    },
+    /// The folder, or all segments in it, are gone though the checkpoint knows of flushed records.
+    Missing {
+        /// The partition's folder.
+        folder: PathBuf,
+        /// Up to where its log had been flushed.
+        flushed: Position,
+    },
+    /// A newer program wrote the file.
+    Newer {
+        /// The file.
+        file: PathBuf,
+        /// Its format version and the one that this program reads.
+        error: StoredError,
+    },
+    /// The log has a batch of a later leader epoch than this opening has: the data folder's `broker-epoch` went back.
+    /// New batches would look older than those before them, and the next recovery would cut them.
+    EpochBehind {
+        /// The file with the batch.
+        file: PathBuf,
+        /// Where the batch begins in it.
+        offset: u64,
+        /// The batch's epoch.
+        found: LeaderEpoch,
+        /// This opening's epoch.
+        current: LeaderEpoch,
+    },
+}
+
+impl RecoveryError {
+    /// Turns a failed call into one of these.
+    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |error| Self::Io { doing, path, error }
+    }
+
+    pub(super) fn damaged(file: &Path, offset: u64, why: impl Into<String>) -> Self {
+        Self::Damaged { file: file.to_owned(), offset, why: why.into() }
+    }
+}
+
+impl fmt::Display for RecoveryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { doing, path, error } => write!(f, "{doing} {} failed: {error}", path.display()),
+            Self::Damaged { file, offset, why } => {
+                let file = file.display();
+                write!(
+                    f,
+                    "{file} is damaged at byte {offset}: {why}. The partition stays closed. Restore the file from a \
+                     copy. Or give up what was stored from that byte on: stop the server, run \
+                     `truncate -s {offset} {file}`, remove the later .log files of that folder and all files \
+                     checkpoint-* of the data folder, and start again"
+                )
+            }
+            Self::Missing { folder, flushed } => write!(
+                f,
+                "{} has lost its segments: {flushed} bytes of log were flushed there. The partition stays closed. \
+                 Restore the folder from a copy. Or give its records up: stop the server, remove all files \
+                 checkpoint-* of the data folder, and start again",
+                folder.display()
+            ),
+            Self::Newer { file, error } => write!(f, "{} cannot be read: {error}", file.display()),
+            Self::EpochBehind { file, offset, found, current } => write!(
+                f,
+                "{} has a batch of leader epoch {found} at byte {offset}, but this start got epoch {current}: the file \
+                 broker-epoch of the data folder is older than the logs. Stop the server, write `epoch={found}` into \
+                 it, and start again",
+                file.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for RecoveryError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { error, .. } => Some(error),
+            Self::Newer { error, .. } => Some(error),
+            Self::Damaged { .. } | Self::Missing { .. } | Self::EpochBehind { .. } => None,
+        }
+    }
+}

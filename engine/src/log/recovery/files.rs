@@ -1,0 +1,153 @@
+//! Which segments a partition's folder holds, and whether they are one log.
+
+use std::path::{Path, PathBuf};
+
+use super::error::RecoveryError;
+use crate::io::{Fs, OpenMode};
+use crate::log::segment::zeros::first_nonzero;
+use crate::log::segment::{self, HEADER_SIZE, SegmentHeader, with_file};
+use crate::stored::StoredError;
+use crate::types::{Offset, PartitionId};
+
+/// A segment's file as it was found.
+pub(super) struct Found {
+    pub path: PathBuf,
+    pub header: SegmentHeader,
+    /// Bytes of the file, allocated space included.
+    pub size: u64,
+}
+
+/// The partition's folder, listed and cleared of what unfinished jobs left.
+pub(super) struct Files {
+    /// Oldest first. Each one's batches end where the next one's begin.
+    pub segments: Vec<Found>,
+    /// Whether files were removed, and the folder is not synced yet.
+    pub removed: bool,
+}
+
+impl Files {
+    /// Lists the folder; `None` if there is none.
+    ///
+    /// Segments at the end that never held a batch are removed: they were prepared, and it may never have come to the
+    /// offset that they are named after.
+    pub(super) fn open<F: Fs>(
+        fs: &F,
+        folder: &Path,
+        partition: PartitionId,
+    ) -> Result<Option<Self>, RecoveryError> {
+        let entries = match fs.list(folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            entries => entries.map_err(RecoveryError::io("listing", folder))?,
+        };
+        let mut bases = Vec::new();
+        let mut removed = false;
+        for entry in entries {
+            if let Some(base) = segment::parse_file_name(&entry.name) {
+                bases.push(base);
+            } else if segment::is_unfinished(&entry.name) {
+                let path = folder.join(&entry.name);
+                fs.remove_file(&path).map_err(RecoveryError::io("removing", &path))?;
+                removed = true;
+            }
+        }
+        let mut files = Self { segments: Vec::new(), removed };
+        let kept = files.drop_prepared(fs, folder, bases)?;
+        for base in kept {
+            let path = folder.join(segment::file_name(base));
+            let (header, size) = read_header(fs, &path)?;
+            let header = header.map_err(|error| unreadable(&path, error))?;
+            files.segments.push(Found { path, header, size });
+        }
+        files.check_chain(partition)?;
+        Ok(Some(files))
+    }
+
+    /// Removes the segments at the end that never held a batch, and answers the others.
+    fn drop_prepared<F: Fs>(
+        &mut self,
+        fs: &F,
+        folder: &Path,
+        mut bases: Vec<Offset>,
+    ) -> Result<Vec<Offset>, RecoveryError> {
+        while let Some(&base) = bases.last() {
+            // Where retention has taken the segments before it, the last one's name alone says where the log is.
+            if bases.len() == 1 && base > Offset::ZERO {
+                break;
+            }
+            let path = folder.join(segment::file_name(base));
+            let (header, size) = read_header(fs, &path)?;
+            if let Err(error @ StoredError::Version { .. }) = header {
+                return Err(unreadable(&path, error));
+            }
+            let used = with_file(fs, &path, OpenMode::Read, |file| first_nonzero(fs, file, HEADER_SIZE..size))
+                .map_err(RecoveryError::io("reading", &path))?;
+            if used.is_some() {
+                break;
+            }
+            for path in [path, folder.join(segment::index_name(base))] {
+                match fs.remove_file(&path) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(RecoveryError::io("removing", &path)(error));
+                    }
+                    _ => {}
+                }
+            }
+            self.removed = true;
+            bases.pop();
+        }
+        Ok(bases)
+    }
+
+    /// Checks that each segment is where its name and its neighbours say.
+    fn check_chain(&self, partition: PartitionId) -> Result<(), RecoveryError> {
+        for found in &self.segments {
+            let named = found.path.file_name().is_some_and(|name| {
+                name.to_str().and_then(segment::parse_file_name) == Some(found.header.base_offset)
+            });
+            if found.header.partition != partition || !named {
+                let why = format!(
+                    "its header says that it is the segment at offset {} of {}",
+                    found.header.base_offset, found.header.partition
+                );
+                return Err(RecoveryError::damaged(&found.path, 0, why));
+            }
+        }
+        for pair in self.segments.windows(2) {
+            let (found, next) = (&pair[0], &pair[1]);
+            let (base, end) = (found.header.base_position, next.header.base_position);
+            if end < base {
+                let why =
+                    format!("its header begins at position {end}, before that of the segment before it, {base}");
+                return Err(RecoveryError::damaged(&next.path, 0, why));
+            }
+            if found.size < HEADER_SIZE + end.since(base) {
+                let why = format!(
+                    "the file ends there, but the next segment begins {} bytes of batches later",
+                    end.since(base)
+                );
+                return Err(RecoveryError::damaged(&found.path, found.size, why));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads a file's header and its size.
+fn read_header<F: Fs>(
+    fs: &F,
+    path: &Path,
+) -> Result<(Result<SegmentHeader, StoredError>, u64), RecoveryError> {
+    with_file(fs, path, OpenMode::Read, |file| {
+        let mut block = [0; HEADER_SIZE as usize];
+        let count = fs.read_at(file, 0, &mut block)?;
+        Ok((SegmentHeader::decode(&block[..count]), fs.size(file)?))
+    })
+    .map_err(RecoveryError::io("reading", path))
+}
+
+fn unreadable(path: &Path, error: StoredError) -> RecoveryError {
+    match error {
+        StoredError::Version { .. } => RecoveryError::Newer { file: path.to_owned(), error },
+        error => RecoveryError::damaged(path, 0, format!("the segment's header is unreadable: {error}")),
+    }
+}

@@ -1,0 +1,103 @@
+//! The indexes of what recovery does not scan: loaded if they can be, rebuilt from the batches' headers if not.
+
+use std::path::Path;
+
+use super::error::RecoveryError;
+use super::files::Found;
+use super::scan::{Expected, Next, Scan};
+use crate::batch::CrcCheck;
+use crate::io::{Fs, OpenMode, read_file};
+use crate::log::index::{CoveredTo, SparseIndex};
+use crate::log::segment::{self, with_file};
+use crate::types::LeaderEpoch;
+
+/// Before any batch.
+const NO_EPOCH: LeaderEpoch = LeaderEpoch::new(i32::MIN);
+
+/// The index of a segment's batches up to `end`, which are known to be flushed, and whether all of it was loaded.
+pub(super) fn load<F: Fs>(
+    fs: &F,
+    folder: &Path,
+    found: &Found,
+    end: CoveredTo,
+) -> Result<(SparseIndex, bool), RecoveryError> {
+    if let Some(mut index) = read(fs, folder, found) {
+        let saved = index.covered_to();
+        let whole = saved == end;
+        index.truncate_to(end.offset);
+        // What it covers decides where reading begins; if that leads nowhere, the index was wrong and not the segment.
+        if whole || extend(fs, found, &mut index, end).is_ok() {
+            return Ok((index, whole));
+        }
+        log::warn!("{}: its index does not fit, and is rebuilt", found.path.display());
+    }
+    let mut index = SparseIndex::new(found.header.base_offset, found.header.base_position);
+    extend(fs, found, &mut index, end)?;
+    Ok((index, false))
+}
+
+/// The saved index, if there is one for this segment.
+fn read<F: Fs>(fs: &F, folder: &Path, found: &Found) -> Option<SparseIndex> {
+    let path = folder.join(segment::index_name(found.header.base_offset));
+    let bytes = match read_file(fs, &path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            log::warn!("{}: cannot be read, and is rebuilt: {error}", path.display());
+            return None;
+        }
+    };
+    match SparseIndex::decode(&bytes) {
+        Ok(index)
+            if index.base_offset() == found.header.base_offset
+                && index.base_position() == found.header.base_position =>
+        {
+            Some(index)
+        }
+        Ok(_) => {
+            log::warn!("{}: belongs to another segment, and is rebuilt", path.display());
+            None
+        }
+        Err(error) => {
+            log::warn!("{}: cannot be used, and is rebuilt: {error}", path.display());
+            None
+        }
+    }
+}
+
+/// Goes on where the index ends, up to `end`, looking at headers only.
+fn extend<F: Fs>(
+    fs: &F,
+    found: &Found,
+    index: &mut SparseIndex,
+    end: CoveredTo,
+) -> Result<(), RecoveryError> {
+    let CoveredTo { position, offset } = index.covered_to();
+    if position > end.position {
+        return Err(RecoveryError::damaged(&found.path, found.header.file_offset(end.position), "no batch ends there"));
+    }
+    let expected = Expected { offset, epoch: NO_EPOCH };
+    let limit = found.header.file_offset(end.position);
+    let walked = with_file(fs, &found.path, OpenMode::Read, |file| {
+        let mut scan = Scan::new(fs, file, &found.header, CrcCheck::Skip, position, limit, expected);
+        loop {
+            let at = scan.at();
+            match scan.next()? {
+                Next::Batch(batch) => index.add(&batch, found.header.position(at)),
+                Next::End => return Ok(Ok(scan.expected().offset)),
+                Next::Fault(fault) => return Ok(Err((at, fault))),
+            }
+        }
+    });
+    match walked.map_err(RecoveryError::io("reading", &found.path))? {
+        Ok(reached) if reached == end.offset => Ok(()),
+        Ok(reached) => {
+            let why = format!("its batches end with offset {reached} there, and offset {} was flushed", end.offset);
+            Err(RecoveryError::damaged(&found.path, limit, why))
+        }
+        Err((at, fault)) => {
+            let why = format!("{fault}, and this part of the log was flushed");
+            Err(RecoveryError::damaged(&found.path, at, why))
+        }
+    }
+}

@@ -1,0 +1,69 @@
+use super::*;
+
+fn batch(base: i64, count: i32, size: usize) -> Vec<u8> {
+    let mut bytes = vec![0xab; size];
+    bytes[..8].copy_from_slice(&base.to_be_bytes());
+    bytes[8..12].copy_from_slice(&i32::try_from(size - 12).expect("small").to_be_bytes());
+    bytes[23..27].copy_from_slice(&(count - 1).to_be_bytes());
+    bytes[35..43].copy_from_slice(&77i64.to_be_bytes());
+    bytes
+}
+
+#[test]
+fn a_batch_runs_on_from_chunk_to_chunk() {
+    let (pool, mut clock) = (Pool::new(2), 0);
+    let mut tail = Tail::new(Position::ZERO, &[]);
+    tail.push(&batch(0, 3, 4090), &pool, &mut clock);
+    tail.push(&batch(3, 2, 9000), &pool, &mut clock);
+    assert_eq!(tail.peek(Position::new(4090)), BatchPeek { size: 9000, last_offset: 4, max_timestamp: 77 });
+    let slices = tail.slices(Position::new(4090), tail.end());
+    assert!(slices.len() > 1, "the second batch starts in the first chunk's last bytes");
+    assert_eq!(slices.concat(), batch(3, 2, 9000));
+}
+
+#[test]
+fn it_goes_on_in_a_recovered_partial_block() {
+    let (pool, mut clock) = (Pool::new(2), 0);
+    let mut tail = Tail::new(Position::new(5000), &[7; 904]);
+    assert_eq!(tail.start(), Position::new(4096));
+    tail.push(&[8; 100], &pool, &mut clock);
+    assert_eq!(&*tail.piece(Position::new(4999), Position::new(5001)), &[7, 8]);
+}
+
+#[test]
+fn a_new_file_starts_a_chunk() {
+    let (pool, mut clock) = (Pool::new(2), 0);
+    let mut tail = Tail::new(Position::ZERO, &[]);
+    tail.push(&[1; 10], &pool, &mut clock);
+    tail.start_file();
+    tail.push(&[2; 10], &pool, &mut clock);
+    assert_eq!(&*tail.piece(Position::new(5), Position::new(15)), &[1; 5]);
+    assert_eq!(tail.slices(Position::new(5), Position::new(15)).len(), 2);
+}
+
+#[test]
+fn only_flushed_chunks_go_and_the_last_one_stays() {
+    let (pool, mut clock) = (Pool::new(2), 0);
+    let mut tail = Tail::new(Position::ZERO, &[]);
+    tail.push(&[1; BLOCK_SIZE], &pool, &mut clock);
+    tail.push(&[2; 10], &pool, &mut clock);
+    assert_eq!(tail.oldest(Position::new(4095)), None);
+    assert_eq!(tail.oldest(Position::new(4096)), Some(1));
+    tail.evict();
+    assert_eq!(tail.start(), Position::new(4096));
+    assert_eq!(tail.oldest(tail.end()), None);
+}
+
+#[test]
+fn an_idle_tail_shrinks_to_its_partial_block() {
+    let (pool, mut clock) = (Pool::new(2), 0);
+    let mut tail = Tail::new(Position::ZERO, &[]);
+    tail.push(&[1; 10_000], &pool, &mut clock);
+    tail.shrink(Position::new(9_999));
+    assert!(tail.memory() > BLOCK_SIZE, "unflushed bytes stay");
+    tail.shrink(tail.end());
+    assert_eq!((tail.start(), tail.end()), (Position::new(8192), Position::new(10_000)));
+    assert_eq!(tail.memory(), BLOCK_SIZE);
+    tail.push(&[2; 10], &pool, &mut clock);
+    assert_eq!(&*tail.piece(Position::new(9_999), Position::new(10_001)), &[1, 2]);
+}

@@ -1,0 +1,155 @@
+//! What a data folder holds when it is opened, before any shard runs.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::batch::{CrcCheck, TimestampType, batches};
+use crate::catalog::{Catalog, Change, TopicConfig};
+use crate::checkpoint::Checkpoint;
+use crate::config::Config;
+use crate::data_folder::{self, DataFolder, DataFolderError};
+use crate::io::{File, Fs, OpenMode};
+use crate::limits;
+use crate::log::recovery::{self, Recovered, RecoveryError, RecoverySettings};
+use crate::log::segment;
+use crate::types::{LeaderEpoch, PartitionId, TopicId};
+
+/// The topic id under which the catalog's own log is stored. No topic has it: its version bits are no UUID's.
+pub const CATALOG_TOPIC: TopicId = TopicId::new(*b"tora-catalog-log");
+
+/// The partition that is the catalog's log.
+pub const CATALOG_PARTITION: PartitionId = PartitionId::new(CATALOG_TOPIC, 0);
+
+/// What was found in a data folder: everything that the shards need to know in common.
+pub struct Loaded {
+    /// Held until the engine is closed.
+    pub lock: File,
+    /// This opening's epoch.
+    pub epoch: LeaderEpoch,
+    /// The folder's cluster id.
+    pub cluster_id: Arc<str>,
+    /// The topics.
+    pub catalog: Catalog,
+    /// All shards' last checkpoints, merged.
+    pub checkpoint: Checkpoint,
+    /// The partitions that have a folder.
+    pub folders: Vec<PartitionId>,
+}
+
+/// Why a data folder cannot be opened.
+#[derive(Debug)]
+pub enum LoadError {
+    /// The folder itself.
+    Folder(DataFolderError),
+    /// A partition, or the catalog's log.
+    Recovery(RecoveryError),
+    /// The catalog's log can be read but makes no sense.
+    Catalog(String),
+    /// The system's error.
+    Io(std::io::Error),
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(error) => error.fmt(f),
+            Self::Recovery(error) => error.fmt(f),
+            Self::Catalog(why) => write!(f, "the catalog's log cannot be used: {why}"),
+            Self::Io(error) => write!(f, "the data folder cannot be read: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+impl From<std::io::Error> for LoadError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<RecoveryError> for LoadError {
+    fn from(error: RecoveryError) -> Self {
+        Self::Recovery(error)
+    }
+}
+
+/// Opens the data folder, recovers the catalog's log, and says what else is there. The log goes to the shard that
+/// keeps it. `unix_millis` is the wall clock's time; `new_id`, random, becomes a new folder's cluster id.
+///
+/// # Errors
+/// See [`LoadError`].
+pub fn load<F: Fs>(
+    fs: &F,
+    config: &Config,
+    unix_millis: i64,
+    new_id: TopicId,
+) -> Result<(Loaded, Option<Recovered>), LoadError> {
+    let DataFolder { lock, cluster_id, epoch } =
+        data_folder::open(fs, &config.data_dir, new_id).map_err(LoadError::Folder)?;
+    let checkpoint = Checkpoint::read_all(fs, &config.data_dir)?;
+    let mut folders: Vec<PartitionId> = fs
+        .list(&config.data_dir)?
+        .iter()
+        .filter(|entry| entry.is_folder)
+        .filter_map(|entry| PartitionId::parse(&entry.name))
+        .collect();
+    folders.sort_unstable();
+    let mut loaded = Loaded {
+        lock,
+        epoch,
+        cluster_id: cluster_id.into(),
+        catalog: Catalog::new(topic_defaults(config)),
+        checkpoint,
+        folders,
+    };
+    let settings = loaded.recovery_settings(unix_millis);
+    let entry = loaded.checkpoint.get(CATALOG_PARTITION);
+    let recovered = recovery::recover(fs, &config.data_dir, CATALOG_PARTITION, entry, &settings)?;
+    if let Some(log) = &recovered {
+        replay(fs, config, log, &mut loaded.catalog)?;
+    }
+    Ok((loaded, recovered))
+}
+
+impl Loaded {
+    /// What recovery is told; `unix_millis` is the wall clock's time.
+    #[must_use]
+    pub fn recovery_settings(&self, unix_millis: i64) -> RecoverySettings {
+        RecoverySettings { epoch: self.epoch, now_ms: unix_millis, producers_max: limits::PRODUCERS_MAX }
+    }
+}
+
+/// The settings of topics that do not say otherwise.
+fn topic_defaults(config: &Config) -> TopicConfig {
+    TopicConfig {
+        flush_messages: config.flush_messages,
+        max_message_bytes: config.max_message_bytes,
+        segment_bytes: config.segment_bytes,
+        timestamp_type: TimestampType::CreateTime,
+        retention_ms: -1,
+        retention_bytes: -1,
+    }
+}
+
+/// Applies every change of the catalog's log, in order.
+fn replay<F: Fs>(fs: &F, config: &Config, log: &Recovered, catalog: &mut Catalog) -> Result<(), LoadError> {
+    for found in &log.segments {
+        let path = segment::path(&config.data_dir, &found.header);
+        let file = fs.open(&path, OpenMode::Read)?;
+        let mut bytes = vec![0; usize::try_from(found.len).expect("the catalog's log fits into memory")];
+        let read = fs.read_at(file, segment::HEADER_SIZE, &mut bytes);
+        fs.close(file);
+        bytes.truncate(read?);
+        for batch in batches(&bytes, CrcCheck::Full) {
+            let batch = batch.map_err(|error| LoadError::Catalog(error.to_string()))?;
+            for record in batch.records().map_err(|error| LoadError::Catalog(error.to_string()))? {
+                let record = record.map_err(|error| LoadError::Catalog(error.to_string()))?;
+                let change = Change::decode(record.value.unwrap_or_default())
+                    .map_err(|error| LoadError::Catalog(error.to_string()))?;
+                catalog.apply(&change).map_err(|error| LoadError::Catalog(error.to_string()))?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,401 @@
+//! One partition: its log, its producers, and everybody who waits for something here.
+
+mod lookup;
+mod waiters;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::batch::{BatchHeader, set_log_append_time, validate_produce};
+use crate::checkpoint::Entry;
+use crate::error::Error;
+use crate::io::{Completion, Fs, Pool, Slice};
+use crate::log::index::SparseIndex;
+use crate::log::read::{ColdRead, Find, Progress};
+use crate::log::{Admission, Log, LogOp, Plan, Wanted};
+use crate::mailbox::ReplyTo;
+use crate::producers::{Producers, Verdict};
+use crate::request::{Appended, FoundOffset, OffsetQuery, Origin, Records, Reply};
+use crate::sim::plant::{Plant, planted};
+use crate::types::{Nanos, Offset, PartitionId, Position};
+
+use waiters::{Waiter, Waiters, Watcher};
+
+/// What a partition works with during one call; what it wants done and whom it answers comes out of it.
+pub struct Context<'a, F> {
+    /// The shard's memory.
+    pub pool: &'a Pool,
+    /// Numbers the shard's chunks of tail memory.
+    pub chunk_clock: &'a mut u64,
+    /// Milliseconds since the Unix epoch.
+    pub unix_millis: i64,
+    /// Operations for the shard to submit.
+    pub wanted: &'a mut Wanted<F>,
+    /// Replies for the shard to deliver.
+    pub replies: &'a mut Vec<(ReplyTo, Reply)>,
+}
+
+/// A partition's own settings.
+#[derive(Clone, Copy, Debug)]
+pub struct PartitionSettings {
+    /// `max.message.bytes`.
+    pub max_message_bytes: usize,
+    /// `message.timestamp.type=LogAppendTime`.
+    pub log_append_time: bool,
+}
+
+/// An append that waits for room.
+struct Queued {
+    from: ReplyTo,
+    batch: Slice,
+    header: BatchHeader,
+}
+
+/// Why a read is made.
+enum Purpose {
+    Records,
+    Lookup(OffsetQuery),
+}
+
+/// A read that goes to the disk, or waits for a file.
+struct Reading {
+    from: ReplyTo,
+    purpose: Purpose,
+    find: Find,
+    bytes_max: usize,
+}
+
+/// See the module.
+pub struct Partition {
+    id: PartitionId,
+    settings: PartitionSettings,
+    log: Log,
+    producers: Producers,
+    queue: VecDeque<Queued>,
+    waiters: Waiters,
+    reads: BTreeMap<u64, (Reading, ColdRead)>,
+    next_read: u64,
+    after_opening: Vec<Reading>,
+    closed: bool,
+}
+
+impl Partition {
+    /// A partition on its log.
+    #[must_use]
+    pub fn new(id: PartitionId, settings: PartitionSettings, log: Log, producers: Producers) -> Self {
+        Self {
+            id,
+            settings,
+            log,
+            producers,
+            queue: VecDeque::new(),
+            waiters: Waiters::default(),
+            reads: BTreeMap::new(),
+            next_read: 0,
+            after_opening: Vec::new(),
+            closed: false,
+        }
+    }
+
+    // ---- appending
+
+    /// Takes one batch. It is answered when it is acknowledged, or refused.
+    pub fn append<F: Fs>(&mut self, from: ReplyTo, batch: Slice, origin: Origin, cx: &mut Context<'_, F>) {
+        let header = match origin {
+            Origin::Client => validate_produce(&batch, self.settings.max_message_bytes),
+            Origin::Coordinator => BatchHeader::parse(&batch),
+        };
+        match header {
+            Err(error) => cx.replies.push((from, Reply::Append(Err(Error::Batch(error))))),
+            Ok(header) => {
+                self.queue.push_back(Queued { from, batch, header });
+                // Whoever waits for room goes first; a completion will go on with the queue.
+                if self.queue.len() == 1 {
+                    self.take_queued(cx);
+                }
+            }
+        }
+    }
+
+    /// Appends what waits for room, as far as there is room.
+    fn take_queued<F: Fs>(&mut self, cx: &mut Context<'_, F>) {
+        while let Some(queued) = self.queue.pop_front() {
+            match self.judge(&queued.header) {
+                Verdict::Append => {}
+                Verdict::Duplicate { base_offset, end_offset, max_timestamp } => {
+                    let appended = self.appended(base_offset, max_timestamp);
+                    self.join_original(queued.from, end_offset, appended, cx);
+                    continue;
+                }
+                refused => {
+                    let error = refusal(refused, &queued.header);
+                    cx.replies.push((queued.from, Reply::Append(Err(error))));
+                    continue;
+                }
+            }
+            match self.log.admit(queued.batch.len(), cx.wanted) {
+                Ok(Admission::Now) => self.append_admitted(queued, cx),
+                Ok(Admission::Later) => {
+                    self.queue.push_front(queued);
+                    return;
+                }
+                Err(error) => {
+                    self.queue.push_front(queued);
+                    self.refuse_queue(&error, cx);
+                }
+            }
+        }
+    }
+
+    fn judge(&self, header: &BatchHeader) -> Verdict {
+        self.producers.check(header)
+    }
+
+    fn append_admitted<F: Fs>(&mut self, queued: Queued, cx: &mut Context<'_, F>) {
+        let Queued { from, batch, mut header } = queued;
+        let (base, end) = if self.settings.log_append_time {
+            let mut stamped = batch.to_vec();
+            set_log_append_time(&mut stamped, cx.unix_millis);
+            header = BatchHeader::parse(&stamped).expect("a validated batch with another timestamp is one");
+            self.log.append(&stamped, &header, cx.pool, cx.chunk_clock)
+        } else {
+            self.log.append(&batch, &header, cx.pool, cx.chunk_clock)
+        };
+        self.producers.record(&header, base, cx.unix_millis);
+        let appended = self.appended(base, header.max_timestamp);
+        self.waiters.push(Waiter { end, from, appended });
+    }
+
+    fn appended(&self, base_offset: Offset, max_timestamp: i64) -> Appended {
+        let log_append_time = if self.settings.log_append_time { max_timestamp } else { -1 };
+        Appended { base_offset, log_append_time, log_start: self.log.start_offset() }
+    }
+
+    /// A batch that came again is acknowledged with its original, never before.
+    fn join_original<F: Fs>(
+        &mut self,
+        from: ReplyTo,
+        end_offset: Offset,
+        appended: Appended,
+        cx: &mut Context<'_, F>,
+    ) {
+        match self.log.end_of_pending(end_offset) {
+            Some(end) if !planted(Plant::RetryAckedBeforeOriginal) => {
+                self.waiters.push(Waiter { end, from, appended });
+            }
+            _ => cx.replies.push((from, Reply::Append(Ok(appended)))),
+        }
+    }
+
+    fn refuse_queue<F>(&mut self, error: &Error, cx: &mut Context<'_, F>) {
+        for queued in self.queue.drain(..) {
+            cx.replies.push((queued.from, Reply::Append(Err(error.clone()))));
+        }
+    }
+
+    // ---- reading
+
+    /// Reads whole batches from the one that holds `from_offset`.
+    pub fn read<F: Fs>(&mut self, from: ReplyTo, offset: Offset, bytes_max: usize, cx: &mut Context<'_, F>) {
+        self.plan(Reading { from, purpose: Purpose::Records, find: Find::Offset(offset), bytes_max }, cx);
+    }
+
+    fn plan<F: Fs>(&mut self, reading: Reading, cx: &mut Context<'_, F>) {
+        match self.log.plan_read(reading.find, reading.bytes_max, cx.wanted) {
+            Ok(Plan::Ready(slices)) => self.answer_read(reading, Ok(slices), cx),
+            Ok(Plan::AfterOpening) => self.after_opening.push(reading),
+            Ok(Plan::Cold(place)) => {
+                let id = self.next_read;
+                self.next_read += 1;
+                let read = ColdRead::start(id, place, reading.find, reading.bytes_max, cx.pool, cx.wanted);
+                self.reads.insert(id, (reading, read));
+            }
+            Err(error) => self.answer_read(reading, Err(error), cx),
+        }
+    }
+
+    fn read_completed<F: Fs>(&mut self, id: u64, piece: usize, completion: Completion, cx: &mut Context<'_, F>) {
+        let (_, read) = self.reads.get_mut(&id).expect("a read lasts until its last piece has come");
+        let outcome = match read.complete(piece, completion, cx.pool, cx.wanted) {
+            Progress::Pending => return,
+            Progress::Done(slices) => Ok(slices),
+            Progress::Failed(error) => {
+                log::error!("{}: reading failed: {error}", self.id);
+                Err(Error::Storage(format!("reading failed: {error}")))
+            }
+        };
+        let (reading, _) = self.reads.remove(&id).expect("it was just there");
+        let outcome = if self.closed { Err(Error::UnknownPartition) } else { outcome };
+        self.answer_read(reading, outcome, cx);
+    }
+
+    fn answer_read<F>(&self, reading: Reading, outcome: Result<Vec<Slice>, Error>, cx: &mut Context<'_, F>) {
+        let reply = match reading.purpose {
+            Purpose::Records => Reply::Read(outcome.map(|slices| Records {
+                slices,
+                high_watermark: self.log.visible_upto(),
+                log_start: self.log.start_offset(),
+            })),
+            Purpose::Lookup(query) => {
+                Reply::ListOffset(outcome.and_then(|slices| lookup::find_record(&slices, query)))
+            }
+        };
+        cx.replies.push((reading.from, reply));
+    }
+
+    /// Answers once records past `end` are visible or the time is up. Returns whether it has to wait for that.
+    pub fn watch<F>(&mut self, from: ReplyTo, end: Offset, until: Nanos, cx: &mut Context<'_, F>) -> bool {
+        let waits = self.log.visible_upto() <= end && self.log.failure().is_none();
+        if waits {
+            self.waiters.watch(Watcher { end, until, from });
+        } else {
+            cx.replies.push((from, Reply::Watch(true)));
+        }
+        waits
+    }
+
+    /// Answers the watchers whose time is up.
+    pub fn expire_watchers<F>(&mut self, now: Nanos, cx: &mut Context<'_, F>) {
+        self.waiters.expire(now, cx.replies);
+    }
+
+    /// Finds an offset.
+    pub fn list_offset<F: Fs>(&mut self, from: ReplyTo, query: OffsetQuery, cx: &mut Context<'_, F>) {
+        let find = match query {
+            OffsetQuery::Earliest => return self.found(from, self.log.start_offset(), cx),
+            OffsetQuery::Latest => return self.found(from, self.log.visible_upto(), cx),
+            OffsetQuery::ForTimestamp(timestamp) => Find::Timestamp(timestamp),
+            OffsetQuery::MaxTimestamp => match self.log.max_timestamp() {
+                Some((timestamp, _)) => Find::Timestamp(timestamp),
+                None => return self.found(from, Offset::new(-1), cx),
+            },
+        };
+        let query = match find {
+            Find::Timestamp(timestamp) => OffsetQuery::ForTimestamp(timestamp),
+            Find::Offset(_) => query,
+        };
+        // One batch is enough, and the first one is returned whatever its size.
+        self.plan(Reading { from, purpose: Purpose::Lookup(query), find, bytes_max: 1 }, cx);
+    }
+
+    fn found<F>(&self, from: ReplyTo, offset: Offset, cx: &mut Context<'_, F>) {
+        let found = match self.log.failure() {
+            Some(why) => Err(Error::Storage(why.to_owned())),
+            None => Ok(FoundOffset { offset, timestamp: -1, leader_epoch: -1 }),
+        };
+        cx.replies.push((from, Reply::ListOffset(found)));
+    }
+
+    // ---- what the shard drives
+
+    /// One of the log's operations has ended.
+    pub fn complete<F: Fs>(&mut self, op: LogOp, completion: Completion, cx: &mut Context<'_, F>) {
+        match op {
+            LogOp::Read { id, piece } => self.read_completed(id, piece, completion, cx),
+            _ => {
+                let moved = self.log.complete(op, completion, cx.wanted);
+                self.release(moved, cx);
+            }
+        }
+        if self.closed {
+            return;
+        }
+        if matches!(op, LogOp::Prepare { .. } | LogOp::Open { .. }) {
+            for reading in std::mem::take(&mut self.after_opening) {
+                self.plan(reading, cx);
+            }
+        }
+        if self.log.failure().is_some() {
+            self.fail_all(cx);
+        }
+        self.take_queued(cx);
+    }
+
+    /// Answers what the moved positions allow.
+    fn release<F>(&mut self, visible_moved: bool, cx: &mut Context<'_, F>) {
+        self.waiters.acknowledge(self.log.acknowledged(), cx.replies);
+        if visible_moved {
+            self.waiters.rouse(self.log.visible_upto(), cx.replies);
+        }
+    }
+
+    fn fail_all<F>(&mut self, cx: &mut Context<'_, F>) {
+        let why = self.log.failure().unwrap_or("the storage failed").to_owned();
+        self.answer_all(&Error::Storage(why), cx);
+    }
+
+    fn answer_all<F>(&mut self, error: &Error, cx: &mut Context<'_, F>) {
+        self.waiters.fail_all(error, cx.replies);
+        self.refuse_queue(error, cx);
+        for reading in std::mem::take(&mut self.after_opening) {
+            self.answer_read(reading, Err(error.clone()), cx);
+        }
+    }
+
+    /// Has the tail written.
+    pub fn pump<F: Fs>(&mut self, cx: &mut Context<'_, F>) {
+        self.log.pump(cx.wanted);
+        if planted(Plant::WatermarkEarly) {
+            let moved = self.log.advance_high_watermark();
+            self.release(moved, cx);
+        }
+    }
+
+    /// The topic is deleted: answers everybody who waits and takes nothing more.
+    pub fn close<F>(&mut self, cx: &mut Context<'_, F>) {
+        self.closed = true;
+        self.answer_all(&Error::UnknownPartition, cx);
+    }
+
+    /// The engine stops: answers everybody who waits for records; appends still get their acknowledgement.
+    pub fn stop_watching<F>(&mut self, cx: &mut Context<'_, F>) {
+        self.waiters.expire(Nanos::new(u64::MAX), cx.replies);
+    }
+
+    /// Whether an append has not been answered yet.
+    #[must_use]
+    pub fn is_appending(&self) -> bool {
+        !self.queue.is_empty() || !self.waiters.is_acknowledged()
+    }
+
+    /// Its log.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Its log, for the shard's flushes and memory.
+    pub fn log_mut(&mut self) -> &mut Log {
+        &mut self.log
+    }
+
+    /// What a checkpoint holds of it: the durable end, the producers as of there, and the index of the active segment
+    /// up to there. `None` before anything is durable.
+    #[must_use]
+    pub fn durable_state(&self) -> Option<(Entry, Option<SparseIndex>)> {
+        let (flushed_position, flushed_offset) = self.log.durable();
+        if flushed_position == Position::ZERO {
+            return None;
+        }
+        let mut durable = self.producers.clone();
+        durable.truncate_to(flushed_offset);
+        let mut producers = Vec::new();
+        durable.encode(&mut producers);
+        let (log_start, last_epoch) = (self.log.start_offset(), self.log.durable_epoch());
+        let entry = Entry { flushed_position, flushed_offset, log_start, last_epoch, producers };
+        Some((entry, self.log.durable_index()))
+    }
+
+    /// Forgets producers that were silent for so long.
+    pub fn expire_producers(&mut self, unix_millis: i64, expiration_ms: i64) {
+        self.producers.expire(unix_millis, expiration_ms);
+    }
+}
+
+fn refusal(verdict: Verdict, header: &BatchHeader) -> Error {
+    match verdict {
+        Verdict::OutOfOrder { expected } => Error::OutOfOrderSequence { expected, found: header.base_sequence },
+        Verdict::Fenced { .. } => Error::InvalidProducerEpoch,
+        Verdict::DuplicateSequence { .. } => Error::DuplicateSequence,
+        Verdict::Append | Verdict::Duplicate { .. } => unreachable!("these are not refused"),
+    }
+}

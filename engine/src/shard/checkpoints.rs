@@ -1,0 +1,85 @@
+//! When a shard writes its checkpoint, and what stands in it.
+
+use std::io;
+use std::sync::Arc;
+
+use super::Shard;
+use super::ops::Owner;
+use crate::checkpoint::Checkpoint;
+use crate::io::{Io, Op};
+use crate::limits;
+use crate::log::segment;
+use crate::types::Nanos;
+
+/// What has happened since the last checkpoint.
+#[derive(Debug, Default)]
+pub struct Checkpoints {
+    /// Bytes appended that no checkpoint covers.
+    bytes: u64,
+    last_append: Nanos,
+    in_flight: bool,
+}
+
+impl Checkpoints {
+    /// So much more was appended.
+    pub fn note(&mut self, bytes: u64) {
+        self.bytes += bytes;
+    }
+
+    /// Whether there is anything to write.
+    pub fn is_due(&self) -> bool {
+        self.bytes > 0 && !self.in_flight
+    }
+}
+
+impl<I: Io> Shard<I> {
+    /// So many bytes are about to be appended.
+    pub(super) fn note_appended(&mut self, bytes: u64) {
+        let now = self.io.now();
+        self.checkpoints.last_append = now;
+        self.checkpoints.note(bytes);
+        if self.checkpoints.bytes >= self.config.checkpoint_bytes {
+            self.next_housekeeping = Some(now);
+        } else if self.next_housekeeping.is_none() && !self.stopping {
+            self.next_housekeeping = Some(now.plus_millis(limits::HOUSEKEEPING_MS));
+        }
+    }
+
+    /// Writes a checkpoint if enough was appended, or if nothing has been for a while.
+    pub(super) fn checkpoint_if_due(&mut self, now: Nanos) {
+        let idle = now.since(self.checkpoints.last_append) >= limits::CHECKPOINT_IDLE_MS * 1_000_000;
+        if self.checkpoints.is_due() && (idle || self.checkpoints.bytes >= self.config.checkpoint_bytes) {
+            self.write_checkpoint();
+        }
+    }
+
+    /// Has a checkpoint of everything durable written by a helper.
+    pub(super) fn write_checkpoint(&mut self) {
+        self.checkpoints.bytes = 0;
+        self.checkpoints.in_flight = true;
+        let mut checkpoint = Checkpoint::default();
+        let mut indexes = Vec::new();
+        for (_, entry) in self.slots.iter().filter(|(_, entry)| !entry.deleted) {
+            if let Some((known, index)) = entry.partition.durable_state() {
+                checkpoint.insert(entry.id, known);
+                indexes.extend(index.map(|index| (entry.id, index)));
+            }
+        }
+        let (data_dir, shard) = (Arc::clone(&self.data_dir), self.id);
+        let token = self.ops.insert(Owner::Checkpoint);
+        let job = move |fs: &I::Fs| {
+            for (partition, index) in &indexes {
+                segment::save_index_hint(fs, &data_dir, *partition, index)?;
+            }
+            checkpoint.write(fs, &data_dir, shard).map(|()| 0)
+        };
+        self.io.submit(token, Op::Job(Box::new(job)));
+    }
+
+    pub(super) fn checkpoint_written(&mut self, result: io::Result<u64>) {
+        self.checkpoints.in_flight = false;
+        if let Err(error) = result {
+            log::warn!("writing a checkpoint failed, the next start has more to scan: {error}");
+        }
+    }
+}

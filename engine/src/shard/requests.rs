@@ -1,0 +1,120 @@
+//! Requests and replies on their way: here, to other shards, to threads outside.
+
+use super::Shard;
+use super::keeper::Wish;
+use super::ops::SERVICE_BIT;
+use crate::error::Error;
+use crate::io::Io;
+use crate::mailbox::mail::Lane;
+use crate::mailbox::{Mail, ReplyTo};
+use crate::placement::CATALOG_SHARD;
+use crate::request::{CreatedTopic, Reply, Request};
+use crate::types::{PartitionId, ShardId, TopicId};
+
+/// The tag of the catalog keeper's own appends: the service's tags have 63 bits.
+pub const KEEPER_TAG: u64 = SERVICE_BIT;
+
+impl<I: Io> Shard<I> {
+    /// Asks the shard that owns the partition (or the catalog). The reply reaches the service's `on_reply` with `tag`,
+    /// whose top bit must be 0, never before this returns. Requests to one partition take effect in the order in which
+    /// they are made.
+    pub fn request(&mut self, tag: u64, request: Request) {
+        assert!(tag & SERVICE_BIT == 0, "a service's tags have 63 bits");
+        let to = self.shard_of(&request);
+        if to == self.id {
+            self.perform(ReplyTo::Shard { shard: self.id, tag }, request);
+            return;
+        }
+        let lane = Lane::of(&request);
+        self.outbox[usize::from(to.value())][lane as usize].push_back((tag, request));
+        self.send_queued(to, lane);
+    }
+
+    /// Sends what waits for a credit, as far as there are credits.
+    pub(super) fn send_queued(&mut self, to: ShardId, lane: Lane) {
+        while !self.outbox[usize::from(to.value())][lane as usize].is_empty() && self.credits.take(to, lane) {
+            let queue = &mut self.outbox[usize::from(to.value())][lane as usize];
+            let (tag, request) = queue.pop_front().expect("it is not empty");
+            let from = ReplyTo::Shard { shard: self.id, tag };
+            self.peers.send(to, Mail::Request { from, request });
+        }
+    }
+
+    fn shard_of(&self, request: &Request) -> ShardId {
+        match request {
+            Request::Append { partition, .. }
+            | Request::Read { partition, .. }
+            | Request::Watch { partition, .. }
+            | Request::ListOffset { partition, .. } => self.owner(*partition),
+            Request::FindTopic { .. } => self.id,
+            Request::CreateTopic { .. } | Request::DeleteTopic { .. } | Request::NewProducerId => CATALOG_SHARD,
+        }
+    }
+
+    /// Does what is asked of this shard.
+    pub(super) fn perform(&mut self, from: ReplyTo, request: Request) {
+        match request {
+            Request::Append { partition, batch, origin } => match self.slot_in_use(partition) {
+                Ok(slot) => {
+                    self.note_appended(batch.len() as u64);
+                    self.with(slot, |partition, cx| partition.append(from, batch, origin, cx));
+                }
+                Err(error) => self.answer(from, Reply::Append(Err(error))),
+            },
+            Request::Read { partition, from: offset, max_bytes } => match self.slot_in_use(partition) {
+                Ok(slot) => self.with_quietly(slot, |partition, cx| partition.read(from, offset, max_bytes, cx)),
+                Err(error) => self.answer(from, Reply::Read(Err(error))),
+            },
+            Request::Watch { partition, end, until } => match self.slot_in_use(partition) {
+                Ok(slot) if !self.stopping => {
+                    if self.with_quietly(slot, |partition, cx| partition.watch(from, end, until, cx)) {
+                        self.watches.insert((until, slot));
+                    }
+                }
+                _ => self.answer(from, Reply::Watch(true)),
+            },
+            Request::ListOffset { partition, query } => match self.slot_in_use(partition) {
+                Ok(slot) => self.with_quietly(slot, |partition, cx| partition.list_offset(from, query, cx)),
+                Err(error) => self.answer(from, Reply::ListOffset(Err(error))),
+            },
+            Request::FindTopic { name } => {
+                let found = self.catalog.topic_named(&name).map(|topic| CreatedTopic {
+                    id: topic.id,
+                    partitions: topic.partitions,
+                    configs: super::keeper::entries(&topic.config),
+                });
+                self.answer(from, Reply::FindTopic(found));
+            }
+            Request::CreateTopic { name, partitions, configs, validate_only } => {
+                let id = TopicId::from_random(self.io.random(), self.io.random());
+                let partitions = partitions.unwrap_or(self.config.num_partitions);
+                self.wish(Some(from), Wish::Create { id, name, partitions, configs, validate_only });
+            }
+            Request::DeleteTopic { id } => self.wish(Some(from), Wish::Delete { id }),
+            Request::NewProducerId => self.wish(Some(from), Wish::ProducerId),
+        }
+    }
+
+    fn slot_in_use(&mut self, id: PartitionId) -> Result<usize, Error> {
+        // Only topics' partitions can be asked for; the catalog's own is the keeper's.
+        if self.catalog.topic(id.topic).is_none() {
+            return Err(Error::UnknownPartition);
+        }
+        let slot = self.slot_of(id)?;
+        self.slots.at(slot).last_used = self.io.now();
+        Ok(slot)
+    }
+
+    /// Delivers a reply.
+    pub(super) fn answer(&mut self, to: ReplyTo, reply: Reply) {
+        match to {
+            ReplyTo::Shard { shard, tag: KEEPER_TAG } if shard == self.id => {
+                let Reply::Append(result) = reply else { unreachable!("the keeper only appends") };
+                self.catalog_appended(result.map(|_| ()));
+            }
+            ReplyTo::Shard { shard, tag } if shard == self.id => self.replies.push_back((tag, reply)),
+            ReplyTo::Shard { shard, tag } => self.peers.send(shard, Mail::Reply { from: self.id, tag, reply }),
+            ReplyTo::Handle(completer) => completer.complete(reply),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The partitions of a shard.
+
+use std::collections::BTreeMap;
+
+use crate::partition::Partition;
+use crate::types::{Nanos, PartitionId};
+
+/// A partition on its shard.
+pub struct Slot {
+    /// Which one.
+    pub id: PartitionId,
+    /// The partition.
+    pub partition: Partition,
+    /// Its operations in flight.
+    pub in_flight: usize,
+    /// Whether it is on the list of those to be looked at before the turn ends.
+    pub dirty: bool,
+    /// Whether its topic is deleted.
+    pub deleted: bool,
+    /// When it was last appended to, or read.
+    pub last_used: Nanos,
+}
+
+/// Partitions by slot and by id.
+#[derive(Default)]
+pub struct Slots {
+    list: Vec<Option<Box<Slot>>>,
+    free: Vec<usize>,
+    by_id: BTreeMap<PartitionId, usize>,
+}
+
+impl Slots {
+    /// Adds a partition.
+    pub fn insert(&mut self, id: PartitionId, partition: Partition) -> usize {
+        let entry =
+            Box::new(Slot { id, partition, in_flight: 0, dirty: false, deleted: false, last_used: Nanos::new(0) });
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.list.push(None);
+            self.list.len() - 1
+        });
+        self.list[slot] = Some(entry);
+        let before = self.by_id.insert(id, slot);
+        assert!(before.is_none(), "partition {id} is there twice");
+        slot
+    }
+
+    /// The slot of a partition.
+    #[must_use]
+    pub fn find(&self, id: PartitionId) -> Option<usize> {
+        self.by_id.get(&id).copied()
+    }
+
+    /// Takes a partition's name away; its slot stays until [`Slots::remove`].
+    pub fn forget(&mut self, id: PartitionId) {
+        self.by_id.remove(&id);
+    }
+
+    /// Removes a partition whose name was taken away.
+    pub fn remove(&mut self, slot: usize) -> Box<Slot> {
+        self.free.push(slot);
+        self.list[slot].take().expect("a slot is removed once")
+    }
+
+    /// The partition in a slot.
+    pub fn at(&mut self, slot: usize) -> &mut Slot {
+        self.list[slot].as_mut().expect("a slot is used while its partition is there")
+    }
+
+    /// The partitions of a topic, or all of them, with their slots.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, &Slot)> {
+        self.list.iter().enumerate().filter_map(|(slot, entry)| entry.as_deref().map(|entry| (slot, entry)))
+    }
+}
