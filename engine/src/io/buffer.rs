@@ -311,4 +311,5 @@ impl fmt::Debug for Pool {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests need other threads")]
 mod tests;

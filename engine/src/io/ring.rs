@@ -79,7 +79,7 @@ pub struct RingIo {
     /// Operations that ended for a passing reason (EINTR, EAGAIN) and are to be handed over again.
     again: VecDeque<Key>,
     /// Send lists to be used again.
-    messages: Vec<Box<Message>>,
+    messages: Vec<Message>,
     registered: Registered,
     pool: Pool,
     waker: Arc<EventFd>,
@@ -182,11 +182,7 @@ impl RingIo {
             return Sleep::No;
         }
         let roused = mem::take(&mut self.roused);
-        if roused
-            || self.queues.has_completions()
-            || self.helpers.has_results()
-            || self.backlog.has_ended()
-        {
+        if roused || self.queues.has_completions() || self.helpers.has_results() || self.backlog.has_ended() {
             return Sleep::No;
         }
         match wait {
@@ -233,10 +229,8 @@ impl RingIo {
                     Key::WAKE => self.wake_armed = false,
                     key => {
                         let ended = self.slots.remove(key);
-                        if let (Op::Accept { .. }, Ok(socket)) = (ended.op, i32::try_from(entry.result()))
-                            && socket >= 0
-                        {
-                            sys::close(socket);
+                        if matches!(ended.op, Op::Accept { .. }) && entry.result() >= 0 {
+                            sys::close(entry.result());
                         }
                     }
                 }
@@ -332,7 +326,9 @@ impl Drop for RingIo {
             }
         }
         if let Err(error) = self.wait_for_all() {
-            log::error!("a ring failed while its last operations were in flight; their memory is not reused: {error}");
+            log::error!(
+                "a ring failed while its last operations were in flight; their memory is not reused: {error}"
+            );
             mem::forget(mem::take(&mut self.slots));
             mem::forget(mem::replace(&mut self.counter, Pool::heap(1)));
             mem::forget(Arc::clone(&self.waker));
@@ -341,4 +337,9 @@ impl Drop for RingIo {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests look at the machine from outside"
+)]
 mod tests;

@@ -59,7 +59,8 @@ pub(super) fn pin_to_nth_core(n: usize) -> io::Result<()> {
     // SAFETY: every number below CPU_SETSIZE lies in the set.
     let is_allowed = |core: &usize| unsafe { libc::CPU_ISSET(*core, &allowed) };
     let cores = usize::try_from(libc::CPU_SETSIZE).map_err(io::Error::other)?;
-    let core = (0..cores).filter(is_allowed).nth(n).ok_or_else(|| io::Error::other("there are fewer cores"))?;
+    let core =
+        (0..cores).filter(is_allowed).nth(n).ok_or_else(|| io::Error::other("there are fewer cores"))?;
     // SAFETY: an all-zero set is the empty set.
     let mut wanted: libc::cpu_set_t = unsafe { std::mem::zeroed() };
     // SAFETY: `core` is below CPU_SETSIZE.

@@ -13,28 +13,30 @@ const TRANSFER_MAX: usize = 0x7fff_f000;
 /// The most bytes io_uring takes as one registered buffer. A multiple of the chunk size, so that no chunk straddles.
 const REGISTERED_MAX: usize = 1 << 30;
 
-/// A send's slices as sendmsg(2) takes them. Boxed, and kept until the completion, for a stable address.
+/// A send's slices as sendmsg(2) takes them, at an address that stays when this value moves.
 pub(super) struct Message {
-    header: libc::msghdr,
+    header: Box<libc::msghdr>,
     vectors: Vec<libc::iovec>,
 }
 
 impl Message {
-    pub(super) fn new() -> Box<Self> {
+    pub(super) fn new() -> Self {
         // SAFETY: all zeros is the empty message: null pointers and no lengths.
-        let header = unsafe { std::mem::zeroed() };
-        Box::new(Self { header, vectors: Vec::new() })
+        let header = Box::new(unsafe { std::mem::zeroed() });
+        Self { header, vectors: Vec::new() }
     }
 
     fn set<'a>(&mut self, slices: impl Iterator<Item = &'a [u8]>) -> *const libc::msghdr {
         self.vectors.clear();
-        self.vectors.extend(slices.map(|slice| libc::iovec {
-            iov_base: slice.as_ptr().cast_mut().cast(),
-            iov_len: slice.len(),
-        }));
+        self.vectors.extend(
+            slices.map(|slice| libc::iovec {
+                iov_base: slice.as_ptr().cast_mut().cast(),
+                iov_len: slice.len(),
+            }),
+        );
         self.header.msg_iov = self.vectors.as_mut_ptr();
         self.header.msg_iovlen = self.vectors.len();
-        &raw const self.header
+        &raw const *self.header
     }
 }
 
@@ -117,16 +119,20 @@ pub(super) fn entry(in_flight: &mut InFlight, registered: &Registered) -> squeue
         }
         Op::Close { file } => opcode::Close::new(types::Fd(file.0)).build(),
         // Not SOCK_NONBLOCK: see `io::socket`.
-        Op::Accept { listener } => opcode::Accept::new(types::Fd(listener.0), ptr::null_mut(), ptr::null_mut())
-            .flags(libc::SOCK_CLOEXEC)
-            .build(),
+        Op::Accept { listener } => {
+            opcode::Accept::new(types::Fd(listener.0), ptr::null_mut(), ptr::null_mut())
+                .flags(libc::SOCK_CLOEXEC)
+                .build()
+        }
         Op::Receive { socket, into } => {
             opcode::Recv::new(types::Fd(socket.0), into.spare(), transfer(into.remaining())).build()
         }
         Op::Send { socket, slices } => {
             let message = in_flight.message.get_or_insert_with(Message::new);
             let header = message.set(slices.iter().map(|slice| &**slice));
-            opcode::SendMsg::new(types::Fd(socket.0), header).flags(libc::MSG_NOSIGNAL.cast_unsigned()).build()
+            opcode::SendMsg::new(types::Fd(socket.0), header)
+                .flags(libc::MSG_NOSIGNAL.cast_unsigned())
+                .build()
         }
         Op::Shutdown { socket } => opcode::Shutdown::new(types::Fd(socket.0), libc::SHUT_RDWR).build(),
         Op::CloseSocket { socket } => opcode::Close::new(types::Fd(socket.0)).build(),

@@ -69,11 +69,17 @@ impl fmt::Display for RingError {
                 f.write_str(likely_reason(source.raw_os_error(), *switch))
             }
             Self::Memory { source, needed, limit } => {
-                write!(f, "each core locks {} of buffers into memory, and the system refused ", size(*needed))?;
+                write!(
+                    f,
+                    "each core locks {} of buffers into memory, and the system refused ",
+                    size(*needed)
+                )?;
                 write!(f, "({source}). ")?;
                 match limit {
                     Some(limit) => write!(f, "RLIMIT_MEMLOCK is {} for all cores together. ", size(*limit))?,
-                    None => f.write_str("RLIMIT_MEMLOCK is unlimited, so the machine is short of memory. ")?,
+                    None => {
+                        f.write_str("RLIMIT_MEMLOCK is unlimited, so the machine is short of memory. ")?
+                    }
                 }
                 f.write_str(
                     "Raise it with `ulimit -l unlimited` in the shell that starts this, or LimitMEMLOCK=infinity in \

@@ -205,7 +205,8 @@ const IORING_UNREGISTER_RING_FDS: u32 = 21;
 /// index with its short-lived `Submitter`.)
 fn register_ring(descriptor: i32) -> io::Result<i32> {
     let any_index = u32::MAX;
-    let mut update = RingUpdate { index: any_index, reserved: 0, descriptor: descriptor.cast_unsigned().into() };
+    let mut update =
+        RingUpdate { index: any_index, reserved: 0, descriptor: descriptor.cast_unsigned().into() };
     update_rings(descriptor, IORING_REGISTER_RING_FDS, &mut update)?;
     Ok(update.index.cast_signed())
 }

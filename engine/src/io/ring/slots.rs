@@ -34,7 +34,7 @@ pub(super) struct InFlight {
     pub(super) token: Token,
     pub(super) op: Op<HostFs>,
     /// A send's list of slices, as the kernel reads it.
-    pub(super) message: Option<Box<Message>>,
+    pub(super) message: Option<Message>,
 }
 
 impl InFlight {
