@@ -14,6 +14,12 @@
 //!   that no surviving name leads to is gone.
 //! - **Nothing else survives**: open files, locks, operations under way.
 //!
+//! What a killed program leaves, when the system goes on:
+//! - **All that it did**, synced or not, as the next start sees it; a later crash may still take it. Writes in flight are
+//!   done, not done, or done in part. Open files are closed, locks released.
+//! - What a failed sync left uncovered is settled then: from the next start on, what is seen is what the device has.
+//!   (A system that goes on showing bytes it could not write can't be told from one that wrote them.)
+//!
 //! What a sync does:
 //! - A file's sync covers its contents and its size, as far as they were complete (completions collected, calls
 //!   returned) when it was started; not its name.
@@ -307,6 +313,19 @@ impl Disk {
         }
         let reachable = self.reachable();
         self.nodes.retain(|node, _| reachable.contains(node));
+    }
+
+    /// Closes what the program had open, as the system does when it is killed. What it wrote stays.
+    pub(super) fn kill(&mut self, rng: &mut Rng) {
+        self.handles.clear();
+        self.in_flight.clear();
+        let now = self.next_stamp();
+        for node in self.nodes.values_mut() {
+            match node {
+                Node::Folder(folder) => folder.outlive(rng),
+                Node::File(image) => image.outlive(now, rng),
+            }
+        }
     }
 
     /// Files that are open.

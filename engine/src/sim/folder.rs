@@ -54,6 +54,13 @@ impl Folder {
         self.given_up = true;
     }
 
+    /// The program has ended, the system goes on: what a failed sync left becomes whatever it is on the device.
+    pub(super) fn outlive(&mut self, rng: &mut Rng) {
+        if self.given_up {
+            self.crash(rng);
+        }
+    }
+
     /// Settles on what survives: nothing, everything, the first few changes, or each on its own.
     pub(super) fn crash(&mut self, rng: &mut Rng) {
         let mut names = std::mem::take(&mut self.durable);

@@ -81,6 +81,17 @@ impl<T: Clone> Versions<T> {
         }
     }
 
+    /// What is pending is in the system's hands: a sync from `now` on covers it, unless one has failed before. What
+    /// that one left becomes whatever it is on the device.
+    fn outlive(&mut self, now: Stamp, rng: &mut Rng) {
+        if self.pending.iter().any(|pending| pending.given_up) {
+            self.crash(Fate::Each(8), rng);
+        }
+        for pending in &mut self.pending {
+            pending.stamp = now;
+        }
+    }
+
     /// Settles on one of the versions.
     fn crash(&mut self, fate: Fate, rng: &mut Rng) {
         let versions = self.pending.len();
@@ -229,6 +240,16 @@ impl Image {
         for &sector in &self.dirty {
             self.sectors[sector].give_up(upto);
         }
+    }
+
+    /// The program has ended, the system goes on.
+    pub(super) fn outlive(&mut self, now: Stamp, rng: &mut Rng) {
+        self.size.outlive(now, rng);
+        let sectors = &mut self.sectors;
+        self.dirty.retain(|&sector| {
+            sectors[sector].outlive(now, rng);
+            !sectors[sector].pending.is_empty()
+        });
     }
 
     /// Settles on what survives.

@@ -158,17 +158,35 @@ impl SimWorld {
     /// Takes the power away, if it isn't gone, and brings it back: settles what the disk keeps, drops what was in
     /// flight. What belongs to the time before, [`SimIo`]s and [`SimFs`]s, is dead.
     pub fn crash(&self) {
+        self.end("crash", |world| {
+            let mut rng = world.rng.fork();
+            world.write_in_flight(|_| true);
+            world.disk.crash(&mut rng);
+            world.unix_skew_ms = i64::try_from(rng.below(4_000)).expect("a few seconds") - 2_000;
+        });
+    }
+
+    /// Kills the program, as `kill -9` does: what it wrote stays as it is, what was in flight is done or not. Its
+    /// [`SimIo`]s and [`SimFs`]s are dead.
+    pub fn kill(&self) {
+        self.end("kill", |world| {
+            assert!(!world.crashed, "the power is gone: crash, don't kill");
+            let mut rng = world.rng.fork();
+            let done = rng.below(3);
+            world.write_in_flight(|_| done == 0 || (done == 1 && rng.coin()));
+            world.disk.kill(&mut rng);
+        });
+    }
+
+    fn end(&self, kind: &str, settle: impl FnOnce(&mut World)) {
         let seats = {
             let mut world = self.lock();
+            settle(&mut world);
             world.crashed = false;
             world.crash_in = None;
             world.incarnation += 1;
-            world.write_in_flight();
-            let mut rng = world.rng.fork();
-            world.disk.crash(&mut rng);
-            world.unix_skew_ms = i64::try_from(rng.below(4_000)).expect("a few seconds") - 2_000;
             let incarnation = world.incarnation;
-            world.note("crash", "", &[("incarnation", incarnation)]);
+            world.note(kind, "", &[("incarnation", incarnation)]);
             std::mem::take(&mut world.seats)
         };
         // Jobs may own anything, file systems included: they are dropped outside the lock.
@@ -349,11 +367,12 @@ impl World {
         let _ = self.disk.write(*file, *offset, data, false, space, |_| rng.coin());
     }
 
-    /// What is in flight when the power goes may have reached the device.
-    fn write_in_flight(&mut self) {
+    /// What is in flight at the end may have reached the device: those sectors that `chosen` picks.
+    fn write_in_flight(&mut self, mut chosen: impl FnMut(usize) -> bool) {
         for op in self.seats.iter().flat_map(|seat| &seat.in_flight) {
             if let Work::Write { file, offset, data, .. } = &op.work {
-                let _ = self.disk.write(*file, *offset, data, false, self.faults.space_bytes_max, |_| true);
+                let _ =
+                    self.disk.write(*file, *offset, data, false, self.faults.space_bytes_max, &mut chosen);
             }
         }
     }

@@ -87,7 +87,7 @@ fn a_size_is_lost_until_it_is_synced() {
     }
     observed([("the size from before", shorter), ("the new size", whole)]);
 
-    let mut rig = Rig::new(1, Faults::none());
+    let rig = Rig::new(1, Faults::none());
     rig.fs.allocate(rig.file, 0, 4 * BLOCK_SIZE as u64).unwrap();
     rig.fs.sync(rig.file).unwrap();
     assert_eq!(rig.crash().unwrap(), vec![0; 4 * BLOCK_SIZE]);

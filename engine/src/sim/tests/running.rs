@@ -157,3 +157,32 @@ fn the_same_seed_is_the_same_run() {
     assert_eq!(hashes, (0..50).map(random_run).collect::<Vec<_>>());
     assert!(hashes.windows(2).all(|pair| pair[0] != pair[1]), "different seeds are different runs");
 }
+
+#[test]
+fn a_killed_program_leaves_what_it_wrote_until_the_power_goes() {
+    let mut lost = false;
+    for seed in 0..20 {
+        let mut rig = Rig::new(seed, Faults::none());
+        rig.write_and_wait(0, 1, 1);
+        rig.world.kill();
+        assert!(rig.fs.list(Path::new("/")).is_err(), "the killed program goes on");
+        assert_eq!(contents(&rig.world, PATH).unwrap(), [1; BLOCK_SIZE]);
+        lost |= rig.crash().unwrap() != [1; BLOCK_SIZE];
+    }
+    assert!(lost, "a kill has synced a file");
+}
+
+#[test]
+fn a_sync_after_a_kill_covers_what_was_written_before() {
+    for seed in 0..20 {
+        let mut rig = Rig::new(seed, Faults::none());
+        rig.write_and_wait(0, 1, 1);
+        rig.write(0, 1, 1, 2);
+        rig.world.kill();
+        let before = contents(&rig.world, PATH).unwrap();
+        let fs = rig.world.fs();
+        let file = fs.open(Path::new(PATH), OpenMode::ReadWrite).unwrap();
+        fs.sync(file).unwrap();
+        assert_eq!(rig.crash().unwrap(), before);
+    }
+}
