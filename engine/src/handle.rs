@@ -26,9 +26,7 @@ use crate::mailbox::budget::{Budget, Permit};
 use crate::mailbox::completion::completion;
 use crate::mailbox::{Lane, Mail, Peers, ReplyTo, is_shard_thread};
 use crate::placement::{CATALOG_SHARD, owner};
-use crate::request::{
-    Appended, CreatedTopic, FoundOffset, OffsetQuery, Origin, Records, Reply, Request,
-};
+use crate::request::{Appended, CreatedTopic, FoundOffset, OffsetQuery, Origin, Records, Reply, Request};
 use crate::types::{Nanos, Offset, PartitionId, ProducerId, ShardId, TopicId};
 
 /// The clocks that deadlines and record timestamps are made with: the shards' own.

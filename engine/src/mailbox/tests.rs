@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "the threads here play senders")]
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
