@@ -23,9 +23,9 @@ pub(super) mod zeros;
 
 use std::path::{Path, PathBuf};
 
-use crate::stored::{Reader, StoredError, Writer};
 use crate::batch::layout;
 use crate::io::BLOCK_SIZE;
+use crate::stored::{Reader, StoredError, Writer};
 use crate::types::{Offset, PartitionId, Position, TopicId};
 
 pub(super) use jobs::with_file;

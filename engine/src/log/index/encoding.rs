@@ -73,7 +73,8 @@ impl SparseIndex {
         let mut entries = Vec::<Entry>::with_capacity(count);
         for _ in 0..count {
             let entry = Entry { offset: reader.u32()?, position: reader.u32()?, max_before: reader.i64()? };
-            let last = entries.last().copied().unwrap_or(Entry { offset: 0, position: 0, max_before: i64::MIN });
+            let last =
+                entries.last().copied().unwrap_or(Entry { offset: 0, position: 0, max_before: i64::MIN });
             let rises = entry.offset > last.offset
                 && entry.position > last.position
                 && entry.max_before >= last.max_before

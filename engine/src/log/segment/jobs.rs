@@ -155,7 +155,10 @@ fn create<F: Fs>(fs: &F, path: &Path) -> io::Result<File> {
     if let Some(at) = used {
         return Err(io::Error::new(
             io::ErrorKind::AlreadyExists,
-            format!("{} already holds data at byte {at}, and only an empty segment may be replaced", path.display()),
+            format!(
+                "{} already holds data at byte {at}, and only an empty segment may be replaced",
+                path.display()
+            ),
         ));
     }
     fs.remove_file(path)?;
