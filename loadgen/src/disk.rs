@@ -33,7 +33,7 @@ impl Volume {
         let Some(mount) = Mount::holding(&mounts, &folder) else {
             return Err(io::Error::new(io::ErrorKind::NotFound, "no mounted filesystem holds the folder"));
         };
-        let device = block_device(fs::metadata(&folder)?.dev(), &mount.source);
+        let device = block_device(fs::metadata(&folder)?.dev(), mount.source);
         let write_cache = device.as_deref().and_then(write_cache);
         Ok(Self {
             folder,

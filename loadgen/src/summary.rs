@@ -199,4 +199,4 @@ fn finite(number: f64) -> Value {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

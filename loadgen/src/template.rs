@@ -87,11 +87,9 @@ impl Strip {
         put(batch, at::PRODUCER_EPOCH, patch.identity.epoch.to_be_bytes());
         put(batch, at::BASE_SEQUENCE, patch.base_sequence.to_be_bytes());
         let sent = patch.stamp.sent.0.to_be_bytes();
-        let mut sequence = patch.stamp.packed();
-        for &at in &layout.stamps_at {
+        for (sequence, &at) in (patch.stamp.packed()..).zip(&layout.stamps_at) {
             put(batch, at, sequence.to_be_bytes());
             put(batch, at + layout.sent_after, sent);
-            sequence += 1;
         }
         let crc = crc(batch);
         put(batch, at::CRC, crc.to_be_bytes());

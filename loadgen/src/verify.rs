@@ -68,11 +68,8 @@ impl PartitionCheck {
 
     /// Whether all `records` of a session have arrived.
     pub fn has_all(&self, session: SessionId, records: u64) -> bool {
-        records == 0
-            || self
-                .sessions
-                .get(usize::from(session.0))
-                .is_some_and(|s| s.next >= records && s.gaps.is_empty())
+        let sequence = self.sessions.get(usize::from(session.0));
+        sequence.map_or(records, |sequence| sequence.missing_below(records)) == 0
     }
 
     /// Compares with what was acknowledged for `partition`.

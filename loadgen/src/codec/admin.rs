@@ -261,3 +261,6 @@ pub fn init_producer_id_response(body: &[u8], version: i16) -> Result<(i16, Prod
     let identity = ProducerIdentity { id: reader.i64()?, epoch: reader.i16()? };
     Ok((error, identity))
 }
+
+#[cfg(test)]
+mod tests;

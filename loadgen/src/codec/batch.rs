@@ -170,3 +170,6 @@ fn long_varint(bytes: &mut &[u8]) -> Option<i64> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests;

@@ -114,3 +114,6 @@ fn partition<'a>(reader: &mut Reader<'a>, version: i16) -> Result<PartitionData<
     reader.end()?;
     Ok(PartitionData { partition, error, high_watermark, records })
 }
+
+#[cfg(test)]
+mod tests;

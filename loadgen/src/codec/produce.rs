@@ -75,3 +75,6 @@ pub fn decode(body: &[u8], version: i16) -> Result<Ack, DecodeError> {
     let message = reader.string()?.map(str::to_owned).or(message);
     Ok(Ack { partition, error, base_offset, message })
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use super::wire::{DecodeError, Reader};
 
 /// The requests the load generator makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(clippy::enum_variant_names, reason = "ApiVersions is the protocol's own name")]
 pub enum Api {
     Produce,
     Fetch,
@@ -107,3 +108,6 @@ impl Served {
         Ok(version)
     }
 }
+
+#[cfg(test)]
+mod tests;
