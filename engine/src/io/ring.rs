@@ -57,6 +57,11 @@ impl Sizes {
     /// send: room for 6,000 connections with both, and 4,000 disk operations beside them, in 320 KiB a ring.
     const DEFAULT: Self = Self { submission: 1024, completion: 16_384, for_peers: PEER_OPERATIONS_MAX };
 
+    /// What the queues take, near enough.
+    fn bytes(self) -> u64 {
+        64 * u64::from(self.submission) + 16 * u64::from(self.completion)
+    }
+
     /// Each operation completes once, so the completion queue cannot overflow while fewer are in flight than it has
     /// entries. The wake-up's read and the final cancellation are two more.
     fn limits(self) -> Limits {
@@ -106,9 +111,12 @@ impl RingIo {
     }
 
     fn with_sizes(options: &RingOptions, sizes: Sizes) -> Result<Self, RingError> {
-        let mut queues = Queues::new(sizes.submission, sizes.completion)?;
-        let pool = Pool::new(options.buffer_bytes / CHUNK_SIZE);
-        let registered = queues.register(&pool)?;
+        let chunks = (options.buffer_bytes / CHUNK_SIZE).max(1);
+        let locked = (chunks * CHUNK_SIZE) as u64 + sizes.bytes();
+        let mut queues = Queues::new(sizes.submission, sizes.completion)
+            .map_err(|error| RingError::making(error, locked))?;
+        let pool = Pool::new(chunks);
+        let registered = queues.register(&pool).map_err(|error| RingError::registering(error, locked))?;
         let waker = Arc::new(EventFd::new().map_err(RingError::at("making an eventfd"))?);
         let random = Random::from_system().map_err(RingError::at("asking the kernel for randomness"))?;
         let name = format!("tora-help-{}", options.shard);

@@ -55,4 +55,5 @@ pub fn close(socket: Socket) {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_types, reason = "the other end is std's")]
 mod tests;

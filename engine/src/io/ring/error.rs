@@ -13,11 +13,11 @@ pub enum RingError {
         /// `kernel.io_uring_disabled`, where the kernel has it.
         switch: Option<u8>,
     },
-    /// The shard's buffers may not be locked into memory.
+    /// The shard's buffers and queues may not be locked into memory.
     Memory {
-        /// What `io_uring_register` said.
+        /// What `io_uring_setup` or `io_uring_register` said.
         source: io::Error,
-        /// Bytes that one shard registers.
+        /// Bytes that one shard locks.
         needed: u64,
         /// RLIMIT_MEMLOCK in bytes; `None` if there is no limit.
         limit: Option<u64>,
@@ -32,16 +32,19 @@ pub enum RingError {
 }
 
 impl RingError {
-    pub(super) fn unavailable(source: io::Error) -> Self {
-        Self::Unavailable { source, switch: io_uring_switch() }
+    /// Sorts out why a ring could not be made. `needed` is what its shard locks into memory, in bytes; since the queues
+    /// are part of that on newer kernels, they may be what fails first.
+    pub(super) fn making(source: io::Error, needed: u64) -> Self {
+        match source.raw_os_error() {
+            Some(libc::ENOMEM) => Self::Memory { source, needed, limit: lockable_memory() },
+            _ => Self::Unavailable { source, switch: io_uring_switch() },
+        }
     }
 
-    /// Sorts out why buffers of `needed` bytes could not be registered.
-    pub(super) fn registering(source: io::Error, needed: usize) -> Self {
+    /// Sorts out why its buffers could not be registered.
+    pub(super) fn registering(source: io::Error, needed: u64) -> Self {
         match source.raw_os_error() {
-            Some(libc::ENOMEM | libc::EPERM) => {
-                Self::Memory { source, needed: needed as u64, limit: lockable_memory() }
-            }
+            Some(libc::ENOMEM | libc::EPERM) => Self::Memory { source, needed, limit: lockable_memory() },
             _ => Self::System { step: "registering a shard's buffers with io_uring", source },
         }
     }
@@ -112,7 +115,6 @@ fn likely_reason(errno: Option<i32>, switch: Option<u8>) -> &'static str {
              profile hides it. Linux 6.1 or newer is needed; in a container, try `--security-opt seccomp=unconfined`"
         }
         (Some(libc::EINVAL), _) => "the kernel is too old: Linux 6.1 or newer is needed",
-        (Some(libc::ENOMEM), _) => "the system is short of memory",
         (Some(libc::EMFILE | libc::ENFILE), _) => {
             "too many files are open. Raise the limit with `ulimit -n`, or LimitNOFILE= in the systemd unit"
         }

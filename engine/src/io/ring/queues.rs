@@ -6,7 +6,6 @@ use std::os::fd::AsRawFd;
 use io_uring::{EnterFlags, IoUring, cqueue, squeue, types};
 
 use super::entry::Registered;
-use super::error::RingError;
 use crate::io::Pool;
 
 /// How long to sleep in the kernel.
@@ -42,15 +41,14 @@ impl Queues {
     ///
     /// DEFER_TASKRUN runs the kernel's half of completions when this thread asks for them and not in the middle of
     /// its work; TASKRUN_FLAG shows in memory whether there are any, so that a turn with nothing to do makes no call.
-    pub(super) fn new(submission_entries: u32, completion_entries: u32) -> Result<Self, RingError> {
+    pub(super) fn new(submission_entries: u32, completion_entries: u32) -> io::Result<Self> {
         let uring = IoUring::builder()
             .setup_single_issuer()
             .setup_defer_taskrun()
             .setup_taskrun_flag()
             .setup_submit_all()
             .setup_cqsize(completion_entries)
-            .build(submission_entries)
-            .map_err(RingError::unavailable)?;
+            .build(submission_entries)?;
         let descriptor = uring.as_raw_fd();
         // A thread may register 16 rings; one more works under its descriptor just as well.
         let index = register_ring(descriptor).ok();
@@ -58,12 +56,11 @@ impl Queues {
     }
 
     /// Registers the pool's memory. The caller keeps the pool until this value is dropped.
-    pub(super) fn register(&mut self, pool: &Pool) -> Result<Registered, RingError> {
+    pub(super) fn register(&mut self, pool: &Pool) -> io::Result<Registered> {
         let pieces = Registered::pieces(pool);
         // SAFETY: the pieces cover the pool's memory and nothing else. The kernel pins the pages, and touches them
         // only for operations in flight, each of which owns its chunk.
-        unsafe { self.uring.submitter().register_buffers(&pieces) }
-            .map_err(|error| RingError::registering(error, pool.region().1))?;
+        unsafe { self.uring.submitter().register_buffers(&pieces) }?;
         Ok(Registered::new(pool))
     }
 

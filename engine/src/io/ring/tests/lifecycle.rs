@@ -1,1 +1,206 @@
-//! To come.
+//! How rings begin, refuse to begin, and end.
+
+use std::io::Read;
+use std::net::TcpStream;
+use std::process::Command;
+use std::sync::mpsc;
+
+use super::super::{RingError, RingIo, RingOptions};
+use super::support::{Folder, collect, options, pattern, ring, small_ring};
+use crate::io::{BLOCK_SIZE, CHUNK_SIZE, Fs, HostFs, Io, Op, Pool, Token, Wait, socket};
+use crate::types::ShardId;
+
+#[test]
+fn a_ring_has_the_memory_it_was_given() {
+    let io = ring();
+    assert_eq!(io.pool().chunks() * CHUNK_SIZE, options().buffer_bytes);
+    let least = RingIo::new(&RingOptions { shard: ShardId::new(0), buffer_bytes: 0 }).unwrap();
+    assert_eq!(least.pool().chunks(), 1);
+}
+
+#[test]
+fn more_than_a_gigabyte_is_registered_in_pieces() {
+    let buffer_bytes = (1 << 30) + CHUNK_SIZE;
+    let Ok(mut io) = RingIo::new(&RingOptions { shard: ShardId::new(0), buffer_bytes }) else {
+        return; // a machine without that much memory to lock
+    };
+    let folder = Folder::new();
+    let file = folder.file("log");
+    let mut chunks: Vec<_> = std::iter::from_fn(|| io.pool().take()).collect();
+    let last = pattern(chunks.pop().unwrap(), 1, CHUNK_SIZE);
+    let first = pattern(chunks.swap_remove(0), 2, CHUNK_SIZE);
+    io.submit(Token(1), Op::Write { file, offset: 0, data: first.filled() });
+    io.submit(Token(2), Op::Write { file, offset: CHUNK_SIZE as u64, data: last.filled() });
+    for completion in collect(&mut io, 2).values() {
+        assert_eq!(*completion.result.as_ref().unwrap(), CHUNK_SIZE as u64);
+    }
+    assert!(folder.contents("log") == [&first[..], &last[..]].concat());
+    HostFs.close(file);
+}
+
+#[test]
+fn rings_come_and_go_on_one_thread() {
+    // More at a time, and more one after the other, than a thread may register.
+    let many: Vec<_> = (0..20).map(|_| small_ring()).collect();
+    for mut io in many {
+        io.submit(Token(1), Op::Job(Box::new(|_| Ok(1))));
+        collect(&mut io, 1);
+    }
+    for _ in 0..40 {
+        small_ring().turn(Wait::No, &mut Vec::new()).unwrap();
+    }
+}
+
+#[test]
+fn dropping_a_ring_gives_back_everything_in_flight() {
+    let mut io = small_ring();
+    let folder = Folder::new();
+    let file = folder.file("log");
+    let (listener, address) = socket::listen("127.0.0.1:0".parse().unwrap()).unwrap();
+    let mut peers = Vec::new();
+    for n in 0..6 {
+        peers.push(TcpStream::connect(address).unwrap());
+        io.submit(Token(n), Op::Accept { listener });
+    }
+    let accepted = collect(&mut io, 6);
+    for (n, completion) in &accepted {
+        let socket = crate::io::Socket(i32::try_from(*completion.result.as_ref().unwrap()).unwrap());
+        let into = io.pool().take().unwrap_or_else(|| Pool::heap(100));
+        io.submit(Token(100 + n), Op::Receive { socket, into });
+    }
+    for block in 0..40 {
+        let data = pattern(Pool::heap(BLOCK_SIZE), block, BLOCK_SIZE).filled();
+        io.submit(Token(block), Op::Write { file, offset: block * BLOCK_SIZE as u64, data });
+        io.submit(Token(50), Op::Flush { file });
+    }
+    io.submit(Token(200), Op::Accept { listener });
+    let (begun, has_begun) = mpsc::channel();
+    io.submit(
+        Token(300),
+        Op::Job(Box::new(move |_| {
+            begun.send(()).unwrap();
+            Ok(0)
+        })),
+    );
+    io.turn(Wait::No, &mut Vec::new()).unwrap();
+    has_begun.recv().unwrap();
+    let pool = io.pool().clone();
+    assert!(pool.free() < pool.chunks());
+    drop(io);
+    assert_eq!(pool.free(), pool.chunks());
+    for completion in accepted.values() {
+        socket::close(crate::io::Socket(i32::try_from(*completion.result.as_ref().unwrap()).unwrap()));
+    }
+    socket::close(listener);
+    HostFs.close(file);
+}
+
+#[test]
+fn dropping_a_ring_closes_what_nobody_claimed() {
+    let mut io = ring();
+    let (listener, address) = socket::listen("127.0.0.1:0".parse().unwrap()).unwrap();
+    // Accepted, but the completion is never collected.
+    io.submit(Token(1), Op::Accept { listener });
+    io.turn(Wait::No, &mut Vec::new()).unwrap();
+    let mut unclaimed = TcpStream::connect(address).unwrap();
+    drop(io);
+    // Either the ring accepted it and closes it with itself, or the listener does.
+    let mut io = ring();
+    let mut to_close = TcpStream::connect(address).unwrap();
+    io.submit(Token(2), Op::Accept { listener });
+    io.submit(Token(3), Op::Accept { listener });
+    let mut completions = Vec::new();
+    while completions.is_empty() {
+        io.turn(Wait::Forever, &mut completions).unwrap();
+    }
+    // Submitted to be closed, but never handed over.
+    for completion in completions {
+        let socket = crate::io::Socket(i32::try_from(completion.result.unwrap()).unwrap());
+        io.submit(Token(4), Op::CloseSocket { socket });
+    }
+    drop(io);
+    socket::close(listener);
+    assert!(matches!(to_close.read(&mut [0]), Ok(0) | Err(_)));
+    assert!(matches!(unclaimed.read(&mut [0]), Ok(0) | Err(_)));
+}
+
+/// Runs one of this file's ignored tests in a process of its own and returns what it printed.
+fn in_a_process(test: &str) -> String {
+    let this = std::env::current_exe().unwrap();
+    let output = Command::new(this)
+        .args(["--exact", "--ignored", "--nocapture", &format!("io::ring::tests::lifecycle::{test}")])
+        .output()
+        .unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{printed}\n{}", String::from_utf8_lossy(&output.stderr));
+    printed
+}
+
+#[test]
+fn too_little_lockable_memory_is_refused_with_the_way_out() {
+    let printed = in_a_process("with_little_lockable_memory");
+    for part in [
+        "2.3 MiB",
+        "RLIMIT_MEMLOCK is 64 KiB",
+        "RLIMIT_MEMLOCK is 1.0 MiB",
+        "ulimit -l",
+        "LimitMEMLOCK=",
+        "tora.buffer.bytes",
+    ] {
+        assert!(printed.contains(part), "{part} is missing in: {printed}");
+    }
+}
+
+#[test]
+#[ignore = "changes the process's rights; run by the test above"]
+fn with_little_lockable_memory() {
+    // Root may lock any amount: become nobody.
+    // SAFETY: takes no memory.
+    if unsafe { libc::geteuid() } == 0 {
+        // SAFETY: as above.
+        assert_eq!(unsafe { libc::setuid(65_534) }, 0);
+    }
+    // One that fits the queues but not the buffers, and one that newer kernels refuse the queues for.
+    for bytes in [1 << 20, 64 << 10] {
+        let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+        // SAFETY: reads one struct.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) }, 0);
+        let error = RingIo::new(&options()).err().expect("2 MiB do not fit");
+        assert!(matches!(error, RingError::Memory { .. }), "{error:?}");
+        println!("{error}");
+    }
+}
+
+#[test]
+fn a_container_that_forbids_io_uring_is_named() {
+    let printed = in_a_process("with_io_uring_forbidden");
+    assert!(printed.contains("seccomp"), "{printed}");
+}
+
+#[test]
+#[ignore = "takes io_uring away from the process; run by the test above"]
+fn with_io_uring_forbidden() {
+    forbid_io_uring();
+    let error = RingIo::new(&options()).err().expect("io_uring_setup is forbidden");
+    assert!(matches!(error, RingError::Unavailable { .. }), "{error:?}");
+    println!("{error}");
+}
+
+/// Answers io_uring_setup with EPERM from now on, on this thread, as Docker's default profile does.
+fn forbid_io_uring() {
+    let step = |code: u32, k, jt, jf| libc::sock_filter { code: u16::try_from(code).unwrap(), jt, jf, k };
+    let setup = u32::try_from(libc::SYS_io_uring_setup).unwrap();
+    let number_at = 0; // of `struct seccomp_data`
+    let filter = [
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, number_at, 0, 0),
+        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, setup, 0, 1),
+        step(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | libc::EPERM.cast_unsigned(), 0, 0),
+        step(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
+    ];
+    let program = libc::sock_fprog { len: 4, filter: filter.as_ptr().cast_mut() };
+    // SAFETY: takes no memory.
+    assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
+    // SAFETY: reads the program, which lives until the call returns.
+    let set = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) };
+    assert_eq!(set, 0);
+}

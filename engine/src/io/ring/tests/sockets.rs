@@ -78,8 +78,8 @@ fn a_receive_takes_no_more_than_the_chunk_has_room_for() {
 fn a_large_response_goes_out_in_parts_and_in_order() {
     let mut io = ring();
     let (socket, peer) = connect(&mut io);
-    let small_buffer: libc::c_int = 4096;
-    socket2::SockRef::from(&peer).set_recv_buffer_size(4096).unwrap();
+    let small_buffer: libc::c_int = 32 << 10;
+    socket2::SockRef::from(&peer).set_recv_buffer_size(32 << 10).unwrap();
     // SAFETY: reads four bytes from `small_buffer`.
     let set = unsafe {
         let value = (&raw const small_buffer).cast();
