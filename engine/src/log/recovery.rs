@@ -198,7 +198,8 @@ impl<'a, F: Fs> Recovery<'a, F> {
             return Ok(());
         }
         if last.size < HEADER_SIZE || entry.flushed_position > last.header.position(last.size) {
-            let why = format!("the file ends there, but the log was flushed up to offset {}", entry.flushed_offset);
+            let why =
+                format!("the file ends there, but the log was flushed up to offset {}", entry.flushed_offset);
             return Err(RecoveryError::damaged(&last.path, last.size, why));
         }
         self.flushed = CoveredTo { position: entry.flushed_position, offset: entry.flushed_offset };
@@ -232,8 +233,10 @@ impl<'a, F: Fs> Recovery<'a, F> {
                 return Err(RecoveryError::damaged(&found.path, scanned.at, why));
             }
             if reached.offset != end.offset {
-                let why =
-                    format!("its batches end with offset {}, the next segment begins with {}", reached.offset, end.offset);
+                let why = format!(
+                    "its batches end with offset {}, the next segment begins with {}",
+                    reached.offset, end.offset
+                );
                 return Err(RecoveryError::damaged(&found.path, scanned.at, why));
             }
             (scanned.index, false)
@@ -260,7 +263,8 @@ impl<'a, F: Fs> Recovery<'a, F> {
         let scanned = self.scan(found, found.size)?;
         let reached = scanned.index.covered_to();
         if reached.position < self.flushed.position {
-            let fault = scanned.fault.map_or_else(|| "the batches end there".to_owned(), |fault| fault.to_string());
+            let fault =
+                scanned.fault.map_or_else(|| "the batches end there".to_owned(), |fault| fault.to_string());
             let why = format!("{fault}, but the log was flushed up to offset {}", self.flushed.offset);
             return Err(RecoveryError::damaged(&found.path, scanned.at, why));
         }

@@ -55,7 +55,8 @@ impl End<'_> {
         let (rest, proof) = rest.map_err(reading)?;
         let Some((first, last)) = rest else { return Ok((self.size, false)) };
         if let Some(proof) = proof {
-            let fault = self.fault.map_or_else(|| "a batch should begin there".to_owned(), |fault| fault.to_string());
+            let fault =
+                self.fault.map_or_else(|| "a batch should begin there".to_owned(), |fault| fault.to_string());
             let why = format!(
                 "{fault}; the intact batch at byte {proof}, more than the {} bytes behind it that can be unflushed, \
                  proves that there was one",
@@ -172,7 +173,10 @@ impl End<'_> {
             let mut block = vec![0; (self.at - start) as usize];
             let count = fs.read_at(file, start, &mut block)?;
             if count < block.len() {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter meanwhile"));
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the file became shorter meanwhile",
+                ));
             }
             Ok(block)
         })

@@ -79,8 +79,9 @@ impl Files {
             if let Err(error @ StoredError::Version { .. }) = header {
                 return Err(unreadable(&path, error));
             }
-            let used = with_file(fs, &path, OpenMode::Read, |file| first_nonzero(fs, file, HEADER_SIZE..size))
-                .map_err(RecoveryError::io("reading", &path))?;
+            let used =
+                with_file(fs, &path, OpenMode::Read, |file| first_nonzero(fs, file, HEADER_SIZE..size))
+                    .map_err(RecoveryError::io("reading", &path))?;
             if used.is_some() {
                 break;
             }
@@ -116,8 +117,9 @@ impl Files {
             let (found, next) = (&pair[0], &pair[1]);
             let (base, end) = (found.header.base_position, next.header.base_position);
             if end < base {
-                let why =
-                    format!("its header begins at position {end}, before that of the segment before it, {base}");
+                let why = format!(
+                    "its header begins at position {end}, before that of the segment before it, {base}"
+                );
                 return Err(RecoveryError::damaged(&next.path, 0, why));
             }
             if found.size < HEADER_SIZE + end.since(base) {

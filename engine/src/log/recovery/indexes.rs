@@ -74,7 +74,11 @@ fn extend<F: Fs>(
 ) -> Result<(), RecoveryError> {
     let CoveredTo { position, offset } = index.covered_to();
     if position > end.position {
-        return Err(RecoveryError::damaged(&found.path, found.header.file_offset(end.position), "no batch ends there"));
+        return Err(RecoveryError::damaged(
+            &found.path,
+            found.header.file_offset(end.position),
+            "no batch ends there",
+        ));
     }
     let expected = Expected { offset, epoch: NO_EPOCH };
     let limit = found.header.file_offset(end.position);
@@ -92,7 +96,8 @@ fn extend<F: Fs>(
     match walked.map_err(RecoveryError::io("reading", &found.path))? {
         Ok(reached) if reached == end.offset => Ok(()),
         Ok(reached) => {
-            let why = format!("its batches end with offset {reached} there, and offset {} was flushed", end.offset);
+            let why =
+                format!("its batches end with offset {reached} there, and offset {} was flushed", end.offset);
             Err(RecoveryError::damaged(&found.path, limit, why))
         }
         Err((at, fault)) => {

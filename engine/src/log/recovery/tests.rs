@@ -1,0 +1,6 @@
+mod crashes;
+mod damage;
+mod indexes;
+mod segments;
+mod support;
+mod torn;
