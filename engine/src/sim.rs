@@ -8,6 +8,12 @@
 pub mod plant;
 
 #[cfg(any(test, feature = "sim"))]
+mod checker;
+#[cfg(any(test, feature = "sim"))]
+mod client;
+#[cfg(any(test, feature = "sim"))]
+mod cluster;
+#[cfg(any(test, feature = "sim"))]
 mod disk;
 #[cfg(any(test, feature = "sim"))]
 mod faults;
@@ -20,9 +26,15 @@ mod image;
 #[cfg(any(test, feature = "sim"))]
 mod io;
 #[cfg(any(test, feature = "sim"))]
+mod producer;
+#[cfg(any(test, feature = "sim"))]
 mod rng;
 #[cfg(any(test, feature = "sim"))]
+mod run;
+#[cfg(any(test, feature = "sim"))]
 mod trace;
+#[cfg(any(test, feature = "sim"))]
+mod workload;
 #[cfg(any(test, feature = "sim"))]
 mod world;
 
@@ -32,6 +44,7 @@ pub use self::{
     fs::SimFs,
     io::SimIo,
     rng::Rng,
+    run::{Report, RunOptions, run_seed},
     trace::Sink,
     world::{SimWorld, Step},
 };

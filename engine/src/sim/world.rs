@@ -226,6 +226,11 @@ impl SimWorld {
         self.lock().disk.open_files()
     }
 
+    /// A random word.
+    pub(super) fn word(&self) -> u64 {
+        self.lock().rng.word()
+    }
+
     pub(super) fn unix_millis(&self) -> i64 {
         let millis = i64::try_from(self.now().value() / 1_000_000).expect("a run is short");
         UNIX_START_MS + self.lock().unix_skew_ms + millis

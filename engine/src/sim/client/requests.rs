@@ -1,0 +1,217 @@
+//! What the clients ask.
+
+use super::{Asked, Bench, Phase, What, Why};
+use crate::io::Io;
+use crate::io::Slice;
+use crate::request::{OffsetQuery, Origin, Request};
+use crate::shard::Shard;
+use crate::sim::checker::BatchNumber;
+use crate::sim::io::SimIo;
+use crate::sim::producer::Next;
+use crate::sim::workload::Kind;
+use crate::types::{Offset, PartitionId};
+
+/// Topics at a time at most, so that each gets its share.
+const TOPICS_MAX: usize = 4;
+/// Producers at most.
+const PRODUCERS_MAX: usize = 4;
+/// Names are used again and again, so that a new topic may find what an old one left.
+const NAMES: u64 = 6;
+
+impl Bench {
+    /// Begins to read logs as a whole that nobody has read since the start.
+    pub(super) fn read_logs(&mut self, shard: &mut Shard<SimIo>, on: u16) {
+        if self.rng.coin()
+            && let Some(partition) = self.unread.pop()
+        {
+            self.read(shard, on, partition, 0, Why::Whole { failures: 0 });
+        }
+        if self.unread.is_empty() && self.in_flight.is_empty() {
+            self.phase = if self.issued < self.target { Phase::Working } else { Phase::Ending };
+        }
+    }
+
+    /// Makes a few requests.
+    pub(super) fn burst(&mut self, shard: &mut Shard<SimIo>, on: u16) {
+        let requests = 1 + self.rng.below(self.workload.burst_max);
+        for _ in 0..requests {
+            if self.issued >= self.target {
+                self.phase = Phase::Ending;
+                return;
+            }
+            if self.in_flight.len() >= self.workload.in_flight_max {
+                return;
+            }
+            self.request_any(shard, on);
+        }
+    }
+
+    fn request_any(&mut self, shard: &mut Shard<SimIo>, on: u16) {
+        let topics = self.checker.alive().count();
+        let kind = if topics == 0 { Kind::Create } else { self.workload.kind(&mut self.rng) };
+        match kind {
+            Kind::Create if topics < TOPICS_MAX => self.create(shard, on),
+            Kind::Delete if topics > 1 => self.delete(shard, on),
+            Kind::NewProducer if self.producers.len() < PRODUCERS_MAX => {
+                self.ask(shard, on, What::ProducerId, Request::NewProducerId);
+            }
+            Kind::Produce if !self.producers.is_empty() => self.produce(shard, on),
+            _ if topics == 0 => {}
+            Kind::Produce | Kind::Append => self.append(shard, on),
+            Kind::Watch => self.watch(shard, on),
+            Kind::ListOffset => self.list_offset(shard, on),
+            Kind::Read | Kind::Create | Kind::Delete | Kind::NewProducer => {
+                let partition = self.any_partition();
+                let from = self.any_offset(partition);
+                self.issued += 1;
+                self.read(shard, on, partition, from, Why::Look);
+            }
+        }
+    }
+
+    /// Makes a request that counts as an operation.
+    fn ask(&mut self, shard: &mut Shard<SimIo>, on: u16, what: What, request: Request) {
+        self.issued += 1;
+        self.ask_uncounted(shard, on, what, request);
+    }
+
+    fn ask_uncounted(&mut self, shard: &mut Shard<SimIo>, on: u16, what: What, request: Request) {
+        let tag = self.next_tag;
+        self.next_tag += 1;
+        self.in_flight.insert(tag, Asked { shard: on, at: shard.io().now(), what });
+        shard.request(tag, request);
+    }
+
+    pub(super) fn read(
+        &mut self,
+        shard: &mut Shard<SimIo>,
+        on: u16,
+        partition: PartitionId,
+        from: i64,
+        why: Why,
+    ) {
+        let max_bytes = match self.rng.below(4) {
+            0 => 1,
+            1 => 1 + self.rng.index(4_000),
+            _ => 1 + self.rng.index(100_000),
+        };
+        let floor = self.checker.visible_end(partition);
+        let request = Request::Read { partition, from: Offset::new(from), max_bytes };
+        self.ask_uncounted(shard, on, What::Read { partition, from, floor, why }, request);
+    }
+
+    fn create(&mut self, shard: &mut Shard<SimIo>, on: u16) {
+        let name = format!("topic-{}", self.next_topic % NAMES);
+        self.next_topic += 1;
+        if self.checker.may_exist(&name) {
+            return;
+        }
+        let partitions = 1 + i32::from(self.rng.coin()) + i32::from(self.rng.coin());
+        let stamped = self.rng.one_in(4);
+        let configs = stamped.then(|| ("message.timestamp.type".to_owned(), "LogAppendTime".to_owned()));
+        self.checker.create(&name, partitions);
+        let request = Request::CreateTopic {
+            name: name.clone(),
+            partitions: Some(partitions),
+            configs: configs.into_iter().collect(),
+            validate_only: false,
+        };
+        self.ask(shard, on, What::Create { name }, request);
+    }
+
+    fn delete(&mut self, shard: &mut Shard<SimIo>, on: u16) {
+        let topics: Vec<_> = self.checker.alive().map(|(id, _, _)| id).collect();
+        let id = topics[self.rng.index(topics.len())];
+        self.checker.delete(id);
+        self.ask(shard, on, What::Delete { id }, Request::DeleteTopic { id });
+    }
+
+    fn append(&mut self, shard: &mut Shard<SimIo>, on: u16) {
+        let partition = self.any_partition();
+        let (number, batch, records) = self.batch(shard, None);
+        self.send(shard, on, What::Append { partition, number }, partition, number, batch, records);
+    }
+
+    fn produce(&mut self, shard: &mut Shard<SimIo>, on: u16) {
+        // A producer keeps to one shard's connection, except that its copies may come by any way.
+        let partition = self.any_partition();
+        let own = self.producers.len().saturating_sub(usize::from(on)).div_ceil(2);
+        if own == 0 {
+            return;
+        }
+        let producer = usize::from(on) + 2 * self.rng.index(own);
+        let (sent, sending) = match self.producers[producer].next(partition, &mut self.rng) {
+            Next::Wait => return,
+            Next::Send(sent, sending) => ((sent.number, sent.batch, sent.records), sending),
+            Next::Make(sequence) => {
+                let id = self.producers[producer].id;
+                let (number, batch, records) = self.batch(shard, Some((id, sequence)));
+                let sending = self.producers[producer].made(partition, number, batch.clone(), records);
+                ((number, batch, records), sending)
+            }
+        };
+        let (number, batch, records) = sent;
+        let what = What::Produce { partition, number, producer, sending };
+        self.send(shard, on, what, partition, number, batch, records);
+    }
+
+    fn batch(&mut self, shard: &mut Shard<SimIo>, producer: Option<(i64, i32)>) -> (BatchNumber, Slice, i32) {
+        let number = BatchNumber(self.next_number);
+        self.next_number += 1;
+        let now_ms = shard.io().unix_millis();
+        let (batch, records) = self.workload.batch(number, producer, now_ms, &mut self.rng);
+        (number, batch, records)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one request with its receipt, built in one place")]
+    fn send(
+        &mut self,
+        shard: &mut Shard<SimIo>,
+        on: u16,
+        what: What,
+        partition: PartitionId,
+        number: BatchNumber,
+        batch: Slice,
+        records: i32,
+    ) {
+        self.checker.submit(number, partition, &batch, records);
+        self.ask(shard, on, what, Request::Append { partition, batch, origin: Origin::Client });
+    }
+
+    fn watch(&mut self, shard: &mut Shard<SimIo>, on: u16) {
+        let partition = self.any_partition();
+        let end = self.checker.visible_end(partition);
+        let until = shard.io().now().plus(1_000 + self.rng.below(20_000_000));
+        let request = Request::Watch { partition, end: Offset::new(end), until };
+        self.ask(shard, on, What::Watch { partition, end, until }, request);
+    }
+
+    fn list_offset(&mut self, shard: &mut Shard<SimIo>, on: u16) {
+        let partition = self.any_partition();
+        let floor = self.checker.visible_end(partition);
+        let (what, query) = match self.rng.below(4) {
+            0 | 1 => (What::Latest { partition, floor }, OffsetQuery::Latest),
+            2 => (What::Earliest { partition }, OffsetQuery::Earliest),
+            _ if self.rng.coin() => (What::AnyOffset { partition }, OffsetQuery::MaxTimestamp),
+            _ => {
+                let timestamp = shard.io().unix_millis() - i64::from(self.rng.coin()) * 50;
+                (What::AnyOffset { partition }, OffsetQuery::ForTimestamp(timestamp))
+            }
+        };
+        self.ask(shard, on, what, Request::ListOffset { partition, query });
+    }
+
+    fn any_partition(&mut self) -> PartitionId {
+        let partitions = self.partitions();
+        let hot = self.workload.hot_partitions.min(partitions.len());
+        let among = if self.rng.odds(3, 4) { hot } else { partitions.len() };
+        partitions[self.rng.index(among)]
+    }
+
+    /// Mostly near the end, where the hot readers are.
+    fn any_offset(&mut self, partition: PartitionId) -> i64 {
+        let end = self.checker.visible_end(partition);
+        let span = if self.rng.coin() { end.min(5) } else { end };
+        end - i64::try_from(self.rng.below(span.unsigned_abs() + 1)).expect("at most the end")
+    }
+}
