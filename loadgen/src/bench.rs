@@ -61,6 +61,11 @@ pub fn run(args: &BenchArgs) -> Result<bool, String> {
     if let Err(why) = subject.end(&report.topic, &progress) {
         report.error.get_or_insert(why);
     }
+    if args.keep_data {
+        progress.say(
+            "the data folder is kept: it lies in the results folder, or in the folder given by --data-dir",
+        );
+    }
     report.write(&out).map_err(|e| format!("cannot write the summary to {}: {e}", out.display()))?;
     println!("{}results in {}", table::render(&report), out.display());
     if let Some(why) = &report.error {

@@ -43,7 +43,8 @@ its send time, and consumers verify each batch's CRC and look for gaps, duplicat
 duplicated makes the exit code 1.
 
 Latency of produce is from the intended send to the acknowledgement; of consume_hot from the intended send to the \
-record's arrival. MB is 10^6 bytes of record values.";
+record's arrival. MB is 10^6 bytes of record values. cpu-s/GB is the broker's CPU time for a GB of values; flush/ack \
+counts all flushes of the broker's device, whoever asked for them, for each acknowledged request.";
 
 const BENCH_EXAMPLES: &str = "\
 Examples:

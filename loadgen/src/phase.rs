@@ -233,6 +233,7 @@ struct Watch<'a> {
     end: Option<Snapshot>,
     ended_by: EndedBy,
     last_cut: Nanos,
+    last_line: Nanos,
     /// When records last moved, and how many had by then.
     moved: (Nanos, u64),
 }
@@ -241,8 +242,18 @@ impl<'a> Watch<'a> {
     fn new(context: &'a Context<'a>, phase: Phase, state: &'a PhaseState, limits: Limits) -> Self {
         let ended_by = if phase == Phase::ConsumeCold { EndedBy::EndOfLog } else { EndedBy::Duration };
         let start = state.window.start();
-        let moved = (start, 0);
-        Self { context, phase, state, limits, begin: None, end: None, ended_by, last_cut: start, moved }
+        Self {
+            context,
+            phase,
+            state,
+            limits,
+            begin: None,
+            end: None,
+            ended_by,
+            last_cut: start,
+            last_line: state.window.origin(),
+            moved: (start, 0),
+        }
     }
 
     /// Looks after the phase until all its threads are done or it has failed.
@@ -262,6 +273,9 @@ impl<'a> Watch<'a> {
             }
             if now.since(self.last_cut) >= INTERVAL {
                 self.cut(now, logs)?;
+            }
+            if now.since(self.last_line) >= INTERVAL {
+                self.show_progress(now);
             }
             self.look_for_stall(now)?;
             std::thread::sleep(self.pause(now));
@@ -329,16 +343,20 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Ends an interval: progress and histogram logs.
+    fn show_progress(&mut self, now: Nanos) {
+        self.last_line = now;
+        let records = self.state.sum(|m| &main_meter(self.phase, m).records);
+        let elapsed = now.since(self.state.window.origin());
+        self.context.progress.line(self.phase, elapsed, self.limits.warmup, self.limits.duration, records);
+    }
+
+    /// Ends an interval of the histogram logs.
     fn cut(&mut self, now: Nanos, logs: &mut Logs) -> Result<(), String> {
         let start = self.state.window.start();
         let length = now.since(self.last_cut);
         logs.cut(self.phase, self.state, self.last_cut.since(start), length)
             .map_err(|e| format!("cannot write histograms to {}: {e}", self.context.out.display()))?;
         self.last_cut = now;
-        let records = self.state.sum(|m| &main_meter(self.phase, m).records);
-        let elapsed = now.since(self.state.window.origin());
-        self.context.progress.line(self.phase, elapsed, self.limits.warmup, self.limits.duration, records);
         Ok(())
     }
 
@@ -353,6 +371,10 @@ impl<'a> Watch<'a> {
         self.begin.get_or_insert(self.snapshot());
         self.end.get_or_insert(self.snapshot());
         self.cut(now, logs)?;
+        if self.phase == Phase::ConsumeCold {
+            // It may have been over before the first line.
+            self.show_progress(now);
+        }
         self.context.progress.end();
         Ok(())
     }

@@ -79,9 +79,13 @@ fn phase_rows(text: &mut String, outcome: &Outcome) {
 }
 
 fn row(text: &mut String, name: &str, flow: &Flow, seconds: f64, cpu: Option<f64>, flushes: Option<f64>) {
-    let records = quantity(flow.records as f64 / seconds);
-    let megabytes = flow.value_bytes as f64 / 1e6 / seconds;
-    let _ = write!(text, "{name:<18}{records:>10}{megabytes:>9.1} ");
+    let per_second = |count: f64, show: fn(f64) -> String| match count / seconds {
+        rate if rate.is_finite() => show(rate),
+        _ => "–".into(),
+    };
+    let records = per_second(flow.records as f64, quantity);
+    let megabytes = per_second(flow.value_bytes as f64 / 1e6, |rate| format!("{rate:.1}"));
+    let _ = write!(text, "{name:<18}{records:>10}{megabytes:>9} ");
     let columns = |p: Percentiles| [p.p50, p.p90, p.p99, p.p99_9, p.p99_99, p.max].map(|us| us.to_string());
     for column in flow.latency_us.map_or([const { String::new() }; 6].map(|_| "–".to_owned()), columns) {
         let _ = write!(text, "{column:>9}");
