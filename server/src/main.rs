@@ -1,9 +1,40 @@
-//! t
+//! `tora`: the engine behind the Kafka protocol.
 #![forbid(unsafe_code)]
+
+mod api;
+mod cli;
+mod config;
 mod connection;
 mod error_code;
 mod limits;
 mod memory;
+mod serve;
+mod service;
 mod slab;
 mod wire;
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let default = env_logger::Env::default().default_filter_or("info");
+    env_logger::Builder::from_env(default).target(env_logger::Target::Stderr).init();
+    match Cli::parse().command {
+        Command::Serve(flags) => match serve::serve(&flags) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => {
+                eprintln!("tora: {why}");
+                ExitCode::FAILURE
+            }
+        },
+        Command::Properties => {
+            for property in config::table::PROPERTIES {
+                println!("{}={}\n    {}", property.name, property.default, property.doc);
+            }
+            ExitCode::SUCCESS
+        }
+    }
+}

@@ -38,6 +38,12 @@ impl<'a> Reader<'a> {
         Self { bytes, at: 0, encoding }
     }
 
+    /// Reads `bytes` from `at` on; positions count from their start.
+    #[must_use]
+    pub const fn at(bytes: &'a [u8], at: usize, encoding: Encoding) -> Self {
+        Self { bytes, at, encoding }
+    }
+
     /// Goes on in another encoding: a body's may differ from its header's.
     pub const fn set_encoding(&mut self, encoding: Encoding) {
         self.encoding = encoding;

@@ -1,0 +1,239 @@
+//! The requests that are served: one table, one file for each.
+
+mod api_versions;
+mod create_topics;
+mod delete_topics;
+mod fetch;
+mod find_coordinator;
+mod init_producer_id;
+mod list_offsets;
+mod metadata;
+mod produce;
+
+use tora_engine::io::Slice;
+use tora_engine::io::ring::RingIo;
+use tora_engine::request::{Reply, Request};
+use tora_engine::shard::Shard;
+
+use crate::config::HostPort;
+use crate::config::Settings;
+use crate::connection::order::{Kind, Sequence};
+use crate::slab::Slab;
+use crate::wire::{Encoding, Malformed, Reader, Writer};
+
+/// Starts a request's work.
+type Start = fn(&mut Reader<'_>, &Call, &mut Context<'_>) -> Result<Box<dyn Work>, Malformed>;
+
+/// One API.
+pub struct Api {
+    /// Its number.
+    pub key: i16,
+    /// Its name in Kafka's schemas.
+    pub name: &'static str,
+    /// The lowest version that is advertised.
+    pub min: i16,
+    /// The highest.
+    pub max: i16,
+    /// The first version with compact lengths and tagged fields.
+    pub flexible_since: i16,
+    /// Whether its requests overlap.
+    pub kind: Kind,
+    start: Start,
+}
+
+const fn api(key: i16, name: &'static str, versions: (i16, i16), flexible_since: i16, start: Start) -> Api {
+    let kind = if key == 0 { Kind::Produce } else { Kind::Alone };
+    Api { key, name, min: versions.0, max: versions.1, flexible_since, kind, start }
+}
+
+/// All that is served, and nothing that is not.
+pub const APIS: &[Api] = &[
+    api(0, "Produce", produce::VERSIONS, 9, produce::start),
+    api(1, "Fetch", fetch::VERSIONS, 12, fetch::start),
+    api(2, "ListOffsets", list_offsets::VERSIONS, 6, list_offsets::start),
+    api(3, "Metadata", metadata::VERSIONS, 9, metadata::start),
+    api(10, "FindCoordinator", find_coordinator::VERSIONS, 3, find_coordinator::start),
+    api(18, "ApiVersions", api_versions::VERSIONS, 3, api_versions::start),
+    api(19, "CreateTopics", create_topics::VERSIONS, 5, create_topics::start),
+    api(20, "DeleteTopics", delete_topics::VERSIONS, 4, delete_topics::start),
+    api(22, "InitProducerId", init_producer_id::VERSIONS, 2, init_producer_id::start),
+];
+
+const API_VERSIONS: i16 = 18;
+
+/// The API with this number.
+#[must_use]
+pub fn find(key: i16) -> Option<&'static Api> {
+    APIS.iter().find(|api| api.key == key)
+}
+
+/// A request that is under way.
+pub trait Work: Send {
+    /// Takes the answer to the engine request that was made as `part`.
+    fn on_reply(&mut self, part: u32, reply: Reply, cx: &mut Context<'_>);
+
+    /// Whether everything for the response is there.
+    fn is_done(&self) -> bool;
+
+    /// Whether there is a response at all.
+    fn is_answered(&self) -> bool {
+        true
+    }
+
+    /// Writes the response's body.
+    fn write(&mut self, call: &Call, out: &mut Writer, cx: &mut Context<'_>);
+}
+
+/// What a request's header says, and its bytes.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Its API.
+    pub key: i16,
+    /// The version that the client chose.
+    pub version: i16,
+    /// What the client recognises the response by.
+    pub correlation_id: i32,
+    /// How the body is written.
+    pub encoding: Encoding,
+    /// The whole request; [`Reader`]'s positions count from its start.
+    pub frame: Slice,
+}
+
+/// An engine request that has not been answered.
+pub struct Asked {
+    /// The connection, by number.
+    pub connection: u32,
+    /// Numbers are used again; this is not.
+    pub serial: u64,
+    /// Which of its requests.
+    pub sequence: Sequence,
+    /// Which part of that.
+    pub part: u32,
+}
+
+/// What work is done with.
+pub struct Context<'a> {
+    /// This core's shard.
+    pub shard: &'a mut Shard<RingIo>,
+    /// The server's settings.
+    pub settings: &'a Settings,
+    /// What clients are told to connect to.
+    pub advertised: &'a HostPort,
+    /// Engine requests under way.
+    pub asked: &'a mut Slab<Asked>,
+    /// The connection, by number.
+    pub connection: u32,
+    /// Which of the connections with that number.
+    pub serial: u64,
+    /// The request's number on its connection.
+    pub sequence: Sequence,
+}
+
+impl Context<'_> {
+    /// Asks the engine; the reply comes to [`Work::on_reply`] with `part`.
+    pub fn ask(&mut self, part: usize, request: Request) {
+        let part = u32::try_from(part).expect("a request's parts are limited far below 2³²");
+        let asked =
+            Asked { connection: self.connection, serial: self.serial, sequence: self.sequence, part };
+        let tag = self.asked.insert(asked);
+        self.shard.request(u64::from(tag), request);
+    }
+}
+
+/// Why a connection is of no use any more.
+pub enum Refused {
+    /// The request cannot be read.
+    Malformed(Malformed),
+    /// Nothing with this number is served.
+    UnknownApi(i16),
+    /// Nothing of this version is served, and the client was told what is.
+    UnknownVersion {
+        /// The API.
+        name: &'static str,
+        /// The version.
+        version: i16,
+    },
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Malformed(malformed) => write!(f, "a request that cannot be read: {malformed}"),
+            Self::UnknownApi(key) => write!(f, "a request of the API {key}, which is not served"),
+            Self::UnknownVersion { name, version } => {
+                write!(f, "a {name} request of version {version}, which is not served")
+            }
+        }
+    }
+}
+
+/// Reads a frame's header.
+///
+/// # Errors
+/// A header that cannot be read, or names what is not served.
+pub fn read_header(frame: &Slice) -> Result<(&'static Api, Call, usize), Refused> {
+    let mut reader = Reader::new(frame, Encoding::Classic);
+    let mut head = || -> Result<(i16, i16, i32), Malformed> { Ok((reader.i16()?, reader.i16()?, reader.i32()?)) };
+    let (key, version, correlation_id) = head().map_err(Refused::Malformed)?;
+    let api = find(key).ok_or(Refused::UnknownApi(key))?;
+    let served = (api.min..=api.max).contains(&version);
+    // An ApiVersions request of a version to come is answered with what is served, so its header is not read further.
+    if !served && key != API_VERSIONS {
+        return Err(Refused::UnknownVersion { name: api.name, version });
+    }
+    let encoding = Encoding::of(version, api.flexible_since);
+    let call = Call { key, version, correlation_id, encoding, frame: frame.clone() };
+    if !served {
+        return Ok((api, call, frame.len()));
+    }
+    reader.classic_nullable_string().map_err(Refused::Malformed)?;
+    reader.set_encoding(encoding);
+    reader.skip_tagged_fields().map_err(Refused::Malformed)?;
+    Ok((api, call, reader.position()))
+}
+
+/// Starts a request whose header was read up to `body`.
+///
+/// # Errors
+/// A body that cannot be read.
+pub fn start(
+    api: &Api,
+    call: &Call,
+    body: usize,
+    cx: &mut Context<'_>,
+) -> Result<Box<dyn Work>, Malformed> {
+    let mut reader = Reader::at(&call.frame, body, call.encoding);
+    (api.start)(&mut reader, call, cx)
+}
+
+/// Writes a whole response: length, header, body.
+pub fn respond(work: &mut dyn Work, call: &Call, out: &mut Writer, cx: &mut Context<'_>) {
+    out.clear();
+    let length = out.i32_later();
+    out.i32(call.correlation_id);
+    out.set_encoding(call.encoding);
+    // ApiVersions' response header never has tagged fields: the client does not know yet whether the broker does.
+    if call.key != API_VERSIONS {
+        out.no_tagged_fields();
+    }
+    work.write(call, out, cx);
+    let bytes = i32::try_from(out.len() - 4).expect("responses are limited far below 2 GiB");
+    out.fill_i32(length, bytes);
+}
+
+/// Work that is done as soon as it is started: its response depends on nothing but the request and the catalog.
+pub struct Immediate<F>(pub F);
+
+impl<F: FnMut(&Call, &mut Writer, &mut Context<'_>) + Send> Work for Immediate<F> {
+    fn on_reply(&mut self, _: u32, _: Reply, _: &mut Context<'_>) {
+        unreachable!("it asks nothing");
+    }
+
+    fn is_done(&self) -> bool {
+        true
+    }
+
+    fn write(&mut self, call: &Call, out: &mut Writer, cx: &mut Context<'_>) {
+        (self.0)(call, out, cx);
+    }
+}

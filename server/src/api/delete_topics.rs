@@ -1,0 +1,97 @@
+//! DeleteTopics (20).
+//!
+//! Versions 1–6. 5 adds an error text, 6 topic ids: each topic is named or identified. Answered when the deletion is
+//! durable; the files go afterwards.
+
+use tora_engine::request::{Reply, Request};
+use tora_engine::types::TopicId;
+
+use super::{Call, Context, Work};
+use crate::error_code::ErrorCode;
+use crate::limits::PARTS_PER_REQUEST_MAX;
+use crate::wire::{Malformed, Reader, Writer};
+
+/// Versions served.
+pub const VERSIONS: (i16, i16) = (1, 6);
+
+struct Wanted {
+    name: Option<String>,
+    id: TopicId,
+    outcome: Option<Result<(), ErrorCode>>,
+}
+
+struct DeleteTopics {
+    topics: Vec<Wanted>,
+    missing: usize,
+}
+
+/// Starts it.
+pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Result<Box<dyn Work>, Malformed> {
+    let mut topics = Vec::new();
+    for _ in 0..reader.array_len()? {
+        let (name, id) = if call.version >= 6 {
+            let name = reader.nullable_string()?.map(str::to_owned);
+            let id = reader.topic_id()?;
+            reader.skip_tagged_fields()?;
+            (name, id)
+        } else {
+            (Some(reader.string()?.to_owned()), TopicId::NONE)
+        };
+        if topics.len() >= PARTS_PER_REQUEST_MAX {
+            return Err(Malformed { what: "number of topics", at: reader.position() });
+        }
+        topics.push(Wanted { name, id, outcome: None });
+    }
+    reader.i32()?;
+    reader.skip_tagged_fields()?;
+    let mut work = DeleteTopics { topics, missing: 0 };
+    for (at, topic) in work.topics.iter_mut().enumerate() {
+        let catalog = cx.shard.catalog();
+        let (found, unknown) = match &topic.name {
+            Some(name) => (catalog.topic_named(name), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+            None => (catalog.topic(topic.id), ErrorCode::UNKNOWN_TOPIC_ID),
+        };
+        match found.cloned() {
+            None => topic.outcome = Some(Err(unknown)),
+            Some(found) => {
+                topic.name = Some(found.name.as_str().to_owned());
+                topic.id = found.id;
+                work.missing += 1;
+                cx.ask(at, Request::DeleteTopic { id: found.id });
+            }
+        }
+    }
+    Ok(Box::new(work))
+}
+
+impl Work for DeleteTopics {
+    fn on_reply(&mut self, part: u32, reply: Reply, _: &mut Context<'_>) {
+        let Reply::DeleteTopic(outcome) = reply else { unreachable!("topics were deleted") };
+        self.topics[part as usize].outcome = Some(outcome.map_err(|error| ErrorCode::of(&error)));
+        self.missing -= 1;
+    }
+
+    fn is_done(&self) -> bool {
+        self.missing == 0
+    }
+
+    fn write(&mut self, call: &Call, out: &mut Writer, _: &mut Context<'_>) {
+        out.i32(0);
+        out.array_len(self.topics.len());
+        for topic in &self.topics {
+            let outcome = topic.outcome.expect("it is written when it is done");
+            if call.version >= 6 {
+                out.nullable_string(topic.name.as_deref());
+                out.topic_id(topic.id);
+            } else {
+                out.string(topic.name.as_deref().unwrap_or_default());
+            }
+            out.i16(outcome.err().unwrap_or(ErrorCode::NONE).value());
+            if call.version >= 5 {
+                out.nullable_string(None);
+            }
+            out.no_tagged_fields();
+        }
+        out.no_tagged_fields();
+    }
+}

@@ -1,0 +1,118 @@
+//! ListOffsets (2): offsets by time: the earliest (−2), the latest (−1), the one with the largest timestamp (−3), or the
+//! first at or after a time.
+//!
+//! Versions 1–8. 2 adds the isolation level, which changes nothing without transactions; 4 leader epochs; 7 the largest
+//! timestamp (KIP-734); 8 the earliest local offset (−4, KIP-405), which is the earliest here.
+
+use tora_engine::request::{FoundOffset, OffsetQuery, Reply, Request};
+use tora_engine::types::PartitionId;
+
+use super::{Call, Context, Work};
+use crate::error_code::ErrorCode;
+use crate::limits::PARTS_PER_REQUEST_MAX;
+use crate::wire::{Malformed, Reader, Writer};
+
+/// Versions served.
+pub const VERSIONS: (i16, i16) = (1, 8);
+
+struct Part {
+    index: i32,
+    outcome: Option<Result<FoundOffset, ErrorCode>>,
+}
+
+struct ListOffsets {
+    /// Topics, each with where its parts begin.
+    topics: Vec<(String, usize)>,
+    parts: Vec<Part>,
+    missing: usize,
+}
+
+/// Starts it.
+pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Result<Box<dyn Work>, Malformed> {
+    let mut work = ListOffsets { topics: Vec::new(), parts: Vec::new(), missing: 0 };
+    reader.i32()?;
+    if call.version >= 2 {
+        reader.i8()?;
+    }
+    let mut asked = Vec::new();
+    for _ in 0..reader.array_len()? {
+        let name = reader.string()?.to_owned();
+        let topic = cx.shard.catalog().topic_named(&name).map(|topic| topic.id);
+        work.topics.push((name, work.parts.len()));
+        for _ in 0..reader.array_len()? {
+            let index = reader.i32()?;
+            let epoch = if call.version >= 4 { reader.i32()? } else { -1 };
+            let timestamp = reader.i64()?;
+            reader.skip_tagged_fields()?;
+            if work.parts.len() >= PARTS_PER_REQUEST_MAX {
+                return Err(Malformed { what: "number of partitions", at: reader.position() });
+            }
+            let query = query(timestamp);
+            let outcome = match (topic, super::fetch::check_epoch(epoch, cx), query) {
+                (None, ..) => Some(Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)),
+                (_, Err(error), _) => Some(Err(error)),
+                (_, _, None) => Some(Err(ErrorCode::UNSUPPORTED_VERSION)),
+                (Some(id), Ok(()), Some(query)) => {
+                    asked.push((work.parts.len(), PartitionId::new(id, index), query));
+                    None
+                }
+            };
+            work.parts.push(Part { index, outcome });
+        }
+        reader.skip_tagged_fields()?;
+    }
+    reader.skip_tagged_fields()?;
+    work.missing = asked.len();
+    for (part, partition, query) in asked {
+        cx.ask(part, Request::ListOffset { partition, query });
+    }
+    Ok(Box::new(work))
+}
+
+fn query(timestamp: i64) -> Option<OffsetQuery> {
+    match timestamp {
+        -1 => Some(OffsetQuery::Latest),
+        -2 | -4 => Some(OffsetQuery::Earliest),
+        -3 => Some(OffsetQuery::MaxTimestamp),
+        0.. => Some(OffsetQuery::ForTimestamp(timestamp)),
+        _ => None,
+    }
+}
+
+impl Work for ListOffsets {
+    fn on_reply(&mut self, part: u32, reply: Reply, _: &mut Context<'_>) {
+        let Reply::ListOffset(outcome) = reply else { unreachable!("offsets were asked for") };
+        self.parts[part as usize].outcome = Some(outcome.map_err(|error| ErrorCode::of(&error)));
+        self.missing -= 1;
+    }
+
+    fn is_done(&self) -> bool {
+        self.missing == 0
+    }
+
+    fn write(&mut self, call: &Call, out: &mut Writer, _: &mut Context<'_>) {
+        if call.version >= 2 {
+            out.i32(0);
+        }
+        out.array_len(self.topics.len());
+        for (at, (name, first)) in self.topics.iter().enumerate() {
+            let end = self.topics.get(at + 1).map_or(self.parts.len(), |next| next.1);
+            out.string(name);
+            out.array_len(end - first);
+            for part in &self.parts[*first..end] {
+                let outcome = part.outcome.expect("it is written when it is done");
+                let found = outcome.ok();
+                out.i32(part.index);
+                out.i16(outcome.err().unwrap_or(ErrorCode::NONE).value());
+                out.i64(found.map_or(-1, |found| found.timestamp));
+                out.i64(found.map_or(-1, |found| found.offset.value()));
+                if call.version >= 4 {
+                    out.i32(found.map_or(-1, |found| found.leader_epoch));
+                }
+                out.no_tagged_fields();
+            }
+            out.no_tagged_fields();
+        }
+        out.no_tagged_fields();
+    }
+}

@@ -1,0 +1,164 @@
+//! Produce (0): appends record batches.
+//!
+//! Versions 0–13. 0–2 carry old message formats and are answered with UNSUPPORTED_VERSION; they are advertised all the
+//! same, since librdkafka before 2.11.1 silently drops compression where they are not. 3 brings record batches v2 and a
+//! transactional id (refused until transactions are served), 5 the log's start, 8 an error text, 9 the flexible
+//! encoding, 10 leader hints (not sent: there is one broker), 12 transactions v2 (not offered, so never used), 13 topic
+//! ids instead of names.
+//!
+//! Each batch goes to its partition as it lies in the receive buffer. `acks=0` gets no response; 1 and −1 wait for the
+//! same: see `flush.messages`. The timeout is not used, there being no replicas to wait for.
+
+use tora_engine::request::{Appended, Origin, Reply, Request};
+use tora_engine::types::{PartitionId, TopicId};
+
+use super::{Call, Context, Work};
+use crate::error_code::ErrorCode;
+use crate::limits::PARTS_PER_REQUEST_MAX;
+use crate::wire::{Malformed, Reader, Writer};
+
+/// Versions advertised.
+pub const VERSIONS: (i16, i16) = (0, 13);
+
+/// The first version that is served.
+const SERVED_SINCE: i16 = 3;
+
+struct Part {
+    index: i32,
+    outcome: Option<Result<Appended, (ErrorCode, Option<String>)>>,
+}
+
+enum TopicName {
+    Name(String),
+    Id(TopicId),
+}
+
+struct Produce {
+    /// Topics, each with where its parts begin.
+    topics: Vec<(TopicName, usize)>,
+    parts: Vec<Part>,
+    missing: usize,
+    answered: bool,
+}
+
+/// Starts it.
+pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Result<Box<dyn Work>, Malformed> {
+    let transactional = call.version >= SERVED_SINCE && reader.nullable_string()?.is_some();
+    let acks = reader.i16()?;
+    reader.i32()?;
+    let refusal = if call.version < SERVED_SINCE {
+        Some(ErrorCode::UNSUPPORTED_VERSION)
+    } else if transactional {
+        Some(ErrorCode::INVALID_REQUEST)
+    } else if !(-1..=1).contains(&acks) {
+        Some(ErrorCode::INVALID_REQUIRED_ACKS)
+    } else {
+        None
+    };
+    let mut work = Produce { topics: Vec::with_capacity(1), parts: Vec::new(), missing: 0, answered: acks != 0 };
+    // Nothing is appended before the whole request has been read: a malformed one has no effect.
+    let mut batches = Vec::with_capacity(1);
+    for _ in 0..reader.array_len()? {
+        let (name, id) = read_topic(reader, call.version, cx)?;
+        work.topics.push((name, work.parts.len()));
+        for _ in 0..reader.array_len()? {
+            let index = reader.i32()?;
+            let records = reader.nullable_bytes()?;
+            reader.skip_tagged_fields()?;
+            if work.parts.len() >= PARTS_PER_REQUEST_MAX {
+                return Err(Malformed { what: "number of partitions", at: reader.position() });
+            }
+            let outcome = match (refusal, id) {
+                (Some(refusal), _) => Some(Err((refusal, None))),
+                (None, Err(unknown)) => Some(Err((unknown, None))),
+                (None, Ok(id)) => {
+                    let batch = call.frame.slice(records.unwrap_or(0..0));
+                    batches.push((work.parts.len(), PartitionId::new(id, index), batch));
+                    None
+                }
+            };
+            work.parts.push(Part { index, outcome });
+        }
+        reader.skip_tagged_fields()?;
+    }
+    reader.skip_tagged_fields()?;
+    work.missing = batches.len();
+    for (part, partition, batch) in batches {
+        cx.ask(part, Request::Append { partition, batch, origin: Origin::Client });
+    }
+    Ok(Box::new(work))
+}
+
+type Found = Result<TopicId, ErrorCode>;
+
+fn read_topic(
+    reader: &mut Reader<'_>,
+    version: i16,
+    cx: &Context<'_>,
+) -> Result<(TopicName, Found), Malformed> {
+    if version >= 13 {
+        let id = reader.topic_id()?;
+        let found = cx.shard.catalog().topic(id).map(|topic| topic.id).ok_or(ErrorCode::UNKNOWN_TOPIC_ID);
+        return Ok((TopicName::Id(id), found));
+    }
+    let name = reader.string()?;
+    let found = cx.shard.catalog().topic_named(name).map(|topic| topic.id);
+    Ok((TopicName::Name(name.to_owned()), found.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)))
+}
+
+impl Work for Produce {
+    fn on_reply(&mut self, part: u32, reply: Reply, _: &mut Context<'_>) {
+        let Reply::Append(outcome) = reply else { unreachable!("batches were appended") };
+        let outcome = outcome.map_err(|error| (ErrorCode::of(&error), Some(error.to_string())));
+        self.parts[part as usize].outcome = Some(outcome);
+        self.missing -= 1;
+    }
+
+    fn is_done(&self) -> bool {
+        self.missing == 0
+    }
+
+    fn is_answered(&self) -> bool {
+        self.answered
+    }
+
+    fn write(&mut self, call: &Call, out: &mut Writer, _: &mut Context<'_>) {
+        out.array_len(self.topics.len());
+        for (at, (name, first)) in self.topics.iter().enumerate() {
+            let end = self.topics.get(at + 1).map_or(self.parts.len(), |next| next.1);
+            match name {
+                TopicName::Name(name) => out.string(name),
+                TopicName::Id(id) => out.topic_id(*id),
+            }
+            out.array_len(end - first);
+            for part in &self.parts[*first..end] {
+                write_part(call.version, part, out);
+            }
+            out.no_tagged_fields();
+        }
+        if call.version >= 1 {
+            out.i32(0);
+        }
+        out.no_tagged_fields();
+    }
+}
+
+fn write_part(version: i16, part: &Part, out: &mut Writer) {
+    let outcome = part.outcome.as_ref().expect("it is written when it is done");
+    let appended = outcome.as_ref().ok();
+    let fault = outcome.as_ref().err();
+    out.i32(part.index);
+    out.i16(fault.map_or(ErrorCode::NONE, |fault| fault.0).value());
+    out.i64(appended.map_or(-1, |appended| appended.base_offset.value()));
+    if version >= 2 {
+        out.i64(appended.map_or(-1, |appended| appended.log_append_time));
+    }
+    if version >= 5 {
+        out.i64(appended.map_or(-1, |appended| appended.log_start.value()));
+    }
+    if version >= 8 {
+        out.array_len(0);
+        out.nullable_string(fault.and_then(|fault| fault.1.as_deref()));
+    }
+    out.no_tagged_fields();
+}

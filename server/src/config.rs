@@ -1,0 +1,183 @@
+//! What the server is started with: Kafka's properties, from a file, from flags, from `--set`.
+
+pub mod file;
+pub mod table;
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use tora_engine::Config as EngineConfig;
+
+use crate::limits;
+
+/// Everything that can be set, with its value.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `listeners`: where connections are accepted.
+    pub listen: HostPort,
+    /// `advertised.listeners`: what clients are told to connect to.
+    pub advertised: Option<HostPort>,
+    /// `node.id`.
+    pub node_id: i32,
+    /// `auto.create.topics.enable`.
+    pub auto_create_topics: bool,
+    /// `socket.request.max.bytes`.
+    pub request_bytes_max: usize,
+    /// `queued.max.request.bytes`.
+    pub queued_request_bytes: usize,
+    /// `max.connections`.
+    pub connections_max: u32,
+    /// `connections.max.idle.ms`.
+    pub idle_ms: u64,
+    /// `fetch.max.bytes`.
+    pub fetch_bytes_max: usize,
+    /// The engine's.
+    pub engine: EngineConfig,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let mut engine = EngineConfig::new("./tora-data");
+        engine.pin = true;
+        engine.shards = 0;
+        Self {
+            listen: HostPort { host: "127.0.0.1".to_owned(), port: 9092 },
+            advertised: None,
+            node_id: 1,
+            auto_create_topics: true,
+            request_bytes_max: limits::REQUEST_BYTES_MAX as usize,
+            queued_request_bytes: usize::try_from(limits::QUEUED_REQUEST_BYTES_MAX).expect("64 bits"),
+            connections_max: limits::CONNECTIONS_MAX,
+            idle_ms: limits::IDLE_MS,
+            fetch_bytes_max: limits::FETCH_BYTES_MAX as usize,
+            engine,
+        }
+    }
+}
+
+impl Settings {
+    /// Sets one property. `place` says where it was written, for the error.
+    ///
+    /// # Errors
+    /// An unknown name, with the nearest known one, or a value that does not do.
+    pub fn set(&mut self, name: &str, value: &str, place: &str) -> Result<(), ConfigError> {
+        let property = table::find(name).ok_or_else(|| ConfigError(unknown(name, place)))?;
+        (property.apply)(self, value.trim())
+            .map_err(|wanted| ConfigError(format!("{place}: {name}={value} cannot be used: {wanted}")))
+    }
+
+    /// Checks what only shows when everything is known.
+    ///
+    /// # Errors
+    /// A combination that does not do, with what would.
+    pub fn check(&mut self) -> Result<(), ConfigError> {
+        if self.listen.is_wildcard() && self.advertised.is_none() {
+            return Err(ConfigError(format!(
+                "listening on {} accepts connections on every address, but clients need one to come back to: \
+                 add advertised.listeners=PLAINTEXT://HOST:{} with a host name or address that they can reach",
+                self.listen, self.listen.port
+            )));
+        }
+        if self.advertised.as_ref().is_some_and(HostPort::is_wildcard) {
+            return Err(ConfigError(
+                "advertised.listeners must name a host that clients can reach, not a wildcard address".to_owned(),
+            ));
+        }
+        if self.engine.shards == 0 {
+            self.engine.shards =
+                std::thread::available_parallelism().map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(u16::MAX));
+        }
+        if self.queued_request_bytes < self.request_bytes_max {
+            return Err(ConfigError(format!(
+                "queued.max.request.bytes={} is less than one request of socket.request.max.bytes={}: raise the one \
+                 or lower the other",
+                self.queued_request_bytes, self.request_bytes_max
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// A setting that cannot be used; the text says what would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError(pub String);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+fn unknown(name: &str, place: &str) -> String {
+    let distance = |known: &str| strsim::damerau_levenshtein(name, known);
+    let nearest = table::PROPERTIES.iter().map(|property| property.name).min_by_key(|known| distance(known));
+    match nearest {
+        Some(nearest) => format!(
+            "{place}: unknown property {name}; did you mean {nearest}? (`tora properties` lists all of them)"
+        ),
+        None => format!("{place}: unknown property {name}"),
+    }
+}
+
+/// A host name or address with a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPort {
+    /// The host, without the brackets of an IPv6 address.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+impl HostPort {
+    /// Reads `HOST:PORT`, `[V6]:PORT` or Kafka's `PLAINTEXT://HOST:PORT`.
+    ///
+    /// # Errors
+    /// What would do.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let wanted = || "use HOST:PORT, or PLAINTEXT://HOST:PORT as Kafka writes it".to_owned();
+        let rest = match text.split_once("://") {
+            None => text,
+            Some(("PLAINTEXT", rest)) => rest,
+            Some((other, _)) => {
+                return Err(format!("the protocol {other} is not served, only PLAINTEXT is"));
+            }
+        };
+        let (host, port) = rest.rsplit_once(':').ok_or_else(wanted)?;
+        let port = port.parse().map_err(|_| wanted())?;
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        // Kafka: an empty host means every address.
+        let host = if host.is_empty() { "0.0.0.0" } else { host };
+        Ok(Self { host: host.to_owned(), port })
+    }
+
+    /// Whether it stands for every address of the machine.
+    #[must_use]
+    pub fn is_wildcard(&self) -> bool {
+        matches!(self.host.as_str(), "0.0.0.0" | "::")
+    }
+
+    /// The address to listen on.
+    ///
+    /// # Errors
+    /// A name that no address is known for.
+    pub fn resolve(&self) -> std::io::Result<SocketAddr> {
+        #[expect(clippy::disallowed_methods, reason = "before any shard runs")]
+        let mut addresses = std::net::ToSocketAddrs::to_socket_addrs(&(self.host.as_str(), self.port))?;
+        addresses.next().ok_or_else(|| std::io::Error::other("no address is known for that name"))
+    }
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! The properties: one table of names, defaults and meanings. Only what is honoured stands here.
+
+use super::{HostPort, Settings};
+
+/// Reads a value into the settings, or says what would do.
+type Apply = fn(&mut Settings, &str) -> Result<(), String>;
+
+/// One property.
+pub struct Property {
+    /// Kafka's name, or `tora.…` for what Kafka does not have.
+    pub name: &'static str,
+    /// Its default, as it would be written.
+    pub default: &'static str,
+    /// What it means.
+    pub doc: &'static str,
+    /// Sets it.
+    pub apply: Apply,
+}
+
+/// The property of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Property> {
+    PROPERTIES.iter().find(|property| property.name == name)
+}
+
+/// All properties, by name.
+pub const PROPERTIES: &[Property] = &[
+    Property {
+        name: "advertised.listeners",
+        default: "",
+        doc: "What clients are told to connect to: PLAINTEXT://HOST:PORT. By default the address listened on.",
+        apply: |settings, value| HostPort::parse(value).map(|address| settings.advertised = Some(address)),
+    },
+    Property {
+        name: "auto.create.topics.enable",
+        default: "true",
+        doc: "Whether asking for the metadata of an unknown topic creates it, where the client allows that.",
+        apply: |settings, value| truth(value).map(|value| settings.auto_create_topics = value),
+    },
+    Property {
+        name: "connections.max.idle.ms",
+        default: "600000",
+        doc: "A connection that makes no progress for so long is closed.",
+        apply: |settings, value| number(value, 1, 86_400_000_000).map(|value| settings.idle_ms = value),
+    },
+    Property {
+        name: "fetch.max.bytes",
+        default: "8388608",
+        doc: "Bytes of records in one Fetch response at most, whatever the client asks for.",
+        apply: |settings, value| number(value, 1024, 1 << 30).map(|value| settings.fetch_bytes_max = size(value)),
+    },
+    Property {
+        name: "flush.messages",
+        default: "1",
+        doc: "1: an acknowledged record is on the disk. More: acknowledged when the device has accepted it, flushed \
+              behind. (log.flush.interval.messages is the same.)",
+        apply: flush_messages,
+    },
+    Property {
+        name: "listeners",
+        default: "PLAINTEXT://127.0.0.1:9092",
+        doc: "Where connections are accepted; port 0 takes a free one.",
+        apply: |settings, value| HostPort::parse(value).map(|address| settings.listen = address),
+    },
+    Property {
+        name: "log.dirs",
+        default: "./tora-data",
+        doc: "The data folder; created if missing. One folder.",
+        apply: data_dir,
+    },
+    Property {
+        name: "log.flush.interval.messages",
+        default: "1",
+        doc: "Kafka's broker-wide name of flush.messages.",
+        apply: flush_messages,
+    },
+    Property {
+        name: "log.segment.bytes",
+        default: "1073741824",
+        doc: "A segment's size; topics may set segment.bytes.",
+        apply: |settings, value| {
+            number(value, 1 << 20, 1 << 40).map(|value| settings.engine.segment_bytes = value)
+        },
+    },
+    Property {
+        name: "max.connections",
+        default: "10000",
+        doc: "Connections at a time; one more is closed at once.",
+        apply: |settings, value| {
+            number(value, 1, 1 << 20).map(|value| settings.connections_max = u32::try_from(value).unwrap_or(u32::MAX))
+        },
+    },
+    Property {
+        name: "message.max.bytes",
+        default: "1048588",
+        doc: "The largest record batch; topics may set max.message.bytes.",
+        apply: |settings, value| {
+            number(value, 68, 100 << 20).map(|value| settings.engine.max_message_bytes = size(value))
+        },
+    },
+    Property {
+        name: "node.id",
+        default: "1",
+        doc: "This broker's number in what clients are told.",
+        apply: |settings, value| {
+            let number = number(value, 0, i32::MAX as u64)?;
+            settings.node_id = i32::try_from(number).expect("it was bounded to an i32's");
+            Ok(())
+        },
+    },
+    Property {
+        name: "num.partitions",
+        default: "1",
+        doc: "Partitions of a topic that is created without saying how many.",
+        apply: |settings, value| {
+            let number = number(value, 1, 100_000)?;
+            settings.engine.num_partitions = i32::try_from(number).expect("it was bounded to 100000");
+            Ok(())
+        },
+    },
+    Property {
+        name: "producer.id.expiration.ms",
+        default: "86400000",
+        doc: "An idempotent producer is remembered for so long after its last batch.",
+        apply: |settings, value| {
+            let number = number(value, 1, i64::MAX.unsigned_abs())?;
+            settings.engine.producer_expiration_ms = i64::try_from(number).expect("it was bounded to an i64's");
+            Ok(())
+        },
+    },
+    Property {
+        name: "queued.max.request.bytes",
+        default: "134217728",
+        doc: "Bytes of large requests in memory at a time; sockets are not read past it.",
+        apply: |settings, value| {
+            number(value, 1 << 20, 1 << 40).map(|value| settings.queued_request_bytes = size(value))
+        },
+    },
+    Property {
+        name: "socket.request.max.bytes",
+        default: "104857600",
+        doc: "The largest request; a connection that announces a longer one is closed.",
+        apply: |settings, value| number(value, 1024, 1 << 30).map(|value| settings.request_bytes_max = size(value)),
+    },
+    Property {
+        name: "tora.buffer.bytes",
+        default: "12582912",
+        doc: "Registered memory of each core: log tails and reads from the disk. Rounded down to chunks of 256 KiB.",
+        apply: |settings, value| {
+            number(value, 1 << 20, 1 << 36).map(|value| settings.engine.buffer_bytes = size(value))
+        },
+    },
+    Property {
+        name: "tora.cores",
+        default: "",
+        doc: "Cores to use, each with a thread and a ring. By default all that the process may use.",
+        apply: |settings, value| {
+            let number = number(value, 1, 1024)?;
+            settings.engine.shards = u16::try_from(number).expect("it was bounded to 1024");
+            Ok(())
+        },
+    },
+    Property {
+        name: "tora.pin",
+        default: "true",
+        doc: "Whether each core's thread is tied to it.",
+        apply: |settings, value| truth(value).map(|value| settings.engine.pin = value),
+    },
+];
+
+fn flush_messages(settings: &mut Settings, value: &str) -> Result<(), String> {
+    number(value, 1, i64::MAX.unsigned_abs()).map(|value| settings.engine.flush_messages = value)
+}
+
+fn data_dir(settings: &mut Settings, value: &str) -> Result<(), String> {
+    if value.is_empty() || value.contains(',') {
+        return Err("name one folder; several are not served".to_owned());
+    }
+    settings.engine.data_dir = value.into();
+    Ok(())
+}
+
+fn number(value: &str, min: u64, max: u64) -> Result<u64, String> {
+    let number: Option<u64> = value.parse().ok();
+    number
+        .filter(|number| (min..=max).contains(number))
+        .ok_or_else(|| format!("use a whole number from {min} to {max}"))
+}
+
+fn truth(value: &str) -> Result<bool, String> {
+    value.parse().map_err(|_| "use true or false".to_owned())
+}
+
+fn size(value: u64) -> usize {
+    usize::try_from(value).expect("a 64-bit machine, as io_uring's ring mappings need here")
+}

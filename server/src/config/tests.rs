@@ -1,0 +1,65 @@
+use super::*;
+
+#[test]
+fn the_file_reads_as_java_reads_it() {
+    let text = "# comment\n! another\n\na=1\n  b : two words \nc three\nd=one,\\\n   two\ne\\:f=g\\\\h\nempty=\n";
+    let lines = file::parse(text);
+    let pairs: Vec<(usize, &str, &str)> =
+        lines.iter().map(|line| (line.number, line.name.as_str(), line.value.as_str())).collect();
+    assert_eq!(
+        pairs,
+        [
+            (4, "a", "1"),
+            (5, "b", "two words "),
+            (6, "c", "three"),
+            (7, "d", "one,two"),
+            (9, "e:f", "g\\h"),
+            (10, "empty", ""),
+        ]
+    );
+}
+
+#[test]
+fn an_unknown_property_is_refused_with_the_nearest_one() {
+    let error = Settings::default().set("num.partition", "3", "server.properties:7").expect_err("it is unknown");
+    assert!(error.0.contains("server.properties:7") && error.0.contains("num.partitions"), "{error}");
+}
+
+#[test]
+fn a_value_out_of_range_is_refused_with_the_range() {
+    let error = Settings::default().set("num.partitions", "0", "--set").expect_err("none is too few");
+    assert!(error.0.contains("1 to 100000"), "{error}");
+}
+
+#[test]
+fn a_wildcard_needs_an_advertised_listener() {
+    let mut settings = Settings::default();
+    settings.set("listeners", "PLAINTEXT://:9092", "--set").expect("an empty host is every address");
+    let error = settings.check().expect_err("clients could not come back");
+    assert!(error.0.contains("advertised.listeners"), "{error}");
+    settings.set("advertised.listeners", "PLAINTEXT://broker.example:9092", "--set").expect("a name");
+    settings.check().expect("now they can");
+}
+
+#[test]
+fn every_default_of_the_table_is_the_settings_default() {
+    for property in table::PROPERTIES.iter().filter(|property| !property.default.is_empty()) {
+        let mut settings = Settings::default();
+        (property.apply)(&mut settings, property.default).expect(property.name);
+        assert_eq!(format!("{settings:?}"), format!("{:?}", Settings::default()), "{}", property.name);
+    }
+}
+
+#[test]
+fn the_table_is_in_order() {
+    assert!(table::PROPERTIES.is_sorted_by_key(|property| property.name));
+}
+
+#[test]
+fn hosts_and_ports() {
+    let parsed = HostPort::parse("PLAINTEXT://[::1]:9092").expect("an IPv6 address");
+    assert_eq!((parsed.host.as_str(), parsed.port), ("::1", 9092));
+    assert_eq!(parsed.to_string(), "[::1]:9092");
+    assert!(HostPort::parse("SSL://host:1").expect_err("not served").contains("SSL"));
+    assert!(HostPort::parse("host").is_err());
+}
