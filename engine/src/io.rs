@@ -42,8 +42,8 @@ pub type Job<F> = Box<dyn FnOnce(&F) -> io::Result<u64> + Send>;
 
 /// An operation to start. Buffers move into it and stay untouchable until its completion hands them back.
 pub enum Op<F> {
-    /// Writes all of `data` at `offset`, both multiples of the block size. Completes with the bytes written, which
-    /// may be fewer.
+    /// Writes all of `data` at `offset`. The offset, `data`'s length and its place in its chunk are multiples of the block
+    /// size. Completes with the bytes written, which may be fewer.
     Write {
         /// A file opened with [`OpenMode::Append`].
         file: File,
@@ -105,7 +105,8 @@ pub enum Op<F> {
         /// The socket.
         socket: Socket,
     },
-    /// Runs a job on a helper thread. Jobs run beside each other and finish in any order.
+    /// Runs a job on a helper thread. Jobs run beside each other and finish in any order. A value that is a handle is
+    /// lost, and stays open, if the [`Io`] is dropped before the completion was collected.
     Job(Job<F>),
 }
 
@@ -156,11 +157,13 @@ pub trait Io {
     /// The blocking file system that jobs get.
     type Fs: Fs;
 
-    /// Starts an operation. It is handed to the device or kernel with the next [`Io::turn`] at the latest.
+    /// Starts an operation. It is handed to the device or kernel with the next [`Io::turn`] at the latest, or, where as
+    /// many are under way as there is room for, when earlier ones have ended. Operations start in the order in which
+    /// they were submitted, but do not wait for each other's ends. One that breaks its contract panics here.
     fn submit(&mut self, token: Token, op: Op<Self::Fs>);
 
     /// Hands over what was submitted, sleeps as `wait` allows while nothing has completed, and appends what has
-    /// completed to `completions`, in the order of completion.
+    /// completed to `completions`, in the order of completion. May return early with nothing at all.
     ///
     /// # Errors
     /// When the ring itself fails; the shard cannot go on then.

@@ -78,6 +78,12 @@ impl Queues {
         self.uring.submission().is_full()
     }
 
+    /// Whether the thread knows the ring by its index.
+    #[cfg(test)]
+    pub(super) fn is_registered(&self) -> bool {
+        self.registered
+    }
+
     /// Whether entering would neither submit nor complete anything.
     pub(super) fn is_quiet(&mut self) -> bool {
         let submission = self.uring.submission();

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use super::super::backlog::{Backlog, Limits};
 use super::support::{Folder, chunk_of, collect, pattern, ring, run, small_ring};
-use crate::io::{BLOCK_SIZE, CHUNK_SIZE, File, Fs, HostFs, Io, Op, Pool, Token};
+use crate::io::{BLOCK_SIZE, CHUNK_SIZE, File, Fs, HostFs, Io, Op, Pool, Token, Wait};
 
 fn round_trip(folder: &Folder) {
     let mut io = ring();
@@ -80,6 +81,26 @@ fn more_operations_than_the_queues_hold_all_complete() {
         let expected = pattern(Pool::heap(BLOCK_SIZE), block, BLOCK_SIZE);
         assert!(chunk_of(completion)[..] == expected[..], "block {block}");
     }
+    HostFs.close(file);
+}
+
+#[test]
+fn completions_that_overflow_their_queue_still_come() {
+    let mut io = small_ring();
+    // Far more than the queue's 16 entries, against the rule that normally keeps it from overflowing.
+    io.backlog = Backlog::new(Limits { in_flight: 300, for_peers: 100 });
+    let folder = Folder::new();
+    let file = folder.file("log");
+    for n in 0..250 {
+        io.submit(Token(n), Op::Read { file, offset: 0, into: Pool::heap(BLOCK_SIZE), len: BLOCK_SIZE });
+    }
+    let read = collect(&mut io, 250);
+    assert!(read.values().all(|completion| *completion.result.as_ref().unwrap() == 0));
+    for n in 0..250 {
+        io.submit(Token(n), Op::Flush { file });
+    }
+    io.turn(Wait::No, &mut Vec::new()).unwrap();
+    drop(io);
     HostFs.close(file);
 }
 

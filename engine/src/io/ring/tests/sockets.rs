@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
 use std::thread;
 
 use super::super::RingIo;
@@ -145,6 +146,24 @@ fn sending_to_a_peer_that_has_gone_is_an_error_and_no_signal() {
     };
     assert!(matches!(error.raw_os_error(), Some(libc::EPIPE | libc::ECONNRESET)), "{error}");
     socket::close(socket);
+}
+
+#[test]
+fn an_operation_that_would_have_had_to_wait_is_tried_again() {
+    let mut io = ring();
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    // The kernel answers EAGAIN at once on such a socket.
+    ours.set_nonblocking(true).unwrap();
+    let socket = Socket(ours.as_raw_fd());
+    io.submit(Token(1), Op::Receive { socket, into: Pool::heap(8) });
+    let mut completions = Vec::new();
+    for _ in 0..5 {
+        io.turn(Wait::No, &mut completions).unwrap();
+    }
+    assert!(completions.is_empty());
+    theirs.write_all(b"late").unwrap();
+    let (_, completion) = collect(&mut io, 1).pop_first().unwrap();
+    assert_eq!(&chunk_of(completion)[..], b"late");
 }
 
 #[test]
