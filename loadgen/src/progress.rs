@@ -38,9 +38,9 @@ impl Progress {
         }
         let rate = records.saturating_sub(records_before) as f64 / seconds;
         let stage = match phase {
-            _ if elapsed < warmup => format!("warming up, {} s", warmup.as_secs()),
+            _ if elapsed < warmup => format!("warming up for {warmup:?}"),
             Phase::ConsumeCold => "to the end of the log".into(),
-            _ => format!("of {:.0} s", (warmup + duration).as_secs_f64()),
+            _ => format!("of {:?}", warmup + duration),
         };
         let line = format!(
             "{:<13}{:>6.1} s  {:>9} records/s  {:>9} records  {stage}",

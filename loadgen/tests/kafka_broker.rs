@@ -28,7 +28,7 @@ impl Kafka {
         let (port, controller_port) = free_ports();
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kafka/start.sh");
         let log = folder.path().join("broker.log");
-        let output = File::create(&log).expect("the temporary folder is writable");
+        let output = File::create(&log).expect("its folder is writable");
         let child = Command::new(script)
             .arg(folder.path().join("data"))
             .args([port.to_string(), controller_port.to_string()])
@@ -90,6 +90,7 @@ fn all_phases_at_full_speed(kafka: &Kafka) {
     run.assert_phase("consume_cold", false);
     let summary = &run.summary;
     assert!(summary["phases"]["produce"]["broker_cpu_seconds_per_gb"].as_f64() > Some(0.0), "{summary:#}");
+    assert_eq!(run.left_behind(), Vec::<String>::new());
     assert_eq!(summary["durability"], "unknown to us: see its flush.messages");
     assert_eq!(summary["workload"]["partitions"], 4);
     let table = String::from_utf8_lossy(&run.output.stdout).into_owned();

@@ -11,12 +11,13 @@ use serde_json::Value;
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// A new folder among the temporary files.
+    /// A new folder beside what cargo builds: unlike /tmp, that is on a disk.
     pub fn new(what: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("tora-load-{what}-{}-{number}", std::process::id()));
-        fs::create_dir_all(&path).expect("the temporary folder is writable");
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("tora-load-{what}-{}-{number}", std::process::id()));
+        fs::create_dir_all(&path).expect("the folder for what cargo builds is writable");
         Self(path)
     }
 
@@ -67,6 +68,13 @@ impl Run {
             show(&self.output.stderr)
         );
         assert_eq!(self.summary["ok"], true, "{:#}", self.summary);
+    }
+
+    /// The folders that the run has left in its results folder.
+    pub fn left_behind(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.out.path()).expect("the results folder is there");
+        let folders = entries.flatten().filter(|entry| entry.path().is_dir());
+        folders.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
     }
 
     /// Asserts that `phase` moved records, that its figures agree with one another, and, where it is timed, that its

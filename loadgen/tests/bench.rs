@@ -1,0 +1,91 @@
+//! `tora-load bench` with the server of this repository: one command, all phases, nothing lost.
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Once;
+
+use common::Run;
+
+/// Sees to it that a fresh `tora` lies beside `tora-load`: cargo builds the binaries of this package only for its tests.
+fn with_server() {
+    static BUILT: Once = Once::new();
+    BUILT.call_once(|| {
+        let folder = Path::new(env!("CARGO_BIN_EXE_tora-load")).parent().expect("a binary lies in a folder");
+        let target = folder.parent().expect("a profile's folder lies in the target folder");
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--package", "tora-server", "--target-dir"]).arg(target);
+        if folder.ends_with("release") {
+            build.arg("--release");
+        }
+        let status = build.status().expect("cargo runs this test, so that it is there");
+        assert!(status.success(), "the server does not build");
+    });
+}
+
+/// A short run; what it made for itself must be gone afterwards.
+fn bench(arguments: &[&str]) -> Run {
+    with_server();
+    let fixed = ["--duration=2s", "--warmup=500ms"];
+    let run = Run::bench(&[&fixed[..], arguments].concat());
+    run.assert_success();
+    run.assert_nothing_lost();
+    assert_eq!(run.left_behind(), Vec::<String>::new(), "the data folder is removed");
+    run
+}
+
+#[test]
+fn one_command_measures_all_phases() {
+    let run = bench(&[]);
+    run.assert_phase("produce", true);
+    run.assert_phase("consume_hot", true);
+    run.assert_phase("consume_cold", false);
+    let summary = &run.summary;
+    assert_eq!(summary["broker"]["kind"], "tora");
+    let starts = summary["broker"]["ready_after_ms"].as_array().map(Vec::len);
+    assert_eq!(starts, Some(2), "it is restarted before the cold phase: {summary:#}");
+    let on_disk = summary["disk"]["device"].is_string();
+    let contract = summary["durability"].as_str().expect("the contract is stated");
+    assert!(contract == "flushed" || (!on_disk && contract.starts_with("not durable")), "{contract}");
+    if on_disk {
+        let flushes = summary["phases"]["produce"]["device_flushes"].as_u64();
+        assert!(flushes > Some(0), "acknowledged means flushed: {summary:#}");
+    }
+    assert!(summary["phases"]["produce"]["broker_cpu_seconds_per_gb"].as_f64() > Some(0.0), "{summary:#}");
+}
+
+#[test]
+fn lines_of_the_data_set_as_values() {
+    for file in ["click.jsonl", "sensor.csv", "service.log"] {
+        let payload = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data").join(file);
+        let payload = payload.to_str().expect("the repository's path is UTF-8");
+        let run = bench(&["--payload", payload, "--batch-records=100"]);
+        run.assert_phase("consume_hot", true);
+        assert_eq!(run.summary["workload"]["values"]["kind"], "payload");
+    }
+}
+
+#[test]
+fn idempotent_in_an_open_loop_acknowledged_when_written() {
+    let run = bench(&[
+        "--idempotent",
+        "--rate=20000",
+        "--batch-records=10",
+        "--connections=6",
+        "--partitions=4",
+        "--set=flush.messages=1000000",
+    ]);
+    run.assert_phase("produce", true);
+    let contract = run.summary["durability"].as_str().expect("the contract is stated");
+    assert!(contract == "written" || contract.starts_with("not durable"), "{contract}");
+    assert!(run.summary["phases"]["produce"]["lateness_us"]["p50"].is_u64(), "{:#}", run.summary);
+}
+
+#[test]
+fn more_connections_than_partitions_and_tiny_batches() {
+    let run =
+        bench(&["--connections=9", "--partitions=2", "--batch-records=1", "--record-size=16", "--cores=1"]);
+    run.assert_phase("consume_hot", true);
+    assert_eq!(run.summary["workload"]["partitions"], 2);
+}
