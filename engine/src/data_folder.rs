@@ -1,14 +1,19 @@
 //! The data folder: whose it is, which format it has, and how often it was opened.
 //!
 //! `meta.properties` names the format's version and the cluster id, as Kafka's file of that name does; `broker-epoch`
-//! counts the openings and becomes the leader epoch of everything appended since. Both are replaced as a whole.
+//! counts the openings and becomes the leader epoch of everything appended since. Both are text, and replaced as a whole.
+//!
+//! # Non-obvious
+//! Kafka's own log folders have a `meta.properties` too, with the same keys; ours begins with `format=tora`. A folder is
+//! looked at before it is locked, so that nothing is left in one that is somebody else's.
+#![forbid(unsafe_code)]
 
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::io::{File, Fs, read_file, replace_file};
-use crate::types::{LeaderEpoch, TopicId};
+use crate::types::{LeaderEpoch, PartitionId, TopicId};
 
 /// The format's version: a newer one is refused.
 const VERSION: u32 = 1;
@@ -93,21 +98,25 @@ impl std::error::Error for DataFolderError {}
 
 /// Opens a data folder, making it if it is missing, claims it, and counts this opening.
 ///
-/// `new_id` makes the cluster id of a new folder.
+/// `new_id`, random, becomes the cluster id of a new folder.
 ///
 /// # Errors
 /// See [`DataFolderError`].
 pub fn open<F: Fs>(fs: &F, folder: &Path, new_id: TopicId) -> Result<DataFolder, DataFolderError> {
     let failed = |error| DataFolderError::Io { folder: folder.to_owned(), error };
     create_with_parents(fs, folder).map_err(failed)?;
+    if read_meta(fs, folder)?.is_none() {
+        check_new(fs, folder)?;
+    }
     let lock = fs.lock_folder(folder).map_err(|error| match error.kind() {
         ErrorKind::WouldBlock => DataFolderError::InUse(folder.to_owned()),
         _ => failed(error),
     })?;
     let opened = (|| {
+        // Another process may have been faster in between.
         let cluster_id = match read_meta(fs, folder)? {
             Some(id) => id,
-            None => create_meta(fs, folder, new_id)?,
+            None => create_meta(fs, folder, new_id).map_err(failed)?,
         };
         let epoch = bump_epoch(fs, folder)?;
         Ok(DataFolder { lock, cluster_id, epoch })
@@ -120,18 +129,28 @@ pub fn open<F: Fs>(fs: &F, folder: &Path, new_id: TopicId) -> Result<DataFolder,
 
 fn create_with_parents<F: Fs>(fs: &F, folder: &Path) -> io::Result<()> {
     match fs.create_folder(folder) {
-        Ok(()) => match folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            Some(parent) => fs.sync_folder(parent),
-            None => fs.sync_folder(Path::new(".")),
-        },
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).ok_or(error)?;
             create_with_parents(fs, parent)?;
-            create_with_parents(fs, folder)
+            fs.create_folder(folder)
         }
-        Err(error) => Err(error),
+        created => created,
     }
+}
+
+/// Makes the names of a new folder and of the folders it stands in durable. Which of them are new is not known: an
+/// attempt before this one may have crashed half-way.
+fn sync_parents<F: Fs>(fs: &F, folder: &Path) -> io::Result<()> {
+    for parent in folder.ancestors().skip(1) {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        match fs.sync_folder(parent) {
+            // A folder that this process may not even list is none that it made.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+            synced => synced?,
+        }
+    }
+    Ok(())
 }
 
 fn read_meta<F: Fs>(fs: &F, folder: &Path) -> Result<Option<String>, DataFolderError> {
@@ -151,7 +170,8 @@ fn read_meta<F: Fs>(fs: &F, folder: &Path) -> Result<Option<String>, DataFolderE
         let found = "a meta.properties of another program (Kafka's, perhaps)".to_owned();
         return Err(DataFolderError::Foreign { folder: folder.to_owned(), found });
     }
-    let version = value("version").and_then(|text| text.parse().ok()).ok_or_else(|| damaged("it has no version"))?;
+    let version =
+        value("version").and_then(|text| text.parse().ok()).ok_or_else(|| damaged("it has no version"))?;
     if version > VERSION {
         return Err(DataFolderError::Newer { folder: folder.to_owned(), version });
     }
@@ -159,16 +179,36 @@ fn read_meta<F: Fs>(fs: &F, folder: &Path) -> Result<Option<String>, DataFolderE
 }
 
 /// A folder without `meta.properties` is new: nothing but what a crash while making it left may be in it.
-fn create_meta<F: Fs>(fs: &F, folder: &Path, new_id: TopicId) -> Result<String, DataFolderError> {
-    let failed = |error| DataFolderError::Io { folder: folder.to_owned(), error };
-    let is_ours = |name: &str| matches!(name, ".lock" | "lost+found" | "meta.properties.tmp");
-    if let Some(other) = fs.list(folder).map_err(failed)?.into_iter().find(|entry| !is_ours(&entry.name)) {
-        let found = format!("{:?}", other.name);
-        return Err(DataFolderError::Foreign { folder: folder.to_owned(), found });
+fn check_new<F: Fs>(fs: &F, folder: &Path) -> Result<(), DataFolderError> {
+    let entries =
+        fs.list(folder).map_err(|error| DataFolderError::Io { folder: folder.to_owned(), error })?;
+    if let Some(log) = entries.iter().find(|entry| PartitionId::parse(&entry.name).is_some()) {
+        let why = format!("it is missing, though the folder holds logs ({})", log.name);
+        return Err(DataFolderError::Damaged { file: folder.join(META), why });
     }
-    let id = base64_url(new_id.bytes());
+    // A faster process may be making them right now.
+    let is_ours = |name: &str| {
+        matches!(name, ".lock" | "lost+found" | META | "meta.properties.tmp" | EPOCH | "broker-epoch.tmp")
+    };
+    match entries.into_iter().find(|entry| !is_ours(&entry.name)) {
+        Some(other) => {
+            let found = format!("{:?}", other.name);
+            Err(DataFolderError::Foreign { folder: folder.to_owned(), found })
+        }
+        None => Ok(()),
+    }
+}
+
+fn create_meta<F: Fs>(fs: &F, folder: &Path, new_id: TopicId) -> io::Result<String> {
+    let mut bytes = new_id.bytes();
+    // As Kafka does, so that no command line takes the id for an option: none begins with a '-', which is 62.
+    if bytes[0] >> 2 == 62 {
+        bytes[0] ^= 0x80;
+    }
+    let id = base64_url(bytes);
+    sync_parents(fs, folder)?;
     let text = format!("format=tora\nversion={VERSION}\ncluster.id={id}\n");
-    replace_file(fs, &folder.join(META), text.as_bytes()).map_err(failed)?;
+    replace_file(fs, &folder.join(META), text.as_bytes())?;
     Ok(id)
 }
 
@@ -186,16 +226,21 @@ pub fn base64_url(bytes: [u8; 16]) -> String {
 fn bump_epoch<F: Fs>(fs: &F, folder: &Path) -> Result<LeaderEpoch, DataFolderError> {
     let file = folder.join(EPOCH);
     let failed = |error| DataFolderError::Io { folder: folder.to_owned(), error };
+    let damaged = |why: &str| DataFolderError::Damaged { file: file.clone(), why: why.to_owned() };
     let before = match read_file(fs, &file) {
         Ok(bytes) => {
-            let text = String::from_utf8_lossy(&bytes);
-            let number: Option<i32> = text.trim().parse().ok();
-            number.filter(|number| (0..i32::MAX).contains(number)).ok_or_else(|| DataFolderError::Damaged {
-                file: file.clone(),
-                why: "it holds no epoch".to_owned(),
-            })?
+            let number: Option<i32> = str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
+            number
+                .filter(|number| (0..i32::MAX).contains(number))
+                .ok_or_else(|| damaged("it should hold one number, the epoch"))?
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => -1,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let entries = fs.list(folder).map_err(failed)?;
+            if entries.iter().any(|entry| PartitionId::parse(&entry.name).is_some()) {
+                return Err(damaged("it is missing, though the folder holds logs"));
+            }
+            -1
+        }
         Err(error) => return Err(failed(error)),
     };
     let epoch = before + 1;

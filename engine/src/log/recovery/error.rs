@@ -93,8 +93,8 @@ impl fmt::Display for RecoveryError {
             Self::EpochBehind { file, offset, found, current } => write!(
                 f,
                 "{} has a batch of leader epoch {found} at byte {offset}, but this start got epoch {current}: the file \
-                 broker-epoch of the data folder is older than the logs. Stop the server, write `epoch={found}` into \
-                 it, and start again",
+                 broker-epoch of the data folder is older than the logs. Stop the server, write the number {found} \
+                 into it, and start again",
                 file.display()
             ),
         }
