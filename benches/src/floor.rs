@@ -7,55 +7,43 @@ mod broker;
 mod buffer;
 mod connection;
 mod log;
-mod os;
 mod ring;
 mod stats;
 mod wire;
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
-use std::path::PathBuf;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::os;
 use broker::Broker;
 use buffer::Buffer;
 use connection::Connection;
-pub use log::Durability;
 use log::Log;
+pub use log::{Durability, Options as LogOptions};
 use ring::{Memory, Purpose, Ring};
 use stats::Stats;
 
 /// Connections served at once; more are closed on arrival. Keeps the operations in flight below the ring's size.
 const CONNECTIONS_MAX: usize = 1024;
 
+/// A connection's receive buffer. Larger ones are no faster, smaller ones slower (README.md); it grows for a frame that
+/// does not fit.
+const RECEIVE_BYTES: usize = 256 << 10;
+
 /// How to run the floor.
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Where to listen.
     pub listen: SocketAddr,
-    /// The scratch file; removed at the end.
-    pub file: PathBuf,
-    /// When to acknowledge.
-    pub durability: Durability,
     /// The core to run on, if pinned.
     pub core: Option<usize>,
     /// Partitions of any topic asked for.
     pub partitions: usize,
-    /// Log tuning.
-    pub write_bytes: usize,
-    /// Log tuning.
-    pub writes_max: usize,
-    /// Log tuning.
-    pub file_bytes: u64,
-    /// Log tuning.
-    pub prewrite: bool,
-    /// Log tuning.
-    pub register: bool,
-    /// Receive buffer.
-    pub receive_bytes: usize,
-    /// SO_RCVBUF.
-    pub socket_bytes: usize,
+    /// The log.
+    pub log: LogOptions,
 }
 
 /// Serves until SIGTERM or SIGINT.
@@ -65,40 +53,22 @@ pub fn run(options: Options) -> io::Result<()> {
     }
     let signals = os::stop_signals()?;
     let mut ring = Ring::new()?;
-    let log_options = log::Options {
-        durability: options.durability,
-        file_bytes: options.file_bytes,
-        write_bytes: options.write_bytes,
-        writes_max: options.writes_max,
-        prewrite: options.prewrite,
-        register: options.register,
-    };
-    let log = Log::create(&options.file, log_options, &mut ring)?;
-    let listener = listen(options.listen, options.socket_bytes)?;
+    let log = Log::create(options.log, &mut ring)?;
+    let listener = listen(options.listen)?;
     let address = listener.local_addr()?.as_socket().unwrap_or(options.listen);
     let broker = Broker::new(&address.ip().to_string(), address.port(), options.partitions);
     ring.accept(listener.as_raw_fd());
     ring.wait_for_signal(signals.as_raw_fd(), Buffer::new(1));
     println!("listening on {address}");
-    let mut server = Server {
-        ring,
-        log,
-        broker,
-        connections: Vec::new(),
-        stats: Stats::default(),
-        receive_bytes: options.receive_bytes,
-    };
+    let mut server = Server { ring, log, broker, connections: Vec::new(), stats: Stats::default() };
     server.serve()?;
     println!("{}", server.stats);
     Ok(())
 }
 
-fn listen(address: SocketAddr, socket_bytes: usize) -> io::Result<Socket> {
+fn listen(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
-    if socket_bytes > 0 {
-        socket.set_recv_buffer_size(socket_bytes)?;
-    }
     socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
     socket.listen(128)?;
@@ -111,7 +81,6 @@ struct Server {
     broker: Broker,
     connections: Vec<Option<Connection>>,
     stats: Stats,
-    receive_bytes: usize,
 }
 
 impl Server {
@@ -163,7 +132,7 @@ impl Server {
         Ok(())
     }
 
-    fn accepted(&mut self, socket: std::os::fd::OwnedFd) {
+    fn accepted(&mut self, socket: OwnedFd) {
         let number = match self.connections.iter().position(Option::is_none) {
             Some(number) => number,
             None if self.connections.len() == CONNECTIONS_MAX => return,
@@ -172,7 +141,7 @@ impl Server {
                 self.connections.len() - 1
             }
         };
-        self.connections[number] = Some(Connection::new(number, socket, self.receive_bytes));
+        self.connections[number] = Some(Connection::new(number, socket, RECEIVE_BYTES));
     }
 
     fn connection(&mut self, number: usize) -> &mut Connection {

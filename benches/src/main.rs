@@ -1,7 +1,8 @@
-//! The yardstick and the acceptance figures.
+//! What Tora is measured by: the floor (a yardstick server) and the acceptance figures.
 
-mod drive;
+mod accept;
 mod floor;
+mod os;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,111 +10,107 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-#[derive(Parser)]
-#[command(about = "Measures what Tora must reach")]
+use accept::AcceptArgs;
+use floor::Durability;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "tora-benches",
+    about = "The yardstick for Tora, and the figures it must reach",
+    max_term_width = 100
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Subcommand)]
+#[derive(Debug, Subcommand)]
 enum Command {
-    /// Serves Produce as barely as possible: the yardstick
+    /// Serve Produce as barely as possible, on one core: the yardstick
+    #[command(long_about = FLOOR_ABOUT)]
     Floor(FloorArgs),
-    Drive(DriveArgs),
+    /// Measure everything that has a target; exit code 1 if one is missed
+    Accept(AcceptArgs),
 }
 
-#[derive(Args)]
-struct DriveArgs {
-    #[arg(long)]
-    bootstrap: SocketAddr,
-    #[arg(long, default_value_t = 4)]
-    connections: usize,
-    #[arg(long, default_value_t = 8)]
-    in_flight: usize,
-    #[arg(long, default_value_t = 500)]
-    batch_records: usize,
-    #[arg(long, default_value_t = 100)]
-    record_size: usize,
-    #[arg(long, default_value_t = 4)]
-    partitions: usize,
-    #[arg(long, default_value_t = 4.0)]
-    seconds: f64,
-}
+const FLOOR_ABOUT: &str = "\
+Serve Produce as barely as possible, on one core: receive, check the CRC, copy once, write with O_DIRECT, flush (or \
+not), acknowledge. Any topic asked for exists. Nothing can be read back, and the file is removed at the end.
 
-#[derive(Args)]
+  tora-benches floor --listen 127.0.0.1:9092 --file /var/tmp/floor.dat
+  tora-load bench --bootstrap 127.0.0.1:9092 --phases produce
+
+It prints `listening on HOST:PORT` once it serves, and what it did when SIGTERM or Ctrl-C stops it.";
+
+#[derive(Debug, Args)]
 struct FloorArgs {
-    #[arg(long, default_value = "127.0.0.1:9092")]
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9092")]
     listen: SocketAddr,
-    #[arg(long)]
+
+    /// The scratch file, on the disk to be measured
+    #[arg(long, value_name = "PATH")]
     file: PathBuf,
-    #[arg(long, overrides_with = "no_flush")]
+
+    /// Flush before each acknowledgement (the default)
+    #[arg(long, conflicts_with_all = ["no_flush", "no_write"])]
     flush: bool,
+
+    /// Acknowledge once written
     #[arg(long)]
     no_flush: bool,
-    #[arg(long)]
+
+    /// Acknowledge at once and write nothing
+    #[arg(long, conflicts_with = "no_flush")]
     no_write: bool,
+
+    /// Leave the file's blocks unwritten at first, as a new segment's are; slower with flushes
     #[arg(long)]
-    dsync: bool,
-    #[arg(long)]
+    fresh: bool,
+
+    /// Size of the file, which is written over and over
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1024))]
+    file_gib: u64,
+
+    /// Core to run on
+    #[arg(long, value_name = "N")]
     core: Option<usize>,
-    #[arg(long, default_value_t = 4)]
+
+    /// Partitions of any topic asked for, until CreateTopics names a number
+    #[arg(long, value_name = "N", default_value_t = 4)]
     partitions: usize,
-    #[arg(long, default_value_t = 512)]
-    write_kib: usize,
-    #[arg(long, default_value_t = 2)]
-    writes: usize,
-    #[arg(long, default_value_t = 1024)]
-    file_mib: u64,
-    #[arg(long)]
-    prewrite: bool,
-    #[arg(long)]
-    register: bool,
-    #[arg(long, default_value_t = 256)]
-    receive_kib: usize,
-    #[arg(long, default_value_t = 0)]
-    socket_kib: usize,
+}
+
+impl FloorArgs {
+    fn options(self) -> floor::Options {
+        let durability = match (self.no_write, self.no_flush) {
+            (true, _) => Durability::Memory,
+            (false, true) => Durability::Written,
+            (false, false) => Durability::Flushed,
+        };
+        let log = floor::LogOptions {
+            path: self.file,
+            file_bytes: self.file_gib << 30,
+            fresh: self.fresh,
+            durability,
+        };
+        floor::Options { listen: self.listen, core: self.core, partitions: self.partitions, log }
+    }
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Floor(a) => floor::run(floor::Options {
-            listen: a.listen,
-            file: a.file,
-            durability: if a.no_write {
-                floor::Durability::Memory
-            } else if a.dsync {
-                floor::Durability::Dsync
-            } else if a.no_flush {
-                floor::Durability::Written
-            } else {
-                floor::Durability::Flushed
-            },
-            core: a.core,
-            partitions: a.partitions,
-            write_bytes: a.write_kib << 10,
-            writes_max: a.writes,
-            file_bytes: a.file_mib << 20,
-            prewrite: a.prewrite,
-            register: a.register,
-            receive_bytes: a.receive_kib << 10,
-            socket_bytes: a.socket_kib << 10,
-        }),
-        Command::Drive(a) => drive::run(&drive::Options {
-            bootstrap: a.bootstrap,
-            connections: a.connections,
-            in_flight: a.in_flight,
-            batch_records: a.batch_records,
-            record_size: a.record_size,
-            partitions: a.partitions,
-            seconds: a.seconds,
-        }),
+        Command::Floor(args) => {
+            floor::run(args.options()).map(|()| true).map_err(|e| format!("the floor: {e}"))
+        }
+        Command::Accept(args) => accept::run(&args),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("tora-benches: {why}");
+            ExitCode::from(2)
         }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Source: the message schemas of Apache Kafka 4.3 (`common/message/*.json` in the kafka-clients jar).
 
+use crc_fast::CrcAlgorithm;
+
 use super::log::Log;
 use super::stats::Stats;
 use super::wire::{Malformed, Read, Reader, Writer};
@@ -156,7 +158,8 @@ impl Broker {
         let partition = usize::try_from(index).ok().filter(|p| *p < self.partitions);
         let next = partition.map(|p| &mut self.offsets[p]).ok_or(UNKNOWN_TOPIC_OR_PARTITION)?;
         let fields = BatchFields::read(records).ok_or(CORRUPT_MESSAGE)?;
-        if crc32c::crc32c(&records[BATCH_HEAD_BYTES..]) != fields.crc {
+        let crc = checksum(&records[BATCH_HEAD_BYTES..]);
+        if crc != fields.crc {
             return Err(CORRUPT_MESSAGE);
         }
         let base_offset = *next;
@@ -387,6 +390,14 @@ fn count(body: &mut Reader<'_>, flexible: bool) -> Read<usize> {
 /// A stable id made from the name: it has to be the same every time, nothing else.
 fn topic_id(name: &[u8]) -> [u8; 16] {
     let mut id = *b"tora-floor..\0\0\0\0";
-    id[12..].copy_from_slice(&crc32c::crc32c(name).to_be_bytes());
+    id[12..].copy_from_slice(&checksum(name).to_be_bytes());
     id
 }
+
+/// CRC-32C.
+fn checksum(bytes: &[u8]) -> u32 {
+    crc_fast::checksum(CrcAlgorithm::Crc32Iscsi, bytes) as u32
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,20 +1,21 @@
 //! The one log all partitions share: chunks are filled, written in order and flushed in groups.
 //!
-//! Positions are logical: they only grow. The file holds the last [`Log::file_bytes`] of them, wrapped around.
+//! Positions are logical: they only grow. The file holds the last [`Options::file_bytes`] of them, wrapped around.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::PathBuf;
+
+use crate::os;
 
 use super::buffer::{BLOCK_BYTES, Buffer};
-use super::os;
 use super::ring::Ring;
 use super::stats::Stats;
 
-/// When appended bytes count as safe.
+/// When appended bytes count as safe, and so may be acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
     /// At once; nothing is written.
@@ -23,24 +24,37 @@ pub enum Durability {
     Written,
     /// When an fdatasync that was submitted after their write has returned.
     Flushed,
-    /// When their RWF_DSYNC write has returned.
-    Dsync,
 }
 
-/// Sizes and limits of the log.
+/// What a log is made with.
+#[derive(Clone, Debug)]
 pub struct Options {
+    /// The scratch file; removed at the end.
+    pub path: PathBuf,
+    /// The file's size, a multiple of the block size and larger than the pool.
+    pub file_bytes: u64,
+    /// Whether blocks are left unwritten until the log first reaches them, as those of a new segment are.
+    pub fresh: bool,
     /// When to acknowledge.
     pub durability: Durability,
-    /// A multiple of the block size.
-    pub file_bytes: u64,
-    /// The largest single write, a multiple of the block size.
-    pub write_bytes: usize,
-    /// Writes in flight.
-    pub writes_max: usize,
-    /// Whether to write the whole file once before serving.
-    pub prewrite: bool,
-    /// Whether to register the chunks.
-    pub register: bool,
+}
+
+/// How much is written at once, and how often at the same time.
+///
+/// With a flush, half a megabyte in flight keeps the device busy and more only lengthens each group's way; without,
+/// the device takes more. Measured in README.md.
+struct Pace {
+    write_bytes: usize,
+    writes_max: usize,
+}
+
+impl Pace {
+    fn of(durability: Durability) -> Self {
+        match durability {
+            Durability::Flushed => Self { write_bytes: 256 << 10, writes_max: 2 },
+            Durability::Written | Durability::Memory => Self { write_bytes: 512 << 10, writes_max: 4 },
+        }
+    }
 }
 
 struct Chunk {
@@ -59,58 +73,57 @@ struct InFlight {
 /// Bytes of memory in all chunks together.
 const POOL_BYTES: usize = 32 << 20;
 
-/// See the module.
+/// The log of all partitions.
 pub struct Log {
     file: File,
-    path: PathBuf,
     options: Options,
+    pace: Pace,
+    /// Chunks not in use.
     free: Vec<Buffer>,
+    /// Chunks that wait to be written.
     full: VecDeque<Chunk>,
+    /// The chunk being filled.
     current: Chunk,
+    /// Writes in the order of their positions.
     in_flight: VecDeque<InFlight>,
-    writes: u64,
+    writes_submitted: u64,
+    /// All bytes below are in completed writes.
     written: u64,
+    /// All bytes below are flushed.
     flushed: u64,
+    /// Where `written` stood when the flush in flight was submitted.
     flushing: Option<u64>,
 }
 
 impl Log {
-    /// Creates the file, allocates its space and the chunks.
-    pub fn create(path: &Path, options: Options, ring: &mut Ring) -> io::Result<Self> {
+    /// Creates the file, allocates (and, unless fresh, writes) its space, and registers the chunks.
+    pub fn create(options: Options, ring: &mut Ring) -> io::Result<Self> {
+        let pace = Pace::of(options.durability);
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(true)
             .custom_flags(libc::O_DIRECT)
-            .open(path)?;
+            .open(&options.path)?;
         os::allocate(&file, options.file_bytes)?;
-        let mut free: Vec<Buffer> =
-            (0..POOL_BYTES / options.write_bytes).map(|_| Buffer::new(options.write_bytes)).collect();
-        if options.register {
-            ring.register(&mut free)?;
-        }
-        if options.prewrite {
-            use std::os::unix::fs::FileExt;
-            let zeros = Buffer::new(4 << 20);
-            let mut at = 0;
-            while at < options.file_bytes {
-                let len = (zeros.len() as u64).min(options.file_bytes - at) as usize;
-                file.write_all_at(&zeros[..len], at)?;
-                at += len as u64;
-            }
+        if !options.fresh && options.durability != Durability::Memory {
+            write_zeros(&file, options.file_bytes)?;
         }
         file.sync_all()?;
+        let mut free: Vec<_> =
+            (0..POOL_BYTES / pace.write_bytes).map(|_| Buffer::new(pace.write_bytes)).collect();
+        ring.register(&mut free)?;
         let buffer = free.pop().expect("the pool holds several chunks");
         Ok(Self {
             file,
-            path: path.to_owned(),
             options,
+            pace,
             free,
             full: VecDeque::new(),
             current: Chunk { buffer, start: 0, filled: 0 },
             in_flight: VecDeque::new(),
-            writes: 0,
+            writes_submitted: 0,
             written: 0,
             flushed: 0,
             flushing: None,
@@ -121,7 +134,7 @@ impl Log {
     pub fn has_room(&self, bytes: usize) -> bool {
         self.options.durability == Durability::Memory
             // One chunk is spare for the file's wrapping around, one for the end of a turn.
-            || self.free.len().saturating_sub(2) * self.options.write_bytes >= bytes
+            || self.free.len().saturating_sub(2) * self.pace.write_bytes >= bytes
     }
 
     /// Copies `bytes` to the log's end. [`Log::has_room`] must have said yes.
@@ -149,7 +162,7 @@ impl Log {
     pub fn safe(&self) -> u64 {
         match self.options.durability {
             Durability::Memory => self.end(),
-            Durability::Written | Durability::Dsync => self.written,
+            Durability::Written => self.written,
             Durability::Flushed => self.flushed,
         }
     }
@@ -159,7 +172,7 @@ impl Log {
         if self.options.durability == Durability::Memory {
             return;
         }
-        while self.in_flight.len() < self.options.writes_max {
+        while self.in_flight.len() < self.pace.writes_max {
             if self.full.is_empty() {
                 if self.current.filled == 0 {
                     break;
@@ -207,19 +220,18 @@ impl Log {
     fn write(&mut self, chunk: Chunk, ring: &mut Ring, stats: &mut Stats) {
         let padded = chunk.filled.next_multiple_of(BLOCK_BYTES);
         let end = chunk.start + padded as u64;
-        self.writes += 1;
-        self.in_flight.push_back(InFlight { id: self.writes, end, bytes: padded, done: false });
+        self.writes_submitted += 1;
+        self.in_flight.push_back(InFlight { id: self.writes_submitted, end, bytes: padded, done: false });
         stats.writes += 1;
         stats.written_bytes += padded as u64;
         let position = chunk.start % self.options.file_bytes;
-        let durable = self.options.durability == Durability::Dsync;
-        ring.write(self.writes, self.file.as_raw_fd(), chunk.buffer, 0..padded, position, durable);
+        ring.write(self.writes_submitted, self.file.as_raw_fd(), chunk.buffer, 0..padded, position);
     }
 
     /// How much the current chunk may hold: it must not wrap around in the file.
     fn capacity(&self) -> usize {
         let to_end = self.options.file_bytes - self.current.start % self.options.file_bytes;
-        self.options.write_bytes.min(usize::try_from(to_end).unwrap_or(usize::MAX))
+        self.pace.write_bytes.min(usize::try_from(to_end).unwrap_or(usize::MAX))
     }
 
     /// Ends the current chunk at a block boundary and starts the next.
@@ -242,6 +254,19 @@ impl Log {
 impl Drop for Log {
     fn drop(&mut self) {
         // The file is scratch space; if it cannot be removed now, the next run truncates it.
-        let _ = fs::remove_file(&self.path);
+        let _ = fs::remove_file(&self.options.path);
     }
+}
+
+/// Writes every block once, so that later writes find written blocks: those need no change of the file's metadata,
+/// which an fdatasync would have to commit.
+fn write_zeros(file: &File, bytes: u64) -> io::Result<()> {
+    let zeros = Buffer::new(4 << 20);
+    let mut position = 0;
+    while position < bytes {
+        let length = zeros.len().min(usize::try_from(bytes - position).unwrap_or(usize::MAX));
+        file.write_all_at(&zeros[..length], position)?;
+        position += length as u64;
+    }
+    Ok(())
 }

@@ -119,27 +119,16 @@ impl Ring {
         self.push(Purpose::Send(connection), Memory::Bytes(bytes), entry);
     }
 
-    /// Writes `buffer[range]` at `position` of the file; with `durable`, the write flushes itself.
-    pub fn write(
-        &mut self,
-        id: u64,
-        file: RawFd,
-        buffer: Buffer,
-        range: Range<usize>,
-        position: u64,
-        durable: bool,
-    ) {
+    /// Writes `buffer[range]` at `position` of the file.
+    pub fn write(&mut self, id: u64, file: RawFd, buffer: Buffer, range: Range<usize>, position: u64) {
         let source = &buffer[range];
-        let flags = if durable { libc::RWF_DSYNC } else { 0 };
         let entry = match buffer.registered() {
             Some(index) => opcode::WriteFixed::new(types::Fd(file), source.as_ptr(), length(source), index)
                 .offset(position)
-                .rw_flags(flags)
                 .build(),
-            None => opcode::Write::new(types::Fd(file), source.as_ptr(), length(source))
-                .offset(position)
-                .rw_flags(flags)
-                .build(),
+            None => {
+                opcode::Write::new(types::Fd(file), source.as_ptr(), length(source)).offset(position).build()
+            }
         };
         self.push(Purpose::Write(id), Memory::Buffer(buffer), entry);
     }

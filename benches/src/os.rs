@@ -1,9 +1,10 @@
-//! The few system calls that std does not have: pinning, allocating file space, signals as a file descriptor.
+//! The few system calls that std does not have: pinning, allocating file space, signals.
 
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::process::Child;
 
 /// Pins the calling thread to one core (sched_setaffinity(2)).
 pub fn pin_to_core(core: usize) -> io::Result<()> {
@@ -39,6 +40,16 @@ pub fn stop_signals() -> io::Result<OwnedFd> {
     check(descriptor.min(0))?;
     // SAFETY: signalfd returned this descriptor just now, so nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// Asks a process that this one started to stop (SIGTERM). Not waited for yet, so its id cannot be another's.
+pub fn terminate(child: &mut Child) -> io::Result<()> {
+    if child.try_wait()?.is_some() {
+        return Ok(());
+    }
+    let id = libc::pid_t::try_from(child.id()).map_err(io::Error::other)?;
+    // SAFETY: kill(2) touches no memory of ours.
+    check(unsafe { libc::kill(id, libc::SIGTERM) })
 }
 
 fn check(result: i32) -> io::Result<()> {

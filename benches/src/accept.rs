@@ -1,0 +1,193 @@
+//! `accept`: every figure that has a target, measured in one command.
+//!
+//! It measures time, so it is no test: run it on a machine that does nothing else.
+
+mod load;
+mod probe;
+mod process;
+mod recovery;
+mod report;
+mod rounds;
+mod start;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use clap::{Args, ValueEnum};
+
+use load::Generator;
+use process::Server;
+use report::Report;
+
+/// What to measure, and how long.
+#[derive(Debug, Args)]
+pub struct AcceptArgs {
+    /// Interleaved rounds of the floor and tora
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+
+    /// Measured seconds of each producing run
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    duration: u64,
+
+    /// The parts to measure
+    #[arg(
+        long,
+        value_name = "PART,…",
+        value_delimiter = ',',
+        default_value = "produce,consume-hot,start,idle,recovery"
+    )]
+    parts: Vec<Part>,
+
+    /// The server to measure (default: the `tora` built beside this program)
+    #[arg(long, value_name = "FILE")]
+    tora: Option<PathBuf>,
+
+    /// Where the results and, for the time of each run, the data go (default: results/local/<date-time>-accept)
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// A part of the acceptance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Flushed produce against the floor
+    Produce,
+    /// Consumers that follow the producers
+    ConsumeHot,
+    /// Time until tora is ready on an empty folder
+    Start,
+    /// Resident memory when idle
+    Idle,
+    /// Recovery of a 4 GB log after kill -9
+    Recovery,
+}
+
+/// What every part needs.
+struct Setup {
+    own: PathBuf,
+    tora: PathBuf,
+    generator: Generator,
+    rounds: u32,
+    out: PathBuf,
+}
+
+/// Runs the parts; true if every target is met.
+pub fn run(args: &AcceptArgs) -> Result<bool, String> {
+    let setup = Setup::new(args)?;
+    let mut report = Report::new(&setup.out, std::env::args().collect());
+    for part in &args.parts {
+        let measured = match part {
+            Part::Produce => rounds::produce(&setup, &mut report),
+            Part::ConsumeHot => rounds::consume_hot(&setup, &mut report),
+            Part::Start => start::ready(&setup, &mut report),
+            Part::Idle => start::idle(&setup, &mut report),
+            Part::Recovery => recovery::recover(&setup, &mut report),
+        };
+        if let Err(why) = measured {
+            report.failed(&format!("{part:?}"), &why);
+        }
+    }
+    report.write().map_err(|e| format!("cannot write the results to {}: {e}", setup.out.display()))?;
+    println!("\n{}\nresults in {}", report.table(), setup.out.display());
+    Ok(report.passed())
+}
+
+impl Setup {
+    fn new(args: &AcceptArgs) -> Result<Self, String> {
+        if cfg!(debug_assertions) {
+            return Err("measure an optimised build: cargo run --release -p tora-benches -- accept".into());
+        }
+        let own = std::env::current_exe().map_err(|e| format!("cannot tell where this program lies: {e}"))?;
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let root =
+            root.canonicalize().map_err(|e| format!("the repository is gone ({}): {e}", root.display()))?;
+        build(&root)?;
+        let out = args.out.clone().unwrap_or_else(|| root.join("results/local").join(stamp() + "-accept"));
+        fs::create_dir_all(&out).map_err(|e| format!("cannot make {}: {e}", out.display()))?;
+        let generator = Generator {
+            program: own.with_file_name("tora-load"),
+            duration: Duration::from_secs(args.duration),
+        };
+        let tora = args.tora.clone().unwrap_or_else(|| own.with_file_name("tora"));
+        Ok(Self { own, tora, generator, rounds: args.rounds, out })
+    }
+
+    /// A folder of its own for one run, inside the results.
+    fn folder(&self, name: &str) -> Result<PathBuf, String> {
+        let folder = self.out.join(name);
+        fs::create_dir_all(&folder).map_err(|e| format!("cannot make {}: {e}", folder.display()))?;
+        Ok(folder)
+    }
+
+    /// Tora on two cores with its defaults, its data in `folder/data`.
+    fn start_tora(&self, folder: &Path) -> Result<Server, String> {
+        let data = data_folder(folder);
+        let arguments =
+            ["serve", "--listen", "127.0.0.1:0", "--cores", "2", "--data-dir", &data.to_string_lossy()];
+        Server::start(&self.tora, &arguments.map(str::to_owned), &folder.join("tora.log"))
+    }
+
+    /// The floor, flushed, its file in `folder`.
+    fn start_floor(&self, folder: &Path, extra: &[&str]) -> Result<Server, String> {
+        let file = folder.join("floor.dat");
+        let mut arguments = vec!["floor", "--listen", "127.0.0.1:0", "--flush", "--file"];
+        let file = file.to_string_lossy();
+        arguments.push(&file);
+        arguments.extend(extra);
+        let arguments: Vec<_> = arguments.into_iter().map(str::to_owned).collect();
+        Server::start(&self.own, &arguments, &folder.join("floor.log"))
+    }
+}
+
+/// Where a run's Tora keeps its data.
+fn data_folder(folder: &Path) -> PathBuf {
+    folder.join("data")
+}
+
+/// Removes a run's data: it is large, and the results stay.
+fn remove_data(folder: &Path) -> Result<(), String> {
+    let data = data_folder(folder);
+    fs::remove_dir_all(&data).map_err(|e| format!("cannot remove {}: {e}", data.display()))
+}
+
+/// Builds `tora` and `tora-load` as this program was built.
+fn build(root: &Path) -> Result<(), String> {
+    println!("# cargo build --release");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(["build", "--release"])
+        .current_dir(root)
+        .status()
+        .map_err(|e| format!("cannot run cargo: {e}"))?;
+    if status.success() { Ok(()) } else { Err("the build failed; what it says is above".into()) }
+}
+
+/// Now, as in `2026-01-31T23-59-59Z`. date(1) knows the calendar.
+fn stamp() -> String {
+    let output = Command::new("date").args(["-u", "+%Y-%m-%dT%H-%M-%SZ"]).output();
+    match output {
+        Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+        _ => {
+            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            since.as_secs().to_string()
+        }
+    }
+}
+
+/// The middle of the numbers, or the mean of the two middle ones; none of none.
+fn median(numbers: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let mut sorted: Vec<_> = numbers.into_iter().collect();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => None,
+        odd if odd % 2 == 1 => Some(sorted[middle]),
+        _ => Some(f64::midpoint(sorted[middle - 1], sorted[middle])),
+    }
+}
+
+#[cfg(test)]
+mod tests;
