@@ -8,8 +8,8 @@ use std::thread::JoinHandle;
 
 use crate::config::Config;
 use crate::handle::{Clock, Handle};
-use crate::io::{Fs, HostFs};
 use crate::io::ring::{RingError, RingIo, RingOptions};
+use crate::io::{Fs, HostFs};
 use crate::log::recovery::RecoveryError;
 use crate::mailbox::{Inbox, Mail, Peers, mail, mark_shard_thread};
 use crate::open::{LoadError, Loaded, load};
@@ -77,9 +77,10 @@ impl Engine {
         mut make_service: impl FnMut(ShardId) -> S,
     ) -> Result<Self, OpenError> {
         check(&config)?;
-        let fs = HostFs::default();
+        let fs = HostFs;
         let new_id = random_id().map_err(|error| OpenError::Load(error.into()))?;
-        let (loaded, mut catalog_log) = load(&fs, &config, HostClock.unix_millis(), new_id).map_err(OpenError::Load)?;
+        let (loaded, mut catalog_log) =
+            load(&fs, &config, HostClock.unix_millis(), new_id).map_err(OpenError::Load)?;
         let (cluster_id, lock) = (Arc::clone(&loaded.cluster_id), loaded.lock);
         let (loaded, config) = (Arc::new(loaded), Arc::new(config));
         let (peers, inboxes) = mail::open(config.shards);

@@ -55,9 +55,9 @@ impl fmt::Display for Error {
         match self {
             Self::UnknownPartition => f.write_str("no such topic or partition"),
             Self::TopicExists => f.write_str("a topic of this name exists"),
-            Self::InvalidTopic(why)
-            | Self::InvalidConfig(why)
-            | Self::InvalidPartitions(why) => f.write_str(why),
+            Self::InvalidTopic(why) | Self::InvalidConfig(why) | Self::InvalidPartitions(why) => {
+                f.write_str(why)
+            }
             Self::OffsetOutOfRange { start, end } => {
                 write!(f, "the offset is outside the partition's range of {start} to {end}")
             }

@@ -12,9 +12,12 @@ mod host_fs;
 #[expect(unsafe_code, reason = "the kernel's queues; each block says why it is sound")]
 pub mod ring;
 pub mod socket;
-pub mod thread;
-#[expect(unsafe_code, reason = "descriptors as plain numbers, and fallocate; each block says why it is sound")]
+#[expect(
+    unsafe_code,
+    reason = "descriptors as plain numbers, and fallocate; each block says why it is sound"
+)]
 mod sys;
+pub mod thread;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -35,4 +35,6 @@ pub const DELETE_STEP: u64 = 256 << 20;
 /// How long a stopping shard waits for what is in flight.
 pub const STOP_MS: u64 = 4_000;
 
-const _: () = assert!(ALLOCATION_STEP_MIN % BLOCK_SIZE as u64 == 0 && ALLOCATION_STEP_MIN <= ALLOCATION_STEP_MAX);
+const _: () = assert!(
+    ALLOCATION_STEP_MIN.is_multiple_of(BLOCK_SIZE as u64) && ALLOCATION_STEP_MIN <= ALLOCATION_STEP_MAX
+);

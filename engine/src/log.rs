@@ -184,9 +184,19 @@ impl Log {
         log
     }
 
-    fn at(id: PartitionId, settings: LogSettings, position: Position, offset: Offset, partial: &[u8]) -> Self {
-        let growth =
-            Growth { in_flight: false, step: limits::ALLOCATION_STEP_MIN, disk_full: false, has_folder: false };
+    fn at(
+        id: PartitionId,
+        settings: LogSettings,
+        position: Position,
+        offset: Offset,
+        partial: &[u8],
+    ) -> Self {
+        let growth = Growth {
+            in_flight: false,
+            step: limits::ALLOCATION_STEP_MIN,
+            disk_full: false,
+            has_folder: false,
+        };
         Self {
             id,
             settings,
@@ -218,7 +228,8 @@ impl Log {
             return Err(Error::DiskFull);
         }
         let size = size as u64;
-        let used = self.segments.active().map(|active| self.positions.appended().position().since(active.base()));
+        let used =
+            self.segments.active().map(|active| self.positions.appended().position().since(active.base()));
         if used.is_none_or(|used| used > 0 && used + size > self.settings.segment_bytes) {
             if self.growth.in_flight {
                 return Ok(Admission::Later);
@@ -331,7 +342,9 @@ impl Log {
             return;
         }
         let active = self.segments.active().expect("only an active segment grows");
-        let (Some(file), from, base) = (active.open(), active.allocated, active.header.base_offset) else { return };
+        let (Some(file), from, base) = (active.open(), active.allocated, active.header.base_offset) else {
+            return;
+        };
         let allocated = self.next_allocation(from, needed);
         self.growth.in_flight = true;
         let job = move |fs: &F| segment::extend(fs, file, from, allocated - from).map(|()| allocated);
@@ -400,7 +413,8 @@ impl Log {
         }
         let from = self.positions.flushed().position();
         let Some(segment) = self.segments.at(from) else { return };
-        let target = self.positions.written_within(segment.end.unwrap_or(self.positions.written().position()));
+        let target =
+            self.positions.written_within(segment.end.unwrap_or(self.positions.written().position()));
         let Some(file) = segment.open() else { return };
         if target.position() > from {
             self.flush_in_flight = true;
@@ -505,15 +519,20 @@ impl Log {
     #[must_use]
     pub fn acknowledged(&self) -> Position {
         match self.settings.flush {
-            FlushMode::BeforeAcknowledging if !planted(Plant::AckBeforeFlush) => self.positions.flushed().position(),
+            FlushMode::BeforeAcknowledging if !planted(Plant::AckBeforeFlush) => {
+                self.positions.flushed().position()
+            }
             _ => self.positions.written().position(),
         }
     }
 
     /// Moves the watermark to what is acknowledged; followers will hold it back here. Says whether it moved.
     pub fn advance_high_watermark(&mut self) -> bool {
-        let upto =
-            if planted(Plant::WatermarkEarly) { self.positions.appended().position() } else { self.acknowledged() };
+        let upto = if planted(Plant::WatermarkEarly) {
+            self.positions.appended().position()
+        } else {
+            self.acknowledged()
+        };
         self.watermark.advance(upto)
     }
 
@@ -551,7 +570,8 @@ impl Log {
     #[must_use]
     pub fn durable_index(&self) -> Option<index::SparseIndex> {
         let active = self.segments.active()?;
-        let index = (self.durable.position() > active.base()).then(|| active.index.up_to(self.durable.offset()))?;
+        let index =
+            (self.durable.position() > active.base()).then(|| active.index.up_to(self.durable.offset()))?;
         index.is_started().then_some(index)
     }
 
@@ -621,7 +641,10 @@ impl Log {
             Find::Offset(offset) => {
                 // Offsets past the watermark that exist already are about to become visible.
                 if offset < self.start_offset || offset > self.next_offset {
-                    return Err(Error::OffsetOutOfRange { start: self.start_offset, end: self.watermark.offset() });
+                    return Err(Error::OffsetOutOfRange {
+                        start: self.start_offset,
+                        end: self.watermark.offset(),
+                    });
                 }
                 if offset >= self.watermark.offset() {
                     return Ok(None);
@@ -648,7 +671,9 @@ impl Log {
         let wanted_end = from.plus(bytes_max as u64);
         let mut end = from.plus(batch.size as u64);
         // The index knows a batch's start close to the end of what is wanted: no need to walk there.
-        if let Some(near) = self.segments.at(from).and_then(|segment| segment.index.floor(wanted_end.min(visible))) {
+        if let Some(near) =
+            self.segments.at(from).and_then(|segment| segment.index.floor(wanted_end.min(visible)))
+        {
             end = end.max(near);
         }
         while end < visible {
@@ -710,6 +735,3 @@ fn handle_value(file: File) -> u64 {
 fn handle_of(value: u64) -> File {
     File(i32::try_from(value).expect("it was made from a handle"))
 }
-
-#[cfg(test)]
-mod tests;

@@ -213,7 +213,13 @@ impl Partition {
         }
     }
 
-    fn read_completed<F: Fs>(&mut self, id: u64, piece: usize, completion: Completion, cx: &mut Context<'_, F>) {
+    fn read_completed<F: Fs>(
+        &mut self,
+        id: u64,
+        piece: usize,
+        completion: Completion,
+        cx: &mut Context<'_, F>,
+    ) {
         let (_, read) = self.reads.get_mut(&id).expect("a read lasts until its last piece has come");
         let outcome = match read.complete(piece, completion, cx.pool, cx.wanted) {
             Progress::Pending => return,
@@ -393,7 +399,9 @@ impl Partition {
 
 fn refusal(verdict: Verdict, header: &BatchHeader) -> Error {
     match verdict {
-        Verdict::OutOfOrder { expected } => Error::OutOfOrderSequence { expected, found: header.base_sequence },
+        Verdict::OutOfOrder { expected } => {
+            Error::OutOfOrderSequence { expected, found: header.base_sequence }
+        }
         Verdict::Fenced { .. } => Error::InvalidProducerEpoch,
         Verdict::DuplicateSequence { .. } => Error::DuplicateSequence,
         Verdict::Append | Verdict::Duplicate { .. } => unreachable!("these are not refused"),

@@ -197,6 +197,13 @@ impl<I: Io> Shard<I> {
         self.peers.shards()
     }
 
+    /// Wakes a shard for something that its service left for the other's ([`Service::has_mail`]).
+    ///
+    /// [`Service::has_mail`]: crate::service::Service::has_mail
+    pub fn wake(&self, shard: ShardId) {
+        self.peers.wake(shard);
+    }
+
     /// The topics as this shard knows them.
     #[must_use]
     pub fn catalog(&self) -> &Catalog {
@@ -263,7 +270,9 @@ impl<I: Io> Shard<I> {
             Owner::Checkpoint => self.checkpoint_written(completion.result),
             Owner::Removal => {
                 if let Err(error) = completion.result {
-                    log::warn!("a deleted partition's files could not be removed, the next start tries again: {error}");
+                    log::warn!(
+                        "a deleted partition's files could not be removed, the next start tries again: {error}"
+                    );
                 }
             }
         }
@@ -402,9 +411,10 @@ impl<I: Io> Shard<I> {
             return;
         }
         for _ in 0..enough {
-            let oldest = self.slots.iter().filter_map(|(slot, entry)| {
-                entry.partition.log().oldest_memory().map(|age| (age, slot))
-            });
+            let oldest = self
+                .slots
+                .iter()
+                .filter_map(|(slot, entry)| entry.partition.log().oldest_memory().map(|age| (age, slot)));
             let Some((_, slot)) = oldest.min() else { return };
             self.slots.at(slot).partition.log_mut().give_back_memory();
         }
@@ -450,7 +460,9 @@ impl<I: Io> Shard<I> {
     fn remove_files(&mut self, id: PartitionId) {
         let data_dir = Arc::clone(&self.data_dir);
         let token = self.ops.insert(Owner::Removal);
-        let job = move |fs: &I::Fs| crate::log::segment::remove_partition(fs, &data_dir, id, limits::DELETE_STEP).map(|()| 0);
+        let job = move |fs: &I::Fs| {
+            crate::log::segment::remove_partition(fs, &data_dir, id, limits::DELETE_STEP).map(|()| 0)
+        };
         self.io.submit(token, Op::Job(Box::new(job)));
     }
 
@@ -466,4 +478,3 @@ impl<I: Io> Shard<I> {
         Ok(self.add_partition(id, &topic.config, None))
     }
 }
-

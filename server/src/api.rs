@@ -133,8 +133,7 @@ impl Context<'_> {
     /// Asks the engine; the reply comes to [`Work::on_reply`] with `part`.
     pub fn ask(&mut self, part: usize, request: Request) {
         let part = u32::try_from(part).expect("a request's parts are limited far below 2³²");
-        let asked =
-            Asked { connection: self.connection, serial: self.serial, sequence: self.sequence, part };
+        let asked = Asked { connection: self.connection, serial: self.serial, sequence: self.sequence, part };
         let tag = self.asked.insert(asked);
         self.shard.request(u64::from(tag), request);
     }
@@ -173,7 +172,8 @@ impl std::fmt::Display for Refused {
 /// A header that cannot be read, or names what is not served.
 pub fn read_header(frame: &Slice) -> Result<(&'static Api, Call, usize), Refused> {
     let mut reader = Reader::new(frame, Encoding::Classic);
-    let mut head = || -> Result<(i16, i16, i32), Malformed> { Ok((reader.i16()?, reader.i16()?, reader.i32()?)) };
+    let mut head =
+        || -> Result<(i16, i16, i32), Malformed> { Ok((reader.i16()?, reader.i16()?, reader.i32()?)) };
     let (key, version, correlation_id) = head().map_err(Refused::Malformed)?;
     let api = find(key).ok_or(Refused::UnknownApi(key))?;
     let served = (api.min..=api.max).contains(&version);
@@ -196,12 +196,7 @@ pub fn read_header(frame: &Slice) -> Result<(&'static Api, Call, usize), Refused
 ///
 /// # Errors
 /// A body that cannot be read.
-pub fn start(
-    api: &Api,
-    call: &Call,
-    body: usize,
-    cx: &mut Context<'_>,
-) -> Result<Box<dyn Work>, Malformed> {
+pub fn start(api: &Api, call: &Call, body: usize, cx: &mut Context<'_>) -> Result<Box<dyn Work>, Malformed> {
     let mut reader = Reader::at(&call.frame, body, call.encoding);
     (api.start)(&mut reader, call, cx)
 }

@@ -80,12 +80,13 @@ impl Settings {
         }
         if self.advertised.as_ref().is_some_and(HostPort::is_wildcard) {
             return Err(ConfigError(
-                "advertised.listeners must name a host that clients can reach, not a wildcard address".to_owned(),
+                "advertised.listeners must name a host that clients can reach, not a wildcard address"
+                    .to_owned(),
             ));
         }
         if self.engine.shards == 0 {
-            self.engine.shards =
-                std::thread::available_parallelism().map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(u16::MAX));
+            self.engine.shards = std::thread::available_parallelism()
+                .map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(u16::MAX));
         }
         if self.queued_request_bytes < self.request_bytes_max {
             return Err(ConfigError(format!(

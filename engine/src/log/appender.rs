@@ -102,9 +102,16 @@ impl Appender {
         let (id, offset) = (self.next_id, target.header_size + from.since(target.base));
         self.next_id += 1;
         self.submitted = from.plus(len as u64);
-        let partial = len % BLOCK_SIZE != 0;
-        let write =
-            Write { id, end: self.submitted, partial, file: target.file, offset, data: data.clone(), done: false };
+        let partial = !len.is_multiple_of(BLOCK_SIZE);
+        let write = Write {
+            id,
+            end: self.submitted,
+            partial,
+            file: target.file,
+            offset,
+            data: data.clone(),
+            done: false,
+        };
         self.writes.push_back(write);
         out.push((LogOp::Write { id }, Op::Write { file: target.file, offset, data }));
     }

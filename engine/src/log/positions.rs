@@ -60,7 +60,12 @@ impl Positions {
 
     /// A flush has completed. It proves only what had been written when it was *submitted*: `written_then`.
     pub fn flush_completed(&mut self, written_then: WrittenTo) {
-        assert!(written_then.0 >= self.flushed.0, "flushed goes back from {} to {}", self.flushed.0, written_then.0);
+        assert!(
+            written_then.0 >= self.flushed.0,
+            "flushed goes back from {} to {}",
+            self.flushed.0,
+            written_then.0
+        );
         self.flushed = FlushedTo(written_then.0);
         self.check();
     }

@@ -182,7 +182,9 @@ impl ColdRead {
             };
             let next = at.plus(batch.size as u64);
             if next > self.place.limit {
-                return Progress::Failed(io::Error::other(format!("the batch at {at} runs past the log's end")));
+                return Progress::Failed(io::Error::other(format!(
+                    "the batch at {at} runs past the log's end"
+                )));
             }
             match first {
                 None if !self.find.matches(&batch) => {}

@@ -88,7 +88,8 @@ impl Segments {
     /// The segment that holds `offset`.
     #[must_use]
     pub fn of_offset(&self, offset: Offset) -> Option<&Segment> {
-        let index = self.list.partition_point(|segment| segment.header.base_offset <= offset).checked_sub(1)?;
+        let index =
+            self.list.partition_point(|segment| segment.header.base_offset <= offset).checked_sub(1)?;
         self.list.get(index)
     }
 

@@ -103,7 +103,12 @@ impl Tail {
     /// The start of a batch in the tail at or before the one that holds `offset`.
     #[must_use]
     pub fn batch_before(&self, offset: Offset) -> Option<Position> {
-        self.chunks.iter().rev().filter_map(|chunk| chunk.first_batch).find(|first| first.1 <= offset).map(|first| first.0)
+        self.chunks
+            .iter()
+            .rev()
+            .filter_map(|chunk| chunk.first_batch)
+            .find(|first| first.1 <= offset)
+            .map(|first| first.0)
     }
 
     /// Ends the current chunk: what follows belongs to another file and starts a block of its own.
@@ -119,7 +124,13 @@ impl Tail {
         let pooled = if capacity == CHUNK_SIZE { pool.take() } else { None };
         let bytes = pooled.unwrap_or_else(|| Pool::heap(capacity));
         *clock += 1;
-        self.chunks.push_back(TailChunk { start: self.end, bytes, age: *clock, closed: false, first_batch: None });
+        self.chunks.push_back(TailChunk {
+            start: self.end,
+            bytes,
+            age: *clock,
+            closed: false,
+            first_batch: None,
+        });
     }
 
     /// Where the tail begins: older bytes are on the disk only.
@@ -197,7 +208,13 @@ impl Tail {
         }
         let mut bytes = Pool::heap(BLOCK_SIZE);
         bytes.push(&last.bytes[block..]);
-        let kept = TailChunk { start: last.start.plus(block as u64), bytes, age: last.age, closed: false, first_batch: None };
+        let kept = TailChunk {
+            start: last.start.plus(block as u64),
+            bytes,
+            age: last.age,
+            closed: false,
+            first_batch: None,
+        };
         let unfinished = last.has_room() && len > block;
         self.chunks.clear();
         if unfinished {

@@ -15,14 +15,12 @@ pub fn find_record(slices: &[Slice], query: OffsetQuery) -> Result<FoundOffset, 
     let OffsetQuery::ForTimestamp(wanted) = query else { return Ok(none) };
     let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
     let Some(batch) = batches(&bytes, CrcCheck::Skip).next() else { return Ok(none) };
-    let damaged = |error: &dyn std::fmt::Display| Error::Storage(format!("a stored batch cannot be read: {error}"));
+    let damaged =
+        |error: &dyn std::fmt::Display| Error::Storage(format!("a stored batch cannot be read: {error}"));
     let batch = batch.map_err(|error| damaged(&error))?;
     let leader_epoch = batch.header.leader_epoch.value();
-    let first = FoundOffset {
-        offset: batch.header.base_offset,
-        timestamp: batch.header.max_timestamp,
-        leader_epoch,
-    };
+    let first =
+        FoundOffset { offset: batch.header.base_offset, timestamp: batch.header.max_timestamp, leader_epoch };
     if batch.header.codec() != Codec::None {
         return Ok(first);
     }

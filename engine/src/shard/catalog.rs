@@ -40,7 +40,9 @@ impl<I: Io> Shard<I> {
         let mut value = Vec::new();
         change.encode(&mut value);
         let mut builder = BatchBuilder::new(usize::MAX);
-        builder.push(self.io.unix_millis(), None, Some(&value)).expect("a change is far smaller than a batch may be");
+        builder
+            .push(self.io.unix_millis(), None, Some(&value))
+            .expect("a change is far smaller than a batch may be");
         let batch = Slice::copy_from(builder.finish().expect("one record was pushed"));
         let from = ReplyTo::Shard { shard: self.id, tag: KEEPER_TAG };
         let slot = self.slots.find(CATALOG_PARTITION).expect("the keeper's shard has the catalog's log");
@@ -93,8 +95,12 @@ impl<I: Io> Shard<I> {
     fn apply(&mut self, change: &Change) -> Effect {
         let effect = self.catalog.apply(change).expect("what the keeper planned holds until it is applied");
         if let Effect::TopicDeleted(topic) = &effect {
-            let slots: Vec<usize> =
-                self.slots.iter().filter(|(_, entry)| entry.id.topic == topic.id).map(|(slot, _)| slot).collect();
+            let slots: Vec<usize> = self
+                .slots
+                .iter()
+                .filter(|(_, entry)| entry.id.topic == topic.id)
+                .map(|(slot, _)| slot)
+                .collect();
             for slot in slots {
                 let entry = self.slots.at(slot);
                 entry.deleted = true;

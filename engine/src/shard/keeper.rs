@@ -126,7 +126,11 @@ impl Keeper {
 
     /// The change's append has been answered. Returns the change, to be applied and sent to `others` under the
     /// returned version, or the answer to a wish that failed.
-    pub fn appended(&mut self, result: Result<(), Error>, others: Vec<ShardId>) -> Result<(u64, Change), Step> {
+    pub fn appended(
+        &mut self,
+        result: Result<(), Error>,
+        others: Vec<ShardId>,
+    ) -> Result<(u64, Change), Step> {
         let current = self.current.as_mut().expect("an append was answered that was not made");
         match result {
             Ok(()) => {
@@ -174,17 +178,17 @@ impl Keeper {
         }
         let Current { from, wish, .. } = self.current.take().expect("it was just there");
         let reply = match (wish, effect) {
-            (Wish::Create { .. }, Some(Effect::TopicCreated(topic))) => Reply::CreateTopic(Ok(CreatedTopic {
-                id: topic.id,
-                partitions: topic.partitions,
-                configs: entries(&topic.config),
-            })),
+            (Wish::Create { .. }, Some(Effect::TopicCreated(topic))) => {
+                Reply::CreateTopic(Ok(CreatedTopic {
+                    id: topic.id,
+                    partitions: topic.partitions,
+                    configs: entries(&topic.config),
+                }))
+            }
             // Deleted again by the time it was known everywhere.
             (Wish::Create { .. }, _) => Reply::CreateTopic(Err(Error::UnknownPartition)),
             (Wish::Delete { .. } | Wish::Purge { .. }, _) => Reply::DeleteTopic(Ok(())),
-            (Wish::ProducerId, _) => {
-                Reply::NewProducerId(self.ids.take().ok_or(Error::Busy))
-            }
+            (Wish::ProducerId, _) => Reply::NewProducerId(self.ids.take().ok_or(Error::Busy)),
         };
         from.map_or(Step::Rest, |from| Step::Answer(from, reply))
     }

@@ -47,7 +47,9 @@ impl<I: Io> Shard<I> {
             | Request::Watch { partition, .. }
             | Request::ListOffset { partition, .. } => self.owner(*partition),
             Request::FindTopic { .. } => self.id,
-            Request::CreateTopic { .. } | Request::DeleteTopic { .. } | Request::NewProducerId => CATALOG_SHARD,
+            Request::CreateTopic { .. } | Request::DeleteTopic { .. } | Request::NewProducerId => {
+                CATALOG_SHARD
+            }
         }
     }
 
@@ -62,7 +64,9 @@ impl<I: Io> Shard<I> {
                 Err(error) => self.answer(from, Reply::Append(Err(error))),
             },
             Request::Read { partition, from: offset, max_bytes } => match self.slot_in_use(partition) {
-                Ok(slot) => self.with_quietly(slot, |partition, cx| partition.read(from, offset, max_bytes, cx)),
+                Ok(slot) => {
+                    self.with_quietly(slot, |partition, cx| partition.read(from, offset, max_bytes, cx))
+                }
                 Err(error) => self.answer(from, Reply::Read(Err(error))),
             },
             Request::Watch { partition, end, until } => match self.slot_in_use(partition) {
@@ -113,7 +117,9 @@ impl<I: Io> Shard<I> {
                 self.catalog_appended(result.map(|_| ()));
             }
             ReplyTo::Shard { shard, tag } if shard == self.id => self.replies.push_back((tag, reply)),
-            ReplyTo::Shard { shard, tag } => self.peers.send(shard, Mail::Reply { from: self.id, tag, reply }),
+            ReplyTo::Shard { shard, tag } => {
+                self.peers.send(shard, Mail::Reply { from: self.id, tag, reply })
+            }
             ReplyTo::Handle(completer) => completer.complete(reply),
         }
     }

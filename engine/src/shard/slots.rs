@@ -32,8 +32,14 @@ pub struct Slots {
 impl Slots {
     /// Adds a partition.
     pub fn insert(&mut self, id: PartitionId, partition: Partition) -> usize {
-        let entry =
-            Box::new(Slot { id, partition, in_flight: 0, dirty: false, deleted: false, last_used: Nanos::new(0) });
+        let entry = Box::new(Slot {
+            id,
+            partition,
+            in_flight: 0,
+            dirty: false,
+            deleted: false,
+            last_used: Nanos::new(0),
+        });
         let slot = self.free.pop().unwrap_or_else(|| {
             self.list.push(None);
             self.list.len() - 1

@@ -78,6 +78,8 @@ pub struct Bench {
     issued: u64,
     /// Operations after which this life asks nothing more.
     target: u64,
+    /// Tries in a row that found nothing to ask.
+    in_vain: u32,
     /// Whether the machine may fail operations in this life.
     faulty: bool,
     stopping: bool,
@@ -103,6 +105,7 @@ impl Bench {
             unread: Vec::new(),
             issued: 0,
             target: 0,
+            in_vain: 0,
             faulty: false,
             stopping: false,
             failure: None,
@@ -125,6 +128,7 @@ impl Bench {
         self.phase = Phase::Reading;
         self.unread = self.partitions();
         self.target = self.issued + operations;
+        self.in_vain = 0;
         self.faulty = faulty;
         self.stopping = false;
         Ok(())

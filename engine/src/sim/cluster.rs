@@ -1,6 +1,7 @@
 //! The engine on the simulated machine: both shards with their clients, opened in one thread and driven turn by turn.
 
 use std::cell::RefCell;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -63,16 +64,16 @@ impl Cluster {
         catalog.topics().map(|topic| (topic.id, topic.name.to_string(), topic.partitions)).collect()
     }
 
-    /// Has a shard take a turn.
+    /// Has a shard take a turn, which may end with it asleep.
     ///
     /// # Errors
     /// As [`Reactor::turn`].
-    pub fn turn(&mut self, shard: u16) -> std::io::Result<()> {
+    pub fn turn(&mut self, shard: u16) -> io::Result<()> {
         let reactor = &mut self.reactors[usize::from(shard)];
-        if let Some(running) = reactor
-            && running.turn()? == Turned::Stopped
-        {
-            *reactor = None;
+        match reactor.as_mut().map(Reactor::turn) {
+            Some(Ok(Turned::Stopped)) => *reactor = None,
+            Some(Err(error)) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            _ => {}
         }
         Ok(())
     }

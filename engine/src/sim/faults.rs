@@ -9,7 +9,7 @@ pub struct Faults {
     pub write_error_one_in: u64,
     /// A flush or sync of a file fails with EIO; nothing that it should have covered is covered by a later one either.
     pub flush_error_one_in: u64,
-    /// A sync of a folder fails with EIO, and no later one of that folder proves anything.
+    /// A sync of a folder fails with EIO, likewise.
     pub folder_error_one_in: u64,
     /// A read fails with EIO.
     pub read_error_one_in: u64,

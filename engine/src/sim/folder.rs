@@ -8,11 +8,32 @@ use super::rng::Rng;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct NodeId(pub(super) u32);
 
-/// A change to the names that no sync has covered yet. Each survives a crash or doesn't, as a whole.
+/// A change to the names. Each survives a crash or doesn't, as a whole.
 enum Change {
     Link { name: String, node: NodeId },
     Unlink { name: String },
     Rename { from: String, to: String, node: NodeId },
+}
+
+impl Change {
+    /// Whether both are about one name: then the later one says what becomes of it.
+    fn meets(&self, other: &Self) -> bool {
+        self.names().into_iter().flatten().any(|name| other.names().contains(&Some(name)))
+    }
+
+    fn names(&self) -> [Option<&str>; 2] {
+        match self {
+            Self::Link { name, .. } | Self::Unlink { name } => [Some(name), None],
+            Self::Rename { from, to, .. } => [Some(from), Some(to)],
+        }
+    }
+}
+
+/// A change that no sync has covered yet.
+struct Pending {
+    change: Change,
+    /// A sync that should have covered it failed; later ones don't.
+    given_up: bool,
 }
 
 /// A folder's names.
@@ -20,9 +41,7 @@ enum Change {
 pub(super) struct Folder {
     names: BTreeMap<String, NodeId>,
     durable: BTreeMap<String, NodeId>,
-    pending: Vec<Change>,
-    /// A sync failed: later ones prove nothing.
-    given_up: bool,
+    pending: Vec<Pending>,
 }
 
 impl Folder {
@@ -41,22 +60,28 @@ impl Folder {
         self.change(Change::Rename { from: from.to_owned(), to: to.to_owned(), node });
     }
 
-    /// Makes the names durable.
+    /// Makes the names durable, except for changes that a sync before has failed to.
     pub(super) fn sync(&mut self) {
-        if !self.given_up {
-            self.durable.clone_from(&self.names);
-            self.pending.clear();
+        let mut uncovered: Vec<Pending> = Vec::new();
+        for pending in self.pending.drain(..) {
+            if pending.given_up {
+                uncovered.push(pending);
+            } else {
+                uncovered.retain(|earlier| !pending.change.meets(&earlier.change));
+                apply(&mut self.durable, &pending.change);
+            }
         }
+        self.pending = uncovered;
     }
 
     /// A sync failed.
     pub(super) fn give_up(&mut self) {
-        self.given_up = true;
+        self.pending.iter_mut().for_each(|pending| pending.given_up = true);
     }
 
     /// The program has ended, the system goes on: what a failed sync left becomes whatever it is on the device.
     pub(super) fn outlive(&mut self, rng: &mut Rng) {
-        if self.given_up {
+        if self.pending.iter().any(|pending| pending.given_up) {
             self.crash(rng);
         }
     }
@@ -66,7 +91,7 @@ impl Folder {
         let mut names = std::mem::take(&mut self.durable);
         let style = rng.below(4);
         let first = rng.index(self.pending.len() + 1);
-        for (nth, change) in self.pending.drain(..).enumerate() {
+        for (nth, pending) in self.pending.drain(..).enumerate() {
             let survives = match style {
                 0 => false,
                 1 => true,
@@ -74,12 +99,11 @@ impl Folder {
                 _ => rng.coin(),
             };
             if survives {
-                apply(&mut names, &change);
+                apply(&mut names, &pending.change);
             }
         }
         self.durable.clone_from(&names);
         self.names = names;
-        self.given_up = false;
     }
 
     pub(super) fn find(&self, name: &str) -> Option<NodeId> {
@@ -96,7 +120,7 @@ impl Folder {
 
     fn change(&mut self, change: Change) {
         apply(&mut self.names, &change);
-        self.pending.push(change);
+        self.pending.push(Pending { change, given_up: false });
     }
 }
 

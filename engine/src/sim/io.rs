@@ -3,6 +3,12 @@
 //! An operation takes effect when its completion is collected, except that part of a write may reach the device
 //! earlier, and that a read may have looked when it was submitted. Sockets are not simulated yet: their operations end
 //! with `Unsupported`.
+//!
+//! # Non-obvious
+//! All shards run in one thread, so none can sleep in its turn. Where a turn would sleep it fails with `WouldBlock`
+//! instead, and the shard counts as asleep, in the eyes of those who send to it too, until [`SimWorld::step`] names it:
+//! because something has completed, its time has come, or somebody has woken it. So a wake-up that is missing in the
+//! engine leaves it asleep here as well.
 
 use std::io;
 use std::sync::Arc;
@@ -102,12 +108,35 @@ impl SimIo {
                 !inner.seats.iter().any(|seat| seat.shard == shard),
                 "shard {shard} has its SimIo already"
             );
-            let seat = Seat { shard, in_flight: Vec::new(), sleep: Wait::No, woken: Arc::clone(&woken) };
-            inner.seats.push(seat);
+            inner.seats.push(Seat {
+                shard,
+                in_flight: Vec::new(),
+                sleep: Wait::No,
+                woken: Arc::clone(&woken),
+                is_left: false,
+            });
             (inner.incarnation, inner.rng.fork())
         };
         let fs = SimFs::new(world.clone(), incarnation);
         Self { world, shard, incarnation, pool, fs, rng, woken }
+    }
+}
+
+/// Whether a sleeper need not sleep, or no longer.
+pub(super) fn has_come(wait: Wait, now: u64) -> bool {
+    match wait {
+        Wait::No => true,
+        Wait::Forever => false,
+        Wait::Until(moment) => moment.value() <= now,
+    }
+}
+
+impl Drop for SimIo {
+    fn drop(&mut self) {
+        let mut world = self.world.lock();
+        if world.incarnation == self.incarnation {
+            world.seat(self.shard).is_left = true;
+        }
     }
 }
 
@@ -133,9 +162,13 @@ impl Io for SimIo {
         world.tick()?;
         let now = world.now();
         let seat = world.seat(self.shard);
-        seat.sleep = wait;
-        self.woken.store(false, Ordering::Relaxed);
         let mut ready: Vec<InFlight> = seat.in_flight.extract_if(.., |op| op.is_ready(now)).collect();
+        let woken = self.woken.swap(false, Ordering::Relaxed);
+        if ready.is_empty() && !woken && !has_come(wait, now) {
+            seat.sleep = wait;
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        seat.sleep = Wait::No;
         ready.sort_by_key(|op| (op.ready_at, op.order));
         completions.extend(ready.into_iter().map(|op| world.finish(op)));
         Ok(())

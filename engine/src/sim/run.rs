@@ -134,13 +134,15 @@ impl Run {
         let world = self.world.clone();
         match end {
             End::Power => {
-                self.world.crash_after(self.rng.below(3_000));
+                let span = [40, 400, 3_000][self.rng.index(3)];
+                self.world.crash_after(self.rng.below(span));
                 self.drive(&mut cluster, |_| false)?;
                 self.report.crashes += 1;
                 cluster.end(|| world.crash())
             }
             End::Kill => {
-                let mut steps = self.rng.below(2_000);
+                let span = [20, 200, 1_000][self.rng.index(3)];
+                let mut steps = self.rng.below(span);
                 self.drive(&mut cluster, |_| {
                     steps = steps.saturating_sub(1);
                     steps == 0

@@ -46,7 +46,7 @@ impl Rig {
         let mut completions = Vec::new();
         while completions.len() < count {
             match self.world.step() {
-                Step::Turn(_) => self.io.turn(Wait::Forever, &mut completions).unwrap(),
+                Step::Turn(_) => turn(&mut self.io, &mut completions),
                 Step::Inside => {}
                 Step::Idle | Step::Crashed => {
                     panic!("only {} of {count} operations ended", completions.len())
@@ -70,6 +70,16 @@ impl Rig {
     fn crash(self) -> Option<Vec<u8>> {
         self.world.crash();
         contents(&self.world, PATH)
+    }
+}
+
+/// A turn that would sleep as long as it takes.
+fn turn(io: &mut SimIo, completions: &mut Vec<Completion>) {
+    match io.turn(Wait::Forever, completions) {
+        Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => {
+            panic!("the turn has failed: {error}")
+        }
+        _ => {}
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::disk::{Disk, system_error};
 use super::faults::Faults;
 use super::fs::SimFs;
-use super::io::{InFlight, SimIo, Work};
+use super::io::{InFlight, SimIo, Work, has_come};
 use super::rng::Rng;
 use super::trace::{Sink, Trace};
 use crate::io::{Pool, Wait};
@@ -49,6 +49,8 @@ pub(super) struct Seat {
     pub(super) in_flight: Vec<InFlight>,
     pub(super) sleep: Wait,
     pub(super) woken: Arc<AtomicBool>,
+    /// Its shard has ended: what it left in flight stays so until the next crash.
+    pub(super) is_left: bool,
 }
 
 pub(super) struct World {
@@ -332,7 +334,7 @@ impl World {
     fn choices(&self) -> Vec<Choice> {
         let now = self.now();
         let mut choices = Vec::new();
-        for (nth, seat) in self.seats.iter().enumerate() {
+        for (nth, seat) in self.seats.iter().enumerate().filter(|(_, seat)| !seat.is_left) {
             if seat.can_turn(now) {
                 choices.push(Choice::Turn(seat.shard));
             }
@@ -357,7 +359,7 @@ impl World {
             };
             seat.in_flight.iter().filter_map(InFlight::next_event).chain(deadline).min()
         };
-        self.seats.iter().filter_map(of_seat).min()
+        self.seats.iter().filter(|seat| !seat.is_left).filter_map(of_seat).min()
     }
 
     /// Part of a write reaches the device before the write completes.
@@ -385,11 +387,8 @@ impl World {
 
 impl Seat {
     fn can_turn(&self, now: u64) -> bool {
-        let rested = match self.sleep {
-            Wait::No => true,
-            Wait::Forever => false,
-            Wait::Until(moment) => moment.value() <= now,
-        };
-        rested || self.woken.load(Ordering::Relaxed) || self.in_flight.iter().any(|op| op.is_ready(now))
+        has_come(self.sleep, now)
+            || self.woken.load(Ordering::Relaxed)
+            || self.in_flight.iter().any(|op| op.is_ready(now))
     }
 }

@@ -35,7 +35,8 @@ pub fn start(reader: &mut Reader<'_>, call: &Call, _: &mut Context<'_>) -> Resul
 fn write(version: i16, keys: &[String], fault: Option<&str>, out: &mut Writer, cx: &Context<'_>) {
     let error = if fault.is_some() { ErrorCode::INVALID_REQUEST } else { ErrorCode::NONE };
     let node_id = if fault.is_some() { -1 } else { cx.settings.node_id };
-    let (host, port) = if fault.is_some() { ("", -1) } else { (cx.advertised.host.as_str(), cx.advertised.port.into()) };
+    let (host, port) =
+        if fault.is_some() { ("", -1) } else { (cx.advertised.host.as_str(), cx.advertised.port.into()) };
     if version >= 1 {
         out.i32(0);
     }

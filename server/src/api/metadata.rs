@@ -69,8 +69,12 @@ impl Metadata {
             if cx.shard.catalog().topic_named(name).is_none() {
                 self.missing += 1;
                 let name = name.clone();
-                let request =
-                    Request::CreateTopic { name, partitions: None, configs: Vec::new(), validate_only: false };
+                let request = Request::CreateTopic {
+                    name,
+                    partitions: None,
+                    configs: Vec::new(),
+                    validate_only: false,
+                };
                 cx.ask(at, request);
             }
         }

@@ -55,7 +55,8 @@ pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Resu
     } else {
         None
     };
-    let mut work = Produce { topics: Vec::with_capacity(1), parts: Vec::new(), missing: 0, answered: acks != 0 };
+    let mut work =
+        Produce { topics: Vec::with_capacity(1), parts: Vec::new(), missing: 0, answered: acks != 0 };
     // Nothing is appended before the whole request has been read: a malformed one has no effect.
     let mut batches = Vec::with_capacity(1);
     for _ in 0..reader.array_len()? {

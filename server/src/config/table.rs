@@ -47,7 +47,9 @@ pub const PROPERTIES: &[Property] = &[
         name: "fetch.max.bytes",
         default: "8388608",
         doc: "Bytes of records in one Fetch response at most, whatever the client asks for.",
-        apply: |settings, value| number(value, 1024, 1 << 30).map(|value| settings.fetch_bytes_max = size(value)),
+        apply: |settings, value| {
+            number(value, 1024, 1 << 30).map(|value| settings.fetch_bytes_max = size(value))
+        },
     },
     Property {
         name: "flush.messages",
@@ -87,7 +89,8 @@ pub const PROPERTIES: &[Property] = &[
         default: "10000",
         doc: "Connections at a time; one more is closed at once.",
         apply: |settings, value| {
-            number(value, 1, 1 << 20).map(|value| settings.connections_max = u32::try_from(value).unwrap_or(u32::MAX))
+            number(value, 1, 1 << 20)
+                .map(|value| settings.connections_max = u32::try_from(value).unwrap_or(u32::MAX))
         },
     },
     Property {
@@ -124,7 +127,8 @@ pub const PROPERTIES: &[Property] = &[
         doc: "An idempotent producer is remembered for so long after its last batch.",
         apply: |settings, value| {
             let number = number(value, 1, i64::MAX.unsigned_abs())?;
-            settings.engine.producer_expiration_ms = i64::try_from(number).expect("it was bounded to an i64's");
+            settings.engine.producer_expiration_ms =
+                i64::try_from(number).expect("it was bounded to an i64's");
             Ok(())
         },
     },
@@ -140,7 +144,9 @@ pub const PROPERTIES: &[Property] = &[
         name: "socket.request.max.bytes",
         default: "104857600",
         doc: "The largest request; a connection that announces a longer one is closed.",
-        apply: |settings, value| number(value, 1024, 1 << 30).map(|value| settings.request_bytes_max = size(value)),
+        apply: |settings, value| {
+            number(value, 1024, 1 << 30).map(|value| settings.request_bytes_max = size(value))
+        },
     },
     Property {
         name: "tora.buffer.bytes",

@@ -2,7 +2,8 @@ use super::*;
 
 #[test]
 fn the_file_reads_as_java_reads_it() {
-    let text = "# comment\n! another\n\na=1\n  b : two words \nc three\nd=one,\\\n   two\ne\\:f=g\\\\h\nempty=\n";
+    let text =
+        "# comment\n! another\n\na=1\n  b : two words \nc three\nd=one,\\\n   two\ne\\:f=g\\\\h\nempty=\n";
     let lines = file::parse(text);
     let pairs: Vec<(usize, &str, &str)> =
         lines.iter().map(|line| (line.number, line.name.as_str(), line.value.as_str())).collect();
@@ -21,7 +22,8 @@ fn the_file_reads_as_java_reads_it() {
 
 #[test]
 fn an_unknown_property_is_refused_with_the_nearest_one() {
-    let error = Settings::default().set("num.partition", "3", "server.properties:7").expect_err("it is unknown");
+    let error =
+        Settings::default().set("num.partition", "3", "server.properties:7").expect_err("it is unknown");
     assert!(error.0.contains("server.properties:7") && error.0.contains("num.partitions"), "{error}");
 }
 

@@ -12,9 +12,7 @@
 use tora_engine::io::{ChunkMut, Pool, Slice};
 
 use super::frames::{self, BadLength, Cut, LENGTH_BYTES};
-use crate::limits::{
-    RECEIVE_BUFFERS_RETIRED_MAX, RECEIVE_BYTES_BASE as BASE, RECEIVE_BYTES_GROWN as GROWN,
-};
+use crate::limits::{RECEIVE_BUFFERS_RETIRED_MAX, RECEIVE_BYTES_BASE as BASE, RECEIVE_BYTES_GROWN as GROWN};
 use crate::memory::ReceiveMemory;
 
 /// Large chunks are a multiple of this, so that one fits the next frame of about the same size.

@@ -234,10 +234,11 @@ impl<'a> Reader<'a> {
         self.tagged_fields(|_, _| Ok(()))
     }
 
-    /// Checks that the message ends here.
+    /// Checks that the message ends here. Only tests do: a client may know fields that this version has not.
     ///
     /// # Errors
     /// Where bytes are left.
+    #[cfg(test)]
     pub fn end(&self) -> Result<(), Malformed> {
         if self.remaining() == 0 { Ok(()) } else { Err(Malformed { what: "end of message", at: self.at }) }
     }

@@ -159,7 +159,9 @@ impl Writer {
 
     fn length_or_i32(&mut self, length: usize) {
         match self.encoding {
-            Encoding::Classic => self.i32(i32::try_from(length).expect("responses are limited far below 2 GiB")),
+            Encoding::Classic => {
+                self.i32(i32::try_from(length).expect("responses are limited far below 2 GiB"))
+            }
             Encoding::Flexible => self.length(length),
         }
     }

@@ -1,10 +1,16 @@
 use super::*;
-use crate::io::host_fs::HostFs;
+use crate::io::HostFs;
 
 type Out = Vec<(LogOp, Op<HostFs>)>;
 
 fn target(limit: u64) -> Target {
-    Target { file: File(7), base: Position::ZERO, header_size: 4096, limit: Position::new(limit), ends: false }
+    Target {
+        file: File(7),
+        base: Position::ZERO,
+        header_size: 4096,
+        limit: Position::new(limit),
+        ends: false,
+    }
 }
 
 fn tail(bytes: usize) -> (Tail, Pool, u64) {

@@ -15,6 +15,8 @@ use crate::types::{Offset, PartitionId};
 const TOPICS_MAX: usize = 4;
 /// Producers at most.
 const PRODUCERS_MAX: usize = 4;
+/// Tries in a row that found nothing to ask, after which this life is over: the catalog has failed, say.
+const IN_VAIN_MAX: u32 = 1_000;
 /// Names are used again and again, so that a new topic may find what an old one left.
 const NAMES: u64 = 6;
 
@@ -42,7 +44,13 @@ impl Bench {
             if self.in_flight.len() >= self.workload.in_flight_max {
                 return;
             }
+            let before = self.issued;
             self.request_any(shard, on);
+            self.in_vain = if self.issued > before { 0 } else { self.in_vain + 1 };
+            if self.in_vain > IN_VAIN_MAX {
+                self.phase = Phase::Ending;
+                return;
+            }
         }
     }
 

@@ -93,12 +93,13 @@ fn jobs_run_later_and_bring_their_value() {
 fn a_shard_sleeps_until_it_is_woken_or_its_time_has_come() {
     let mut rig = Rig::new(1, Faults::none());
     let mut none = Vec::new();
-    rig.io.turn(Wait::Forever, &mut none).unwrap();
+    turn(&mut rig.io, &mut none);
     assert_eq!(rig.world.step(), Step::Idle);
     rig.io.waker().wake();
     assert_eq!(rig.world.step(), Step::Turn(0));
     let later = rig.io.now().plus_millis(5_000);
-    rig.io.turn(Wait::Until(later), &mut none).unwrap();
+    rig.io.turn(Wait::Until(later), &mut none).expect("a wake-up ends the sleep at once");
+    assert!(rig.io.turn(Wait::Until(later), &mut none).is_err(), "there is nothing to wake up for");
     assert_eq!(rig.world.step(), Step::Turn(0));
     assert!(rig.io.now() >= later && none.is_empty());
 }
@@ -139,7 +140,7 @@ fn random_run(seed: u64) -> u64 {
             1 => rig.io.submit(Token(100), Op::Flush { file: rig.file }),
             _ => {
                 if let Step::Turn(_) = rig.world.step() {
-                    rig.io.turn(Wait::Forever, &mut completions).unwrap();
+                    turn(&mut rig.io, &mut completions);
                 }
             }
         }

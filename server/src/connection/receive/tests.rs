@@ -48,7 +48,8 @@ fn frames_come_out_whole_however_the_stream_is_split() {
 
 #[test]
 fn frames_of_every_size_survive_growth_and_carrying_over() {
-    let sizes = [8, 16_000, 20_000, 300, 57_000, 57_000, 57_000, 57_000, 300_000, 2_000_000, 2_100_000, 12, 70_000];
+    let sizes =
+        [8, 16_000, 20_000, 300, 57_000, 57_000, 57_000, 57_000, 300_000, 2_000_000, 2_100_000, 12, 70_000];
     for at_most in [1_000, 4_096, 65_536, usize::MAX] {
         let frames: Vec<_> = sizes.iter().zip(0..).map(|(size, seed)| frame(*size, seed)).collect();
         let stream = frames.concat();
@@ -127,7 +128,10 @@ fn full_chunks_that_are_still_read_from_stop_the_receiving() {
     assert!(stopped);
     assert!(held.len() <= RECEIVE_BUFFERS_RETIRED_MAX * 2 + 2);
     held.clear();
-    assert!(receiver.begin(&mut memory).expect("good frames").is_some(), "it goes on when they are done with");
+    assert!(
+        receiver.begin(&mut memory).expect("good frames").is_some(),
+        "it goes on when they are done with"
+    );
 }
 
 #[test]

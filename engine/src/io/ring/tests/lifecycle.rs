@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use super::super::queues::Sleep;
 use super::super::{RingError, RingIo, RingOptions};
 use super::support::{Folder, collect, options, pattern, ring, small_ring};
 use crate::io::{BLOCK_SIZE, CHUNK_SIZE, Fs, HostFs, Io, Op, Pool, Token, Wait, socket};
@@ -102,24 +103,19 @@ fn dropping_a_ring_closes_what_nobody_claimed() {
     let mut io = ring();
     let (listener, address) = socket::listen("127.0.0.1:0".parse().unwrap()).unwrap();
     // Accepted, but the completion is never collected.
-    io.submit(Token(1), Op::Accept { listener });
-    io.turn(Wait::No, &mut Vec::new()).unwrap();
     let mut unclaimed = TcpStream::connect(address).unwrap();
+    io.submit(Token(1), Op::Accept { listener });
+    io.hand_over().unwrap();
+    io.queues.enter(Sleep::Forever).unwrap();
+    assert!(io.queues.has_completions());
     drop(io);
-    // Either the ring accepted it and closes it with itself, or the listener does.
     let mut io = ring();
     let mut to_close = TcpStream::connect(address).unwrap();
     io.submit(Token(2), Op::Accept { listener });
-    io.submit(Token(3), Op::Accept { listener });
-    let mut completions = Vec::new();
-    while completions.is_empty() {
-        io.turn(Wait::Forever, &mut completions).unwrap();
-    }
+    let completions = collect(&mut io, 1);
     // Submitted to be closed, but never handed over.
-    for completion in completions {
-        let socket = crate::io::Socket(i32::try_from(completion.result.unwrap()).unwrap());
-        io.submit(Token(4), Op::CloseSocket { socket });
-    }
+    let socket = crate::io::Socket(i32::try_from(*completions[&2].result.as_ref().unwrap()).unwrap());
+    io.submit(Token(3), Op::CloseSocket { socket });
     drop(io);
     socket::close(listener);
     for peer in [&mut to_close, &mut unclaimed] {

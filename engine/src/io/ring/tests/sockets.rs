@@ -1,9 +1,8 @@
 //! Sockets through the ring, against std's on the other end.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixStream;
 use std::thread;
 
 use super::super::RingIo;
@@ -151,19 +150,34 @@ fn sending_to_a_peer_that_has_gone_is_an_error_and_no_signal() {
 #[test]
 fn an_operation_that_would_have_had_to_wait_is_tried_again() {
     let mut io = ring();
-    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     // The kernel answers EAGAIN at once on such a socket.
-    ours.set_nonblocking(true).unwrap();
-    let socket = Socket(ours.as_raw_fd());
-    io.submit(Token(1), Op::Receive { socket, into: Pool::heap(8) });
+    listener.set_nonblocking(true).unwrap();
+    io.submit(Token(1), Op::Accept { listener: Socket(listener.as_raw_fd()) });
     let mut completions = Vec::new();
     for _ in 0..5 {
         io.turn(Wait::No, &mut completions).unwrap();
     }
-    assert!(completions.is_empty());
-    theirs.write_all(b"late").unwrap();
-    let (_, completion) = collect(&mut io, 1).pop_first().unwrap();
-    assert_eq!(&chunk_of(completion)[..], b"late");
+    assert!(completions.is_empty(), "{completions:?}");
+    let _peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let done = collect(&mut io, 1);
+    socket::close(accepted(&done[&1]));
+}
+
+#[test]
+fn turns_that_never_sleep_still_bring_completions() {
+    let mut io = ring();
+    let (socket, mut peer) = connect(&mut io);
+    io.submit(Token(1), Op::Receive { socket, into: Pool::heap(8) });
+    let mut completions = Vec::new();
+    io.turn(Wait::No, &mut completions).unwrap();
+    peer.write_all(b"x").unwrap();
+    let moment = io.now().plus_millis(20_000);
+    while completions.is_empty() {
+        io.turn(Wait::No, &mut completions).unwrap();
+        assert!(io.now() < moment, "the kernel's deferred work was never run");
+    }
+    socket::close(socket);
 }
 
 #[test]
