@@ -36,6 +36,14 @@ impl Budget {
     }
 }
 
+#[cfg(test)]
+impl Budget {
+    /// Bytes in use.
+    pub const fn used(&self) -> usize {
+        self.used
+    }
+}
+
 /// A shard's memory for what its connections receive.
 #[derive(Debug)]
 pub struct ReceiveMemory {
