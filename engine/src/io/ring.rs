@@ -205,22 +205,25 @@ impl RingIo {
 
     /// Takes the kernel's completions.
     fn reap(&mut self, completions: &mut Vec<Completion>) {
-        for entry in self.queues.completions() {
-            let key = Key::unpack(entry.user_data());
-            if key == Key::WAKE {
-                self.waker.heard();
-                self.wake_armed = false;
-                self.roused = true;
-                continue;
-            }
-            if is_passing(&self.slots.occupant(key).op, entry.result()) {
-                self.again.push_back(key);
-                continue;
-            }
-            let mut in_flight = self.slots.remove(key);
-            self.messages.extend(in_flight.message.take());
-            completions.push(in_flight.complete(outcome(entry.result())));
+        while let Some(entry) = self.queues.next_completion() {
+            self.settle(Key::unpack(entry.user_data()), entry.result(), completions);
         }
+    }
+
+    fn settle(&mut self, key: Key, result: i32, completions: &mut Vec<Completion>) {
+        if key == Key::WAKE {
+            self.waker.heard();
+            self.wake_armed = false;
+            self.roused = true;
+            return;
+        }
+        if is_passing(&self.slots.occupant(key).op, result) {
+            self.again.push_back(key);
+            return;
+        }
+        let mut in_flight = self.slots.remove(key);
+        self.messages.extend(in_flight.message.take());
+        completions.push(in_flight.complete(outcome(result)));
     }
 
     /// Cancels what is in flight and waits until the kernel is done with all of it.
@@ -231,7 +234,7 @@ impl RingIo {
             // SAFETY: the entry points at nothing.
             unsafe { self.queues.push(&entry::cancel_all().user_data(Key::CANCEL.pack())) };
             self.queues.enter(PATIENCE)?;
-            for entry in self.queues.completions() {
+            while let Some(entry) = self.queues.next_completion() {
                 match Key::unpack(entry.user_data()) {
                     Key::CANCEL => {}
                     Key::WAKE => self.wake_armed = false,

@@ -1,7 +1,7 @@
 //! Setting sockets up. Moving bytes is [`super::Op`]'s work.
 //!
-//! All sockets are left blocking. That blocks no thread, since the ring itself waits until they are ready; with
-//! O_NONBLOCK it would not wait for a connection to accept, but hand out EAGAIN.
+//! All sockets are left blocking. That blocks no thread, since the ring itself waits until they are ready, and it
+//! leaves nobody a reason to hand out EAGAIN.
 
 use std::io;
 use std::net::SocketAddr;

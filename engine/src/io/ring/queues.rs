@@ -95,10 +95,10 @@ impl Queues {
         !self.uring.completion().is_empty()
     }
 
-    /// Completions there are now. Those that found the queue full wait in the kernel and come with the next
-    /// [`Self::enter`].
-    pub(super) fn completions(&mut self) -> impl Iterator<Item = cqueue::Entry> {
-        self.uring.completion()
+    /// The next completion, if one is there now. Those that found the queue full wait in the kernel and come with the
+    /// next [`Self::enter`].
+    pub(super) fn next_completion(&mut self) -> Option<cqueue::Entry> {
+        self.uring.completion().next()
     }
 
     /// Hands over what was queued and sleeps until there is a completion, as `sleep` allows. May return early.

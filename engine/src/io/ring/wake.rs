@@ -15,7 +15,7 @@ pub(super) struct EventFd {
 }
 
 impl EventFd {
-    /// Blocking, since the ring's read would otherwise end with EAGAIN instead of waiting.
+    /// Without anything to hear yet.
     pub(super) fn new() -> io::Result<Self> {
         // SAFETY: takes no memory.
         let descriptor = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) };

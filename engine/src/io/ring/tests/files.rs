@@ -3,8 +3,11 @@
 use std::path::Path;
 
 use super::super::backlog::{Backlog, Limits};
+use super::super::is_passing;
+use super::super::queues::Sleep;
+use super::super::slots::Key;
 use super::support::{Folder, chunk_of, collect, pattern, ring, run, small_ring};
-use crate::io::{BLOCK_SIZE, CHUNK_SIZE, File, Fs, HostFs, Io, Op, Pool, Token, Wait};
+use crate::io::{BLOCK_SIZE, CHUNK_SIZE, File, Fs, HostFs, Io, Op, Pool, Socket, Token, Wait};
 
 fn round_trip(folder: &Folder) {
     let mut io = ring();
@@ -107,6 +110,38 @@ fn completions_that_overflow_their_queue_still_come() {
     io.turn(Wait::No, &mut Vec::new()).unwrap();
     drop(io);
     HostFs.close(file);
+}
+
+#[test]
+fn what_ended_for_a_passing_reason_is_tried_again() {
+    let mut io = ring();
+    let folder = Folder::new();
+    let file = folder.file("log");
+    let chunk = pattern(Pool::heap(BLOCK_SIZE), 5, BLOCK_SIZE);
+    for errno in [libc::EAGAIN, libc::EINTR] {
+        io.submit(Token(1), Op::Write { file, offset: 0, data: chunk.filled() });
+        io.hand_over().unwrap();
+        io.queues.enter(Sleep::Forever).unwrap();
+        let key = Key::unpack(io.queues.next_completion().unwrap().user_data());
+        HostFs.truncate(file, 0).unwrap();
+        let mut completions = Vec::new();
+        io.settle(key, -errno, &mut completions);
+        assert!(completions.is_empty());
+        assert_eq!(*collect(&mut io, 1)[&1].result.as_ref().unwrap(), BLOCK_SIZE as u64);
+        assert!(folder.contents("log") == chunk[..]);
+    }
+    HostFs.close(file);
+}
+
+#[test]
+fn passing_reasons_are_few() {
+    let flush = Op::Flush { file: File(3) };
+    let close = Op::Close { file: File(3) };
+    let accept = Op::Accept { listener: Socket(3) };
+    assert!(is_passing(&flush, -libc::EINTR) && is_passing(&flush, -libc::EAGAIN));
+    assert!(!is_passing(&flush, -libc::EIO) && !is_passing(&flush, 0));
+    assert!(!is_passing(&close, -libc::EINTR), "the descriptor is gone and may be another's");
+    assert!(is_passing(&accept, -libc::ECONNABORTED) && !is_passing(&accept, -libc::EMFILE));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Sockets through the ring, against std's on the other end.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::thread;
 
@@ -145,23 +145,6 @@ fn sending_to_a_peer_that_has_gone_is_an_error_and_no_signal() {
     };
     assert!(matches!(error.raw_os_error(), Some(libc::EPIPE | libc::ECONNRESET)), "{error}");
     socket::close(socket);
-}
-
-#[test]
-fn an_operation_that_would_have_had_to_wait_is_tried_again() {
-    let mut io = ring();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    // The kernel answers EAGAIN at once on such a socket.
-    listener.set_nonblocking(true).unwrap();
-    io.submit(Token(1), Op::Accept { listener: Socket(listener.as_raw_fd()) });
-    let mut completions = Vec::new();
-    for _ in 0..5 {
-        io.turn(Wait::No, &mut completions).unwrap();
-    }
-    assert!(completions.is_empty(), "{completions:?}");
-    let _peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let done = collect(&mut io, 1);
-    socket::close(accepted(&done[&1]));
 }
 
 #[test]
