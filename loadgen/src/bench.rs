@@ -22,6 +22,7 @@ use crate::placement::{self, Leadership, Placement};
 use crate::progress::Progress;
 use crate::stamp::SessionId;
 use crate::summary::{BrokerReport, Report};
+use crate::sys;
 use crate::table;
 use crate::worker::{ConsumerPlan, Plan, ProducerPlan};
 use crate::workload::Workload;
@@ -231,6 +232,9 @@ impl Bench<'_> {
         let topic: Arc<str> = topic.into();
         let mut acknowledged = Vec::new();
         for &phase in phases {
+            if sys::interrupted() {
+                return Err("interrupted".into());
+            }
             if phase == Phase::ConsumeCold {
                 subject.restart(self.progress)?;
                 admin = Admin::connect(&subject.address)?;

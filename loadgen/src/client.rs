@@ -27,9 +27,7 @@ pub async fn connect(address: SocketAddr) -> Result<Rc<TcpStream>, String> {
 /// Receives responses.
 pub struct Responses {
     stream: Rc<TcpStream>,
-    /// Received bytes; those before `start` have been handed out.
-    buffer: Vec<u8>,
-    start: usize,
+    frames: Frames,
 }
 
 /// A response: its correlation id, and what follows it (in flexible versions the header's tagged fields first).
@@ -51,21 +49,38 @@ impl<'a> Response<'a> {
 impl Responses {
     /// Receives from `stream` into a buffer of `capacity` bytes, which grows to the longest response.
     pub fn new(stream: Rc<TcpStream>, capacity: usize) -> Self {
-        Self { stream, buffer: Vec::with_capacity(capacity), start: 0 }
+        Self { stream, frames: Frames::with_capacity(capacity) }
     }
 
     /// Waits for more bytes; `false` at the connection's end.
     pub async fn receive(&mut self) -> io::Result<bool> {
-        self.make_room()?;
-        let buffer = std::mem::take(&mut self.buffer);
+        self.frames.make_room()?;
+        let buffer = std::mem::take(&mut self.frames.buffer);
         let (begin, end) = (buffer.len(), buffer.capacity());
         let (result, buffer) = self.stream.read(buffer.slice(begin..end)).await;
-        self.buffer = buffer.into_inner();
+        self.frames.buffer = buffer.into_inner();
         Ok(result? > 0)
     }
 
     /// The next whole response that has arrived.
     pub fn pop(&mut self) -> io::Result<Option<Response<'_>>> {
+        self.frames.pop()
+    }
+}
+
+/// Received bytes, cut into responses.
+struct Frames {
+    buffer: Vec<u8>,
+    /// What lies before it has been handed out.
+    start: usize,
+}
+
+impl Frames {
+    fn with_capacity(capacity: usize) -> Self {
+        Self { buffer: Vec::with_capacity(capacity), start: 0 }
+    }
+
+    fn pop(&mut self) -> io::Result<Option<Response<'_>>> {
         let waiting = &self.buffer[self.start..];
         let Some(size) = frame_size(waiting)? else { return Ok(None) };
         let Some(frame) = waiting.get(SIZE_LEN..SIZE_LEN + size) else { return Ok(None) };
@@ -76,14 +91,15 @@ impl Responses {
         Ok(Some(Response { correlation: i32::from_be_bytes(*correlation), after_correlation }))
     }
 
-    /// Makes room for at least the rest of the frame that has begun to arrive.
+    /// Makes room for at least the rest of the frame that has begun to arrive, and for a byte.
     fn make_room(&mut self) -> io::Result<()> {
         if self.start == self.buffer.len() {
             self.buffer.clear();
             self.start = 0;
         }
+        let waiting = self.buffer.len() - self.start;
         let size = frame_size(&self.buffer[self.start..])?.unwrap_or(SIZE_LEN);
-        let wanted = SIZE_LEN + size - (self.buffer.len() - self.start);
+        let wanted = (SIZE_LEN + size).saturating_sub(waiting).max(1);
         let spare = self.buffer.capacity() - self.buffer.len();
         if self.start > 0 && spare < wanted.max(self.buffer.capacity() / 2) {
             self.buffer.drain(..self.start);
@@ -103,3 +119,6 @@ fn frame_size(bytes: &[u8]) -> io::Result<Option<usize>> {
 fn invalid(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,6 +34,10 @@ use crate::timer::Timer;
 /// Room for many acknowledgements in one read; each takes some sixty bytes.
 const RECEIVE_BYTES: usize = 64 * 1024;
 
+/// How long after the window's end batches that were due within it are still sent. A connection that is further behind
+/// than that has fallen behind for good.
+const OVERTIME: Duration = Duration::from_millis(100);
+
 /// How a connection paces itself.
 #[derive(Debug, Clone, Copy)]
 pub enum Pace {
@@ -187,7 +191,7 @@ impl Writer<'_> {
                 return Ok(());
             }
             let now = state.clock.now();
-            if now >= state.window.end() {
+            if now >= state.window.end() + OVERTIME {
                 self.give_up(schedule);
                 return Ok(());
             }

@@ -113,7 +113,7 @@ fn notes(report: &Report) -> Vec<String> {
             "verified {} records: {} lost, {} duplicated, {} out of order, {} corrupt",
             v.verified, v.lost, v.duplicated, v.reordered, v.corrupt
         ),
-        None => "nothing was read back: no consuming phase was asked for".into(),
+        None => "nothing was read back, and so nothing verified".into(),
     });
     notes
 }
