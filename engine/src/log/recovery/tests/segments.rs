@@ -4,6 +4,7 @@ use super::support::*;
 use crate::io::{BLOCK_SIZE, Fs, OpenMode, replace_file};
 use crate::log::recovery::RecoveryError;
 use crate::log::segment::{self, HEADER_SIZE, SegmentHeader, with_file};
+use crate::sim::plant::{Plant, set_planted};
 use crate::types::{Offset, Position, TopicId};
 
 const W: u64 = 1 << 16;
@@ -103,6 +104,36 @@ fn segments_that_never_held_a_batch_are_removed() {
     let recovered = machine.recovered(None);
     assert_eq!((recovered.segments.len(), recovered.end_offset), (1, Offset::new(10)));
     assert_eq!(machine.names(), [segment::file_name(Offset::ZERO)]);
+}
+
+#[test]
+fn a_removed_segment_does_not_come_back() {
+    for seed in 0..20 {
+        let mut machine = Machine::new(seed);
+        machine.segment(&header(0, 0, W), &batches(0, &[1500; 5], 3), 1 << 16);
+        machine.prepare(&header(30, 1 << 20, W), 1 << 16);
+        machine.recovered(None);
+        machine.crash();
+        assert_eq!(machine.names(), [segment::file_name(Offset::ZERO)]);
+    }
+}
+
+#[test]
+fn an_empty_active_segment_is_durable_before_it_is_used() {
+    for seed in 0..20 {
+        let mut machine = Machine::new(seed);
+        machine
+            .fs
+            .create_folder(&folder())
+            .and_then(|()| machine.fs.sync_folder(data_dir()))
+            .expect("no faults");
+        set_planted(Some(Plant::SkipFolderSync));
+        machine.prepare(&header(500, 123_456, W), 1 << 16);
+        set_planted(None);
+        let recovered = machine.recovered(None);
+        machine.crash();
+        assert_eq!(machine.recovered(None), recovered);
+    }
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Torn ends: what a crash may leave behind the last flushed byte is cut, and nothing else is.
 
 use super::support::*;
+use crate::batch::BatchHeader;
 use crate::io::BLOCK_SIZE;
 use crate::log::segment::HEADER_SIZE;
+use crate::producers::Verdict;
 use crate::sim::plant::{Plant, set_planted};
 use crate::types::{LeaderEpoch, Offset, Position};
 
@@ -135,6 +137,23 @@ fn a_batch_without_any_flushed_one_before_it_may_be_torn_as_well() {
         machine.recover(None).expect("it is not damaged").is_none(),
         "now it is as if it had never been used"
     );
+}
+
+/// A producer whose batch was lost would be told, on its retry, that the batch is there.
+#[test]
+fn producers_forget_batches_that_were_not_flushed() {
+    let (header, batches) = (header(0, 0, W), batches(0, &[600, 600, 600], 3));
+    let parsed: Vec<_> = batches.iter().map(|batch| BatchHeader::parse(batch).expect("it is one")).collect();
+    // The checkpoint was taken while two batches were being written, of which none or one came to the disk.
+    let mut entry = checkpoint(&batches[..1]);
+    entry.producers = checkpoint(&batches).producers;
+    for survived in [1, 2] {
+        let machine = Machine::new(1);
+        machine.segment(&header, &batches[..survived], 1 << 15);
+        let producers = machine.recovered(Some(&entry)).producers;
+        assert!(matches!(producers.check(&parsed[survived - 1]), Verdict::Duplicate { .. }));
+        assert_eq!(producers.check(&parsed[survived]), Verdict::Append);
+    }
 }
 
 #[test]
