@@ -139,6 +139,8 @@ pub struct Log {
     opened_at: Offset,
     opened_epoch: LeaderEpoch,
     flush_in_flight: bool,
+    /// Whether an append waits for W.
+    wants_flush: bool,
     growth: Growth,
     failed: Option<String>,
 }
@@ -211,6 +213,7 @@ impl Log {
             opened_at: offset,
             opened_epoch: LeaderEpoch::new(-1),
             flush_in_flight: false,
+            wants_flush: false,
             growth,
             failed: None,
         }
@@ -251,8 +254,11 @@ impl Log {
             self.extend(used + size, out);
             return Ok(Admission::Later);
         }
-        let unflushed = self.positions.unflushed();
-        if unflushed > 0 && unflushed + size > self.settings.unflushed_max {
+        // Counted from a batch's end: a batch flushed in part is as good as not flushed, and recovery counts W from where
+        // the first bad batch begins.
+        let unflushed = self.positions.appended().position().since(self.durable.position());
+        self.wants_flush = unflushed > 0 && unflushed + size > self.settings.unflushed_max;
+        if self.wants_flush {
             return Ok(Admission::Later);
         }
         Ok(Admission::Now)
@@ -370,6 +376,11 @@ impl Log {
         let appended = self.positions.appended().position();
         while self.appender.submitted() < appended {
             let Some(segment) = self.segments.at(self.appender.submitted()) else { break };
+            // Crossing into a new segment needs the old one flushed: what stands in the new one proves to recovery
+            // that everything before it was.
+            if segment.base() > self.positions.flushed().position() {
+                break;
+            }
             let Some(file) = segment.open() else { break };
             let target = Target {
                 file,
@@ -401,9 +412,20 @@ impl Log {
         let due = match self.settings.flush {
             FlushMode::BeforeAcknowledging => unflushed > 0,
             // Half of W, so that appends need not wait for the flush.
-            FlushMode::Behind => unflushed >= self.settings.unflushed_max / 2,
+            // A segment that has ended is flushed at once, since the next one's writes wait for it.
+            FlushMode::Behind => {
+                unflushed >= self.settings.unflushed_max / 2
+                    || self.has_ended_unflushed()
+                    || (self.wants_flush && unflushed > 0)
+            }
         };
         due && !self.flush_in_flight && self.failed.is_none()
+    }
+
+    fn has_ended_unflushed(&self) -> bool {
+        let flushed = self.positions.flushed().position();
+        let ended = self.segments.at(flushed).and_then(|segment| segment.end);
+        ended.is_some_and(|end| self.positions.written().position() >= end && end > flushed)
     }
 
     /// Has what is written flushed: one segment, one flush in flight.

@@ -53,6 +53,9 @@ impl Watermark {
     /// The end of the batch that holds the record before `next`; `None` if that is visible already.
     #[must_use]
     pub fn end_of(&self, next: Offset) -> Option<Position> {
+        if next <= self.offset {
+            return None;
+        }
         let at = self.ahead.partition_point(|ahead| ahead.1 < next);
         self.ahead.get(at).map(|ahead| ahead.0)
     }

@@ -25,6 +25,7 @@ struct Asked {
 }
 
 /// What a reply is needed for.
+#[derive(Debug)]
 enum What {
     Append { partition: PartitionId, number: BatchNumber },
     Produce { partition: PartitionId, number: BatchNumber, producer: usize, sending: Sending },
@@ -39,7 +40,7 @@ enum What {
 }
 
 /// Why something is read.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Why {
     /// To see.
     Look,
@@ -158,10 +159,11 @@ impl Bench {
         self.in_flight.is_empty()
     }
 
-    /// When the request was made that has waited the longest.
+    /// Since when the request has waited that has waited the longest, and which it is.
     #[must_use]
-    pub fn waiting_since(&self) -> Option<Nanos> {
-        self.in_flight.values().map(|asked| asked.at).min()
+    pub fn waits(&self) -> Option<(Nanos, String)> {
+        let oldest = self.in_flight.values().min_by_key(|asked| asked.at)?;
+        Some((oldest.at, format!("{:?} of shard {}", oldest.what, oldest.shard)))
     }
 
     /// What the engine is guilty of, if anything.

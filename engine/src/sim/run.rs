@@ -83,6 +83,8 @@ struct Run {
     rng: Rng,
     bench: Arc<Mutex<Bench>>,
     report: Report,
+    /// Turns so far.
+    steps: u64,
 }
 
 impl Run {
@@ -92,7 +94,7 @@ impl Run {
         let config = workload::config(&mut rng);
         let world = SimWorld::new(rng.word(), faults.clone());
         let bench = Arc::new(Mutex::new(Bench::new(rng.fork())));
-        Self { world, config, faults, rng, bench, report: Report::default() }
+        Self { world, config, faults, rng, bench, report: Report::default(), steps: 0 }
     }
 
     fn live_through(mut self) -> Result<Report, String> {
@@ -229,20 +231,24 @@ impl Run {
                 }
             }
             Step::Idle => {
-                let answered = self.bench().is_answered();
-                return if answered { Ok(false) } else { Err("requests wait, and nothing happens".into()) };
+                return match self.bench().waits() {
+                    Some((_, request)) => Err(format!("nothing happens, but {request} has no answer")),
+                    None => Ok(false),
+                };
             }
         }
+        self.steps += 1;
         let bench = self.bench();
         if let Some(guilty) = bench.failure() {
             return Err(guilty.to_owned());
         }
-        match bench.waiting_since() {
-            Some(since) if self.world.now().since(since) > ANSWER_NS_MAX => {
-                Err("a request goes unanswered".into())
-            }
-            _ => Ok(true),
+        if self.steps.is_multiple_of(1_024)
+            && let Some((since, request)) = bench.waits()
+            && self.world.now().since(since) > ANSWER_NS_MAX
+        {
+            return Err(format!("{request} goes unanswered"));
         }
+        Ok(true)
     }
 
     fn bench(&self) -> MutexGuard<'_, Bench> {

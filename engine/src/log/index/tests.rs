@@ -111,9 +111,8 @@ fn truncated_and_filled_again_it_answers_as_before() {
         }
         assert_eq!(SparseIndex::decode(&index.encode()).as_ref(), Ok(&index));
 
-        for at in from..places.len() {
-            let timestamp = places[at].2;
-            index.add(&header(places[at].0.value(), 10, 10_000 + at * 37 % 999, timestamp), places[at].1);
+        for (at, (offset, position, timestamp)) in places.iter().enumerate().skip(from) {
+            index.add(&header(offset.value(), 10, 10_000 + at * 37 % 999, *timestamp), *position);
         }
         assert_eq!(index.entries, whole.entries);
         assert_eq!(index.covered_to(), whole.covered_to());
