@@ -7,7 +7,7 @@
 //! A checkpoint that is lost or damaged costs a scan of the whole log, no records; but damage to the log is then found
 //! less surely, and what was removed from a log's start by moving it may reappear.
 //!
-//! In the frame of [`stored`](crate::stored):
+//! In the frame of `stored`:
 //!
 //! | at | bytes | field |
 //! | --: | --: | --- |

@@ -1,7 +1,7 @@
 //! A segment: one file of a partition's log, its header and its name.
 //!
 //! The file is `<base offset, 20 digits>.log` in the partition's folder. Its first block is the header, in the frame of
-//! [`stored`](crate::stored); batches follow without gaps, and behind them the file is allocated ahead and reads as
+//! `stored`; batches follow without gaps, and behind them the file is allocated ahead and reads as
 //! zeros. A batch never crosses into the next segment, whose base position is this one's end.
 //!
 //! | at | bytes | field |

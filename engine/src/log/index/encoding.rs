@@ -1,4 +1,4 @@
-//! A saved index, in the frame of [`stored`](crate::stored): `<base offset>.index` beside its segment.
+//! A saved index, in the frame of `stored`: `<base offset>.index` beside its segment.
 //!
 //! | at | bytes | field |
 //! | --: | --: | --- |
