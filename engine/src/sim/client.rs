@@ -79,6 +79,8 @@ pub struct Bench {
     issued: u64,
     /// Operations after which this life asks nothing more.
     target: u64,
+    /// Appends to one partition that this life ends with, all at once, so that a crash finds many of them on their way.
+    surge: u64,
     /// Tries in a row that found nothing to ask.
     in_vain: u32,
     /// Whether the machine may fail operations in this life.
@@ -106,6 +108,7 @@ impl Bench {
             unread: Vec::new(),
             issued: 0,
             target: 0,
+            surge: 0,
             in_vain: 0,
             faulty: false,
             stopping: false,
@@ -129,6 +132,7 @@ impl Bench {
         self.phase = Phase::Reading;
         self.unread = self.partitions();
         self.target = self.issued + operations;
+        self.surge = if self.rng.coin() { self.rng.below(operations.min(30) + 1) } else { 0 };
         self.in_vain = 0;
         self.faulty = faulty;
         self.stopping = false;

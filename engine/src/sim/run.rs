@@ -98,19 +98,22 @@ impl Run {
     }
 
     fn live_through(mut self) -> Result<Report, String> {
-        let mut ends = vec![End::Power, End::Power];
-        for _ in 0..self.rng.below(3) {
-            let end = if self.rng.odds(2, 3) { End::Kill } else { End::Stop };
-            ends.insert(self.rng.index(ends.len() + 1), end);
+        // Two long lives that end with the power, and short ones between and after them.
+        let mut lives = vec![(OPERATIONS / 2, End::Power), (OPERATIONS / 2, End::Power)];
+        for _ in 0..self.rng.within(1..5) {
+            let end = [End::Power, End::Kill, End::Stop][self.rng.index(3)];
+            let operations = if self.rng.coin() { self.rng.below(4) } else { self.rng.below(20) };
+            lives.insert(1 + self.rng.index(lives.len()), (operations, end));
         }
-        let lives = ends.len() as u64;
-        for (nth, end) in (0..).zip(ends) {
-            let done = self.bench().issued();
-            let share = (OPERATIONS * (nth + 1)).div_ceil(lives).saturating_sub(done);
+        for (operations, end) in lives {
             self.world.set_faults(self.faults.clone());
-            self.live(share, end)?;
+            self.live(operations, end)?;
         }
         self.world.set_faults(self.calm());
+        let missing = OPERATIONS.saturating_sub(self.bench().issued());
+        if missing > 0 {
+            self.live(missing, End::Power)?;
+        }
         self.live(0, End::Stop)?;
         let operations = self.bench().issued();
         self.report.operations = operations;
@@ -136,7 +139,7 @@ impl Run {
         let world = self.world.clone();
         match end {
             End::Power => {
-                let span = [40, 400, 3_000][self.rng.index(3)];
+                let span = [10, 50, 400, 3_000][self.rng.index(4)];
                 self.world.crash_after(self.rng.below(span));
                 self.drive(&mut cluster, |_| false)?;
                 self.report.crashes += 1;

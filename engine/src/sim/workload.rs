@@ -1,10 +1,13 @@
 //! What the clients of a run do: which requests, in what mixture, of what size.
 
+use std::ops::Range;
+
 use super::checker::BatchNumber;
+use super::image::SECTOR_SIZE;
 use super::rng::Rng;
 use crate::batch::BatchBuilder;
 use crate::config::Config;
-use crate::io::{CHUNK_SIZE, Slice};
+use crate::io::{BLOCK_SIZE, CHUNK_SIZE, Slice};
 use crate::types::ProducerId;
 
 /// The largest batch, so that several fit into the smallest segment.
@@ -53,6 +56,9 @@ pub struct Workload {
     pub in_flight_max: usize,
     /// Partitions that most requests go to, among all of them.
     pub hot_partitions: usize,
+    /// Every batch is a multiple of this: where it is a sector or a block, one batch can be lost, or another one come to
+    /// stand in its place, without a change to its neighbours.
+    grain: Option<usize>,
     builder: BatchBuilder,
 }
 
@@ -65,6 +71,7 @@ impl Workload {
             burst_max: 1 + rng.below(6),
             in_flight_max: [4, 16, 64][rng.index(3)],
             hot_partitions: 1 + rng.index(4),
+            grain: [None, None, Some(SECTOR_SIZE), Some(BLOCK_SIZE)][rng.index(4)],
             builder: BatchBuilder::new(BATCH_BYTES_MAX),
         }
     }
@@ -90,30 +97,62 @@ impl Workload {
         now_ms: i64,
         rng: &mut Rng,
     ) -> (Slice, i32) {
-        let (records, size_max) = match rng.below(8) {
-            0..4 => (1, 0),
-            4 => (1, 16),
-            5 | 6 => (1 + rng.below(20), 300),
-            _ => (1 + rng.below(6), 2_000),
+        let shape = match (self.grain, rng.below(8)) {
+            (Some(grain), 0..6) => Shape::Exactly(grain),
+            (Some(grain), _) => Shape::Exactly(grain * (1 + rng.index(3))),
+            (None, 0..4) => Shape::Records { count: 1, size: 100..101 },
+            (None, 4) => Shape::Records { count: 1, size: 1..16 },
+            (None, 5 | 6) => Shape::Records { count: 1 + rng.below(20), size: 1..300 },
+            (None, _) => Shape::Records { count: 1 + rng.below(6), size: 1..2_000 },
         };
-        self.builder.clear();
-        if let Some((id, sequence)) = producer {
-            self.builder.set_producer(ProducerId::new(id), 0, sequence);
-        }
-        let key = number.0.to_be_bytes();
-        let mut value = [0; 2_200];
-        for nth in 0..records {
-            let len = if size_max == 0 { 100 } else { rng.index(size_max) + 1 };
-            let seed = (number.0 << 8 | nth).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes();
-            for part in value[..len].chunks_mut(seed.len()) {
-                part.copy_from_slice(&seed[..part.len()]);
+        match shape {
+            Shape::Records { count, size } => {
+                self.begin(producer);
+                for nth in 0..count {
+                    let len = rng.within(size.clone());
+                    self.push(number, nth, now_ms, len);
+                }
             }
-            let pushed = self.builder.push(now_ms, Some(&key), Some(&value[..len]));
-            pushed.expect("records of two kilobytes fit into the largest batch");
+            Shape::Exactly(size) => {
+                // The value's length decides the batch's, but for the bytes that its own length takes.
+                let mut len = size as u64 / 2;
+                loop {
+                    self.begin(producer);
+                    self.push(number, 0, now_ms, len);
+                    match self.builder.size() {
+                        reached if reached == size => break,
+                        reached => len = len + size as u64 - reached as u64,
+                    }
+                }
+            }
         }
         let records = self.builder.records_count();
         (Slice::copy_from(self.builder.finish().expect("it has records")), records)
     }
+
+    fn begin(&mut self, producer: Option<(i64, i32)>) {
+        self.builder.clear();
+        if let Some((id, sequence)) = producer {
+            self.builder.set_producer(ProducerId::new(id), 0, sequence);
+        }
+    }
+
+    /// Adds a record whose key is the batch's number and whose value is unlike any other's.
+    fn push(&mut self, number: BatchNumber, nth: u64, now_ms: i64, len: u64) {
+        let seed = (number.0 << 8 | nth).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes();
+        let len = usize::try_from(len).expect("values are small");
+        let value: Vec<u8> = seed.into_iter().cycle().take(len).collect();
+        let pushed = self.builder.push(now_ms, Some(&number.0.to_be_bytes()), Some(&value));
+        pushed.expect("a batch stays far below its largest size");
+    }
+}
+
+/// What a batch looks like.
+enum Shape {
+    /// So many records with values of such sizes.
+    Records { count: u64, size: Range<u64> },
+    /// One record that makes it so many bytes.
+    Exactly(usize),
 }
 
 /// The engine's settings in a run: everything small, so that segments roll and checkpoints come often.

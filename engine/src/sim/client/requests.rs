@@ -37,7 +37,8 @@ impl Bench {
     pub(super) fn burst(&mut self, shard: &mut Shard<SimIo>, on: u16) {
         let requests = 1 + self.rng.below(self.workload.burst_max);
         for _ in 0..requests {
-            if self.issued >= self.target {
+            if self.issued + self.surge >= self.target {
+                self.last_burst(shard, on);
                 self.phase = Phase::Ending;
                 return;
             }
@@ -54,6 +55,24 @@ impl Bench {
         }
     }
 
+    fn last_burst(&mut self, shard: &mut Shard<SimIo>, on: u16) {
+        if self.partitions().is_empty() {
+            return;
+        }
+        let partition = self.any_partition();
+        while self.issued < self.target {
+            if self.rng.odds(3, 4) {
+                self.append(shard, on, partition);
+            } else {
+                let before = self.issued;
+                self.produce(shard, on, partition);
+                if self.issued == before {
+                    self.append(shard, on, partition);
+                }
+            }
+        }
+    }
+
     fn request_any(&mut self, shard: &mut Shard<SimIo>, on: u16) {
         let topics = self.checker.alive().count();
         let kind = if topics == 0 { Kind::Create } else { self.workload.kind(&mut self.rng) };
@@ -63,9 +82,15 @@ impl Bench {
             Kind::NewProducer if self.producers.len() < PRODUCERS_MAX => {
                 self.ask(shard, on, What::ProducerId, Request::NewProducerId);
             }
-            Kind::Produce if !self.producers.is_empty() => self.produce(shard, on),
             _ if topics == 0 => {}
-            Kind::Produce | Kind::Append => self.append(shard, on),
+            Kind::Produce if !self.producers.is_empty() => {
+                let partition = self.any_partition();
+                self.produce(shard, on, partition);
+            }
+            Kind::Produce | Kind::Append => {
+                let partition = self.any_partition();
+                self.append(shard, on, partition);
+            }
             Kind::Watch => self.watch(shard, on),
             Kind::ListOffset => self.list_offset(shard, on),
             Kind::Read | Kind::Create | Kind::Delete | Kind::NewProducer => {
@@ -134,15 +159,13 @@ impl Bench {
         self.ask(shard, on, What::Delete { id }, Request::DeleteTopic { id });
     }
 
-    fn append(&mut self, shard: &mut Shard<SimIo>, on: u16) {
-        let partition = self.any_partition();
+    fn append(&mut self, shard: &mut Shard<SimIo>, on: u16, partition: PartitionId) {
         let (number, batch, records) = self.batch(shard, None);
         self.send(shard, on, What::Append { partition, number }, partition, number, batch, records);
     }
 
-    fn produce(&mut self, shard: &mut Shard<SimIo>, on: u16) {
-        // A producer keeps to one shard's connection, except that its copies may come by any way.
-        let partition = self.any_partition();
+    fn produce(&mut self, shard: &mut Shard<SimIo>, on: u16, partition: PartitionId) {
+        // A producer keeps to one shard's connection.
         let own = self.producers.len().saturating_sub(usize::from(on)).div_ceil(2);
         if own == 0 {
             return;
