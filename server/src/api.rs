@@ -14,9 +14,9 @@ use tora_engine::io::Slice;
 use tora_engine::io::ring::RingIo;
 use tora_engine::request::{Reply, Request};
 use tora_engine::shard::Shard;
+use tora_engine::types::{Nanos, Offset, PartitionId};
 
-use crate::config::HostPort;
-use crate::config::Settings;
+use crate::config::{HostPort, Settings};
 use crate::connection::order::{Kind, Sequence};
 use crate::slab::Slab;
 use crate::wire::{Encoding, Malformed, Reader, Writer};
@@ -72,20 +72,37 @@ pub trait Work: Send {
     /// Takes the answer to the engine request that was made as `part`.
     fn on_reply(&mut self, part: u32, reply: Reply, cx: &mut Context<'_>);
 
+    /// One of the partitions it waits for may have more, or the time that it set is up. Only for work that
+    /// [waits](Context::wait).
+    fn on_wake(&mut self, _: &mut Context<'_>) {
+        unreachable!("it waits for nothing");
+    }
+
     /// Whether everything for the response is there.
     fn is_done(&self) -> bool;
 
-    /// Whether there is a response at all.
-    fn is_answered(&self) -> bool {
-        true
+    /// What becomes of it when it is done.
+    fn ending(&self) -> Ending {
+        Ending::Respond
     }
 
     /// Writes the response's body.
     fn write(&mut self, call: &Call, out: &mut Writer, cx: &mut Context<'_>);
 }
 
-/// What a request's header says, and its bytes.
-#[derive(Clone, Debug)]
+/// What becomes of a request that is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Its response is sent.
+    Respond,
+    /// Nothing is sent.
+    Silence,
+    /// The connection is closed, for this reason.
+    Close(&'static str),
+}
+
+/// What a request's header says.
+#[derive(Clone, Copy, Debug)]
 pub struct Call {
     /// Its API.
     pub key: i16,
@@ -95,8 +112,6 @@ pub struct Call {
     pub correlation_id: i32,
     /// How the body is written.
     pub encoding: Encoding,
-    /// The whole request; [`Reader`]'s positions count from its start.
-    pub frame: Slice,
 }
 
 /// An engine request that has not been answered.
@@ -105,10 +120,30 @@ pub struct Asked {
     pub connection: u32,
     /// Numbers are used again; this is not.
     pub serial: u64,
-    /// Which of its requests.
-    pub sequence: Sequence,
-    /// Which part of that.
-    pub part: u32,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// What an engine request was made for.
+pub enum Purpose {
+    /// A part of one of the connection's requests.
+    Part {
+        /// Which request.
+        sequence: Sequence,
+        /// Which part of it.
+        part: u32,
+    },
+    /// The connection watches a partition, for whichever of its requests waits when there is more.
+    Watch(PartitionId),
+}
+
+/// What a request waits for that is parked until there is more.
+#[derive(Default)]
+pub struct Waiting {
+    /// Partitions with the end that was seen of each.
+    pub partitions: Vec<(PartitionId, Offset)>,
+    /// When it has waited long enough.
+    pub until: Option<Nanos>,
 }
 
 /// What work is done with.
@@ -121,6 +156,8 @@ pub struct Context<'a> {
     pub advertised: &'a HostPort,
     /// Engine requests under way.
     pub asked: &'a mut Slab<Asked>,
+    /// What the request waits for, if it does.
+    pub waiting: &'a mut Waiting,
     /// The connection, by number.
     pub connection: u32,
     /// Which of the connections with that number.
@@ -133,9 +170,20 @@ impl Context<'_> {
     /// Asks the engine; the reply comes to [`Work::on_reply`] with `part`.
     pub fn ask(&mut self, part: usize, request: Request) {
         let part = u32::try_from(part).expect("a request's parts are limited far below 2³²");
-        let asked = Asked { connection: self.connection, serial: self.serial, sequence: self.sequence, part };
+        let purpose = Purpose::Part { sequence: self.sequence, part };
+        let asked = Asked { connection: self.connection, serial: self.serial, purpose };
         let tag = self.asked.insert(asked);
         self.shard.request(u64::from(tag), request);
+    }
+
+    /// Parks the request until one of the partitions it waits for has more, or until then.
+    pub fn wait(&mut self, until: Nanos) {
+        self.waiting.until = Some(until);
+    }
+
+    /// Waits for a partition to have records past `end`.
+    pub fn wait_for(&mut self, partition: PartitionId, end: Offset) {
+        self.waiting.partitions.push((partition, end));
     }
 }
 
@@ -182,7 +230,7 @@ pub fn read_header(frame: &Slice) -> Result<(&'static Api, Call, usize), Refused
         return Err(Refused::UnknownVersion { name: api.name, version });
     }
     let encoding = Encoding::of(version, api.flexible_since);
-    let call = Call { key, version, correlation_id, encoding, frame: frame.clone() };
+    let call = Call { key, version, correlation_id, encoding };
     if !served {
         return Ok((api, call, frame.len()));
     }
@@ -196,8 +244,14 @@ pub fn read_header(frame: &Slice) -> Result<(&'static Api, Call, usize), Refused
 ///
 /// # Errors
 /// A body that cannot be read.
-pub fn start(api: &Api, call: &Call, body: usize, cx: &mut Context<'_>) -> Result<Box<dyn Work>, Malformed> {
-    let mut reader = Reader::at(&call.frame, body, call.encoding);
+pub fn start(
+    api: &Api,
+    call: &Call,
+    frame: &Slice,
+    body: usize,
+    cx: &mut Context<'_>,
+) -> Result<Box<dyn Work>, Malformed> {
+    let mut reader = Reader::of(frame, body, call.encoding);
     (api.start)(&mut reader, call, cx)
 }
 

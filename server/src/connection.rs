@@ -5,10 +5,13 @@ pub mod order;
 pub mod receive;
 pub mod transport;
 
+use std::collections::BTreeSet;
+
 use tora_engine::io::{Slice, Socket};
-use tora_engine::types::Nanos;
+use tora_engine::types::{Nanos, PartitionId};
 
 use crate::api::{Api, Call, Work};
+use crate::limits;
 use order::Order;
 use receive::Receiver;
 use transport::Transport;
@@ -19,7 +22,9 @@ pub struct Parked {
     pub api: &'static Api,
     /// Its header.
     pub call: Call,
-    /// Where its body begins.
+    /// All of it.
+    pub frame: Slice,
+    /// Where its body begins there.
     pub body: usize,
 }
 
@@ -43,6 +48,12 @@ pub struct Connection {
     pub order: Order<Job, Vec<Slice>>,
     /// The next request, if it has to wait.
     pub parked: Option<Parked>,
+    /// Partitions that a watch is under way for.
+    pub watches: BTreeSet<PartitionId>,
+    /// When the request that waits for records has waited long enough; it is the only one then.
+    pub waits_until: Option<Nanos>,
+    /// Whether it is among those to be advanced at the end of the turn.
+    pub is_dirty: bool,
     /// When bytes last came or went.
     pub last_progress: Nanos,
     /// Whether it waits for memory to receive into.
@@ -59,14 +70,31 @@ impl Connection {
             receiver: Receiver::new(frame_limit),
             order: Order::default(),
             parked: None,
+            watches: BTreeSet::new(),
+            waits_until: None,
+            is_dirty: false,
             last_progress: now,
             needs_memory: false,
         }
     }
 
-    /// Whether nothing of it is under way.
+    /// Whether nothing of it is under way, but for a request that waits for records.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        self.order.is_empty() && self.parked.is_none() && self.transport.outgoing_bytes() == 0
+        let answered = self.order.is_empty() || self.waits_until.is_some();
+        answered && self.parked.is_none() && self.transport.outgoing_bytes() == 0
+    }
+
+    /// Whether it is the client's turn to do something: send a request, or read a response.
+    #[must_use]
+    pub fn awaits_client(&self) -> bool {
+        self.order.is_empty() || self.transport.outgoing_bytes() > 0
+    }
+
+    /// Whether no more of its requests may be begun for now.
+    #[must_use]
+    pub fn has_enough(&self) -> bool {
+        self.order.len() >= limits::REQUESTS_PER_CONNECTION_MAX
+            || self.transport.outgoing_bytes() >= limits::OUTGOING_BYTES_MAX
     }
 }

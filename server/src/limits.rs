@@ -60,8 +60,15 @@ pub const MEMORY_RETRY_MS: u64 = 1;
 /// How long a stopping shard waits for its connections' last responses to be read. Less than the engine gives it.
 pub const STOP_MS: u64 = 2_000;
 
-/// Topics and partitions that one request may name, counted together: each costs a table entry while it is answered.
-pub const PARTS_PER_REQUEST_MAX: usize = 200_000;
+/// How often a stopping shard looks whether it may end its connections.
+pub const STOP_POLL_MS: u64 = 10;
+
+/// Elements of all arrays in one request, whatever they are: each may cost a table entry while it is answered, which is
+/// many times the bytes that it takes in the request.
+pub const ELEMENTS_PER_REQUEST_MAX: usize = 200_000;
+
+/// How soon accepting is tried again where it failed: out of descriptors, say, which a connection's end will help.
+pub const ACCEPT_RETRY_MS: u64 = 100;
 
 const _: () = {
     assert!(RECEIVE_BYTES_BASE < RECEIVE_BYTES_GROWN && RECEIVE_BYTES_GROWN < REQUEST_BYTES_MAX as usize);

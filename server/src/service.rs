@@ -1,25 +1,34 @@
 //! The server on one core: its connections, from bytes to requests and back.
+//!
+//! A turn goes like this: receives complete, frames are cut from what they brought and requests started; replies of the
+//! engine come and are taken by the requests that asked; at the turn's end ([`Service::on_turn`]) every connection that
+//! something was answered on sends all of it at once and starts what had to wait for it.
 
+mod arrivals;
+mod ends;
+mod waits;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 
 use crossbeam_queue::ArrayQueue;
 use tora_engine::io::ring::RingIo;
-use tora_engine::io::{Completion, Io, Op, Returned, Slice, Socket, Token, socket};
+use tora_engine::io::{Completion, Io, Op, Returned, Slice, Socket, Token};
 use tora_engine::request::Reply;
 use tora_engine::service::Service;
 use tora_engine::shard::Shard;
 use tora_engine::types::{Nanos, ShardId};
 
-use crate::api::{self, Asked, Context};
+use crate::api::{self, Asked, Context, Ending, Purpose, Waiting};
 use crate::config::{HostPort, Settings};
 use crate::connection::order::Sequence;
-use crate::connection::transport::EndStep;
 use crate::connection::{Connection, Job, Parked};
 use crate::limits;
 use crate::memory::{ReceiveMemory, ResponseMemory};
 use crate::slab::Slab;
 use crate::wire::Writer;
+use arrivals::Arrivals;
 
 /// What the cores' services have in common.
 pub struct Common {
@@ -60,20 +69,30 @@ fn parts(token: Token) -> (Kind, u32) {
     (kind, u32::try_from(token.0 & u64::from(u32::MAX)).expect("masked to 32 bits"))
 }
 
+/// One request, wherever its connection has come to by the time it is answered.
+#[derive(Clone, Copy)]
+struct RequestId {
+    connection: u32,
+    serial: u64,
+    sequence: Sequence,
+}
+
 /// See the module.
 pub struct Server {
     id: ShardId,
     common: Arc<Common>,
-    /// On the core that accepts.
-    listener: Option<Socket>,
-    /// The core that gets the next connection.
-    next_core: u16,
+    arrivals: Arrivals,
     connections: Slab<Connection>,
     next_serial: u64,
     asked: Slab<Asked>,
+    /// Connections to be advanced at the turn's end.
+    dirty: Vec<u32>,
+    /// When each waiting request has waited long enough, with its connection.
+    deadlines: BTreeSet<(Nanos, u32)>,
     receive_memory: ReceiveMemory,
     response_memory: ResponseMemory,
     writer: Writer,
+    waiting: Waiting,
     next_tick: Nanos,
     /// Whether a connection waits for memory.
     memory_short: bool,
@@ -87,78 +106,21 @@ impl Server {
         let queued = common.settings.queued_request_bytes / common.inboxes.len();
         Self {
             id,
-            listener,
-            next_core: 0,
+            arrivals: Arrivals::new(listener),
             connections: Slab::default(),
             next_serial: 0,
             asked: Slab::default(),
+            dirty: Vec::new(),
+            deadlines: BTreeSet::new(),
             receive_memory: ReceiveMemory::new(queued),
             response_memory: ResponseMemory::default(),
             writer: Writer::default(),
+            waiting: Waiting::default(),
             next_tick: Nanos::new(u64::MAX),
             memory_short: false,
             stopping_since: None,
             common,
         }
-    }
-
-    // ---- connections come
-
-    fn accept(&self, shard: &mut Shard<RingIo>) {
-        if let Some(listener) = self.listener {
-            shard.submit(token(Kind::Accept, 0), Op::Accept { listener });
-        }
-    }
-
-    fn accepted(&mut self, shard: &mut Shard<RingIo>, result: std::io::Result<u64>) {
-        match result {
-            Ok(number) => {
-                let socket = Socket(i32::try_from(number).expect("a descriptor"));
-                self.deal(shard, socket);
-            }
-            Err(error) => log::warn!("accepting a connection failed: {error}"),
-        }
-        if self.stopping_since.is_none() {
-            self.accept(shard);
-        }
-    }
-
-    /// Gives a connection to the next core in turn.
-    fn deal(&mut self, shard: &mut Shard<RingIo>, socket: Socket) {
-        let others = self.common.connections.fetch_add(1, Ordering::Relaxed);
-        if others >= self.common.settings.connections_max {
-            log::warn!("a connection is closed: max.connections={others} are open");
-            self.drop_socket(socket);
-            return;
-        }
-        let core = ShardId::new(self.next_core);
-        self.next_core = (self.next_core + 1) % shard.shards();
-        if core == self.id {
-            self.add(shard, socket);
-            return;
-        }
-        match self.common.inboxes[usize::from(core.value())].push(socket) {
-            Ok(()) => shard.wake(core),
-            Err(socket) => self.drop_socket(socket),
-        }
-    }
-
-    fn drop_socket(&self, socket: Socket) {
-        self.common.connections.fetch_sub(1, Ordering::Relaxed);
-        socket::close(socket);
-    }
-
-    fn add(&mut self, shard: &mut Shard<RingIo>, socket: Socket) {
-        if let Err(error) = socket::prepare_connection(socket) {
-            log::debug!("a connection was lost at once: {error}");
-        }
-        let now = shard.io().now();
-        let limit = self.common.settings.request_bytes_max;
-        let connection = Connection::new(socket, self.next_serial, limit, now);
-        self.next_serial += 1;
-        let key = self.connections.insert(connection);
-        self.next_tick = self.next_tick.min(now.plus_millis(limits::TICK_MS));
-        self.advance(shard, key);
     }
 
     // ---- bytes come and go
@@ -169,7 +131,7 @@ impl Server {
         let Returned::Chunk(chunk) = completion.returned else { unreachable!("a receive returns its chunk") };
         let count = completion.result.as_ref().map_or(0, |count| usize::try_from(*count).expect("it fits"));
         connection.receiver.received(chunk, count);
-        if count == 0 {
+        if count == 0 || !connection.transport.is_open() {
             self.end(shard, key);
             return;
         }
@@ -217,65 +179,81 @@ impl Server {
     /// Starts requests while they may be; says whether it started one.
     fn start_requests(&mut self, shard: &mut Shard<RingIo>, key: u32) -> Result<bool, String> {
         let mut any = false;
-        loop {
-            let Some(connection) = self.connections.get_mut(key) else { return Ok(any) };
-            let busy = connection.order.len() >= limits::REQUESTS_PER_CONNECTION_MAX
-                || connection.transport.outgoing_bytes() >= limits::OUTGOING_BYTES_MAX
-                || !connection.transport.is_open()
-                || connection.transport.is_receiving();
-            let parked = match connection.parked.take() {
-                Some(parked) => parked,
-                None if busy => return Ok(any),
-                None => {
-                    let frame = connection.receiver.next_frame().map_err(|why| why.to_string())?;
-                    let Some(frame) = frame else { return Ok(any) };
-                    let (api, call, body) = api::read_header(&frame).map_err(|why| why.to_string())?;
-                    Parked { api, call, body }
-                }
+        while let Some(connection) = self.connections.get_mut(key) {
+            let next = match connection.parked.take() {
+                Some(parked) => Some(parked),
+                None => next_request(connection)?,
             };
+            let Some(parked) = next else { break };
             if !connection.order.may_start(parked.api.kind) {
                 connection.parked = Some(parked);
-                return Ok(any);
+                break;
             }
             let sequence = connection.order.start(parked.api.kind);
-            let serial = connection.serial;
-            self.start(shard, key, serial, sequence, parked)?;
+            let request = RequestId { connection: key, serial: connection.serial, sequence };
+            self.start(shard, request, &parked)?;
             any = true;
         }
+        Ok(any)
     }
 
     fn start(
         &mut self,
         shard: &mut Shard<RingIo>,
-        key: u32,
-        serial: u64,
-        sequence: Sequence,
-        parked: Parked,
+        request: RequestId,
+        parked: &Parked,
     ) -> Result<(), String> {
-        let Parked { api, call, body } = parked;
-        let mut cx = context(shard, &self.common, &mut self.asked, (key, serial, sequence));
-        let work = api::start(api, &call, body, &mut cx)
+        let Parked { api, call, frame, body } = parked;
+        let work = api::start(api, call, frame, *body, &mut self.context(shard, request))
             .map_err(|why| format!("a {} request that cannot be read: {why}", api.name))?;
-        self.settle(shard, key, serial, sequence, Job { work, call });
+        self.settle(shard, request, Job { work, call: *call });
         Ok(())
     }
 
     /// Puts work back, or, if it is done, its response in its place.
-    fn settle(&mut self, shard: &mut Shard<RingIo>, key: u32, serial: u64, sequence: Sequence, mut job: Job) {
-        let Some(connection) = self.connections.get_mut(key) else { return };
+    fn settle(&mut self, shard: &mut Shard<RingIo>, request: RequestId, mut job: Job) {
+        let RequestId { connection: key, sequence, .. } = request;
         if !job.work.is_done() {
-            connection.order.put(sequence, job);
+            self.wait(shard, request);
+            if let Some(connection) = self.connections.get_mut(key) {
+                connection.order.put(sequence, job);
+            }
             return;
         }
-        if !job.work.is_answered() {
-            connection.order.answer(sequence, None);
-            return;
+        let response = match job.work.ending() {
+            Ending::Close(why) => {
+                self.refuse(shard, key, why);
+                None
+            }
+            Ending::Silence => None,
+            Ending::Respond => {
+                let mut writer = std::mem::take(&mut self.writer);
+                let mut cx = self.context(shard, request);
+                api::respond(job.work.as_mut(), &job.call, &mut writer, &mut cx);
+                let response = gather(&writer, &mut self.response_memory);
+                writer.clear();
+                self.writer = writer;
+                Some(response)
+            }
+        };
+        if let Some(connection) = self.connections.get_mut(key) {
+            connection.order.answer(sequence, response);
         }
-        let mut cx = context(shard, &self.common, &mut self.asked, (key, serial, sequence));
-        api::respond(job.work.as_mut(), &job.call, &mut self.writer, &mut cx);
-        let response = gather(&self.writer, &mut self.response_memory);
-        self.writer.clear();
-        connection.order.answer(sequence, Some(response));
+    }
+
+    fn context<'a>(&'a mut self, shard: &'a mut Shard<RingIo>, request: RequestId) -> Context<'a> {
+        let Common { settings, advertised, .. } = &*self.common;
+        let RequestId { connection, serial, sequence } = request;
+        Context {
+            shard,
+            settings,
+            advertised,
+            asked: &mut self.asked,
+            waiting: &mut self.waiting,
+            connection,
+            serial,
+            sequence,
+        }
     }
 
     /// Queues the responses whose turn it is; says whether there was one.
@@ -294,10 +272,9 @@ impl Server {
     /// Receives more, unless what is there has to be done first.
     fn receive(&mut self, shard: &mut Shard<RingIo>, key: u32) {
         let Some(connection) = self.connections.get_mut(key) else { return };
-        let enough = connection.parked.is_some()
-            || connection.order.len() >= limits::REQUESTS_PER_CONNECTION_MAX
-            || connection.transport.outgoing_bytes() >= limits::OUTGOING_BYTES_MAX;
-        if enough || connection.transport.is_receiving() || self.stopping_since.is_some() {
+        connection.receiver.trim(&mut self.receive_memory);
+        let busy = connection.parked.is_some() || connection.has_enough();
+        if busy || connection.transport.is_receiving() || self.stopping_since.is_some() {
             return;
         }
         match connection.receiver.begin(&mut self.receive_memory) {
@@ -317,57 +294,37 @@ impl Server {
         }
     }
 
-    // ---- connections go
-
-    fn refuse(&mut self, shard: &mut Shard<RingIo>, key: u32, why: &str) {
-        if let Some(connection) = self.connections.get_mut(key) {
-            log::warn!("closing the connection from {}: {why}", socket::peer(connection.transport.socket()));
-        }
-        self.end(shard, key);
-    }
-
-    fn end(&mut self, shard: &mut Shard<RingIo>, key: u32) {
-        let Some(connection) = self.connections.get_mut(key) else { return };
-        let socket = connection.transport.socket();
-        match connection.transport.end() {
-            EndStep::Wait => {}
-            EndStep::Shutdown => shard.submit(token(Kind::Shutdown, key), Op::Shutdown { socket }),
-            EndStep::Close => shard.submit(token(Kind::Close, key), Op::CloseSocket { socket }),
+    fn mark_dirty(&mut self, key: u32) {
+        if let Some(connection) = self.connections.get_mut(key).filter(|connection| !connection.is_dirty) {
+            connection.is_dirty = true;
+            self.dirty.push(key);
         }
     }
 
-    fn closed(&mut self, key: u32) {
-        if let Some(mut connection) = self.connections.remove(key) {
-            connection.receiver.release(&mut self.receive_memory);
-            self.common.connections.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-
-    fn tick(&mut self, shard: &mut Shard<RingIo>, now: Nanos) {
-        let idle = self.common.settings.idle_ms.saturating_mul(1_000_000);
-        let keys: Vec<u32> = self.connections.keys().collect();
-        let short = std::mem::take(&mut self.memory_short);
-        for key in keys.iter().copied() {
-            let Some(connection) = self.connections.get_mut(key) else { continue };
-            if now.since(connection.last_progress) >= idle {
-                self.end(shard, key);
-            } else if short && connection.needs_memory {
+    fn advance_dirty(&mut self, shard: &mut Shard<RingIo>) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for key in dirty.drain(..) {
+            if let Some(connection) = self.connections.get_mut(key) {
+                connection.is_dirty = false;
                 self.advance(shard, key);
             }
         }
-        let again = if self.memory_short { limits::MEMORY_RETRY_MS } else { limits::TICK_MS };
-        self.next_tick = if keys.is_empty() { Nanos::new(u64::MAX) } else { now.plus_millis(again) };
+        // Nothing that advances a connection marks one.
+        self.dirty = dirty;
     }
 }
 
-fn context<'a>(
-    shard: &'a mut Shard<RingIo>,
-    common: &'a Common,
-    asked: &'a mut Slab<Asked>,
-    (connection, serial, sequence): (u32, u64, Sequence),
-) -> Context<'a> {
-    let Common { settings, advertised, .. } = common;
-    Context { shard, settings, advertised, asked, connection, serial, sequence }
+/// The next request of what was received, if it may be begun.
+fn next_request(connection: &mut Connection) -> Result<Option<Parked>, String> {
+    let transport = &connection.transport;
+    if connection.has_enough() || !transport.is_open() || transport.is_receiving() {
+        return Ok(None);
+    }
+    let Some(frame) = connection.receiver.next_frame().map_err(|why| why.to_string())? else {
+        return Ok(None);
+    };
+    let (api, call, body) = api::read_header(&frame).map_err(|why| why.to_string())?;
+    Ok(Some(Parked { api, call, frame, body }))
 }
 
 /// A written response as slices: the records where they lie, everything else copied out of the writer.
@@ -409,34 +366,44 @@ impl Service<RingIo> for Server {
 
     fn on_reply(&mut self, shard: &mut Shard<RingIo>, tag: u64, reply: Reply) {
         let key = u32::try_from(tag).expect("tags are the slab's numbers");
-        let asked = self.asked.remove(key).expect("every request is answered once");
-        let Asked { connection: key, serial, sequence, part } = asked;
+        let Asked { connection: key, serial, purpose } =
+            self.asked.remove(key).expect("every request is answered once");
         let Some(connection) = self.connections.get_mut(key).filter(|connection| connection.serial == serial)
         else {
             return;
         };
+        let (sequence, part) = match purpose {
+            Purpose::Part { sequence, part } => (sequence, part),
+            Purpose::Watch(partition) => {
+                connection.watches.remove(&partition);
+                self.wake(shard, key);
+                return;
+            }
+        };
         let Some(mut job) = connection.order.take(sequence) else { return };
-        let mut cx = context(shard, &self.common, &mut self.asked, (key, serial, sequence));
-        job.work.on_reply(part, reply, &mut cx);
+        let request = RequestId { connection: key, serial, sequence };
+        job.work.on_reply(part, reply, &mut self.context(shard, request));
         let done = job.work.is_done();
-        self.settle(shard, key, serial, sequence, job);
+        self.settle(shard, request, job);
         if done {
-            self.advance(shard, key);
+            self.mark_dirty(key);
         }
     }
 
     fn on_turn(&mut self, shard: &mut Shard<RingIo>) {
-        while let Some(socket) = self.common.inboxes[usize::from(self.id.value())].pop() {
-            self.add(shard, socket);
-        }
+        self.take_arrivals(shard);
         let now = shard.io().now();
+        self.wake_expired(shard, now);
+        self.advance_dirty(shard);
         if now >= self.next_tick {
             self.tick(shard, now);
         }
     }
 
     fn next_deadline(&self) -> Option<Nanos> {
-        (self.next_tick != Nanos::new(u64::MAX)).then_some(self.next_tick)
+        let waiting = self.deadlines.first().map(|deadline| deadline.0);
+        let tick = (self.next_tick != Nanos::new(u64::MAX)).then_some(self.next_tick);
+        [waiting, tick, self.arrivals.retry_at()].into_iter().flatten().min()
     }
 
     fn has_mail(&self) -> bool {
@@ -444,17 +411,6 @@ impl Service<RingIo> for Server {
     }
 
     fn on_stop(&mut self, shard: &mut Shard<RingIo>) -> bool {
-        let now = shard.io().now();
-        let since = *self.stopping_since.get_or_insert(now);
-        let late = now.since(since) >= limits::STOP_MS * 1_000_000;
-        let keys: Vec<u32> = self.connections.keys().collect();
-        for key in keys {
-            let Some(connection) = self.connections.get_mut(key) else { continue };
-            if late || connection.is_quiet() || !connection.transport.is_open() {
-                self.end(shard, key);
-            }
-        }
-        self.next_tick = now.plus_millis(10);
-        self.connections.is_empty()
+        self.stop(shard)
     }
 }

@@ -1,7 +1,10 @@
 //! CreateTopics (19).
 //!
-//! Versions 2–7. 4 allows −1 for the numbers of partitions and replicas (the defaults), 5 tells the settings in effect, 7
+//! Versions 2–7. All topics of a request are created side by side, each with its own outcome, and answered when every core
+//! knows them; the timeout is not used. 4 allows −1 for the numbers of partitions and replicas (the defaults), 5 tells the settings in effect, 7
 //! the topic's id. There is one broker: a replication factor above 1 is refused, and so is an assignment to another.
+
+use std::collections::BTreeSet;
 
 use tora_engine::error::Error;
 use tora_engine::request::{CreatedTopic, Reply, Request};
@@ -9,7 +12,6 @@ use tora_engine::types::TopicId;
 
 use super::{Call, Context, Work};
 use crate::error_code::ErrorCode;
-use crate::limits::PARTS_PER_REQUEST_MAX;
 use crate::wire::{Malformed, Reader, Writer};
 
 /// Versions served.
@@ -46,18 +48,15 @@ struct Read {
 pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Result<Box<dyn Work>, Malformed> {
     let mut topics = Vec::new();
     for _ in 0..reader.array_len()? {
-        if topics.len() >= PARTS_PER_REQUEST_MAX {
-            return Err(Malformed { what: "number of topics", at: reader.position() });
-        }
         topics.push(read_topic(reader)?);
     }
     reader.i32()?;
     let validate_only = reader.bool()?;
     reader.skip_tagged_fields()?;
     let mut work = CreateTopics { topics: Vec::new(), missing: 0 };
-    let names: Vec<String> = topics.iter().map(|topic| topic.name.clone()).collect();
+    let twice = named_twice(&topics);
     for (at, topic) in topics.into_iter().enumerate() {
-        let twice = names.iter().filter(|name| **name == topic.name).count() > 1;
+        let twice = twice.contains(&topic.name);
         let set = topic.configs.iter().map(|(name, _)| name.clone()).collect();
         let outcome = check(&topic, twice, call.version, cx).err().map(Err);
         if outcome.is_none() {
@@ -100,6 +99,11 @@ fn read_topic(reader: &mut Reader<'_>) -> Result<Read, Malformed> {
     }
     reader.skip_tagged_fields()?;
     Ok(Read { name, partitions, replicas, assignments, configs })
+}
+
+fn named_twice(topics: &[Read]) -> BTreeSet<String> {
+    let mut once = BTreeSet::new();
+    topics.iter().map(|topic| &topic.name).filter(|name| !once.insert(name.as_str())).cloned().collect()
 }
 
 fn check(topic: &Read, twice: bool, version: i16, cx: &Context<'_>) -> Result<(), (ErrorCode, String)> {

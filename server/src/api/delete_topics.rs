@@ -3,12 +3,12 @@
 //! Versions 1–6. 5 adds an error text, 6 topic ids: each topic is named or identified. Answered when the deletion is
 //! durable; the files go afterwards.
 
+use tora_engine::error::Error;
 use tora_engine::request::{Reply, Request};
 use tora_engine::types::TopicId;
 
 use super::{Call, Context, Work};
 use crate::error_code::ErrorCode;
-use crate::limits::PARTS_PER_REQUEST_MAX;
 use crate::wire::{Malformed, Reader, Writer};
 
 /// Versions served.
@@ -17,7 +17,7 @@ pub const VERSIONS: (i16, i16) = (1, 6);
 struct Wanted {
     name: Option<String>,
     id: TopicId,
-    outcome: Option<Result<(), ErrorCode>>,
+    outcome: Option<Result<(), (ErrorCode, String)>>,
 }
 
 struct DeleteTopics {
@@ -37,9 +37,6 @@ pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Resu
         } else {
             (Some(reader.string()?.to_owned()), TopicId::NONE)
         };
-        if topics.len() >= PARTS_PER_REQUEST_MAX {
-            return Err(Malformed { what: "number of topics", at: reader.position() });
-        }
         topics.push(Wanted { name, id, outcome: None });
     }
     reader.i32()?;
@@ -47,12 +44,19 @@ pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Resu
     let mut work = DeleteTopics { topics, missing: 0 };
     for (at, topic) in work.topics.iter_mut().enumerate() {
         let catalog = cx.shard.catalog();
+        let has_id = topic.id != TopicId::NONE;
         let (found, unknown) = match &topic.name {
+            Some(_) if has_id => (None, ErrorCode::INVALID_REQUEST),
             Some(name) => (catalog.topic_named(name), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
-            None => (catalog.topic(topic.id), ErrorCode::UNKNOWN_TOPIC_ID),
+            None if has_id => (catalog.topic(topic.id), ErrorCode::UNKNOWN_TOPIC_ID),
+            None => (None, ErrorCode::INVALID_REQUEST),
         };
         match found.cloned() {
-            None => topic.outcome = Some(Err(unknown)),
+            None if unknown == ErrorCode::INVALID_REQUEST => {
+                let why = "give either the topic's name or its id".to_owned();
+                topic.outcome = Some(Err((unknown, why)));
+            }
+            None => topic.outcome = Some(Err((unknown, Error::UnknownPartition.to_string()))),
             Some(found) => {
                 topic.name = Some(found.name.as_str().to_owned());
                 topic.id = found.id;
@@ -67,7 +71,8 @@ pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Resu
 impl Work for DeleteTopics {
     fn on_reply(&mut self, part: u32, reply: Reply, _: &mut Context<'_>) {
         let Reply::DeleteTopic(outcome) = reply else { unreachable!("topics were deleted") };
-        self.topics[part as usize].outcome = Some(outcome.map_err(|error| ErrorCode::of(&error)));
+        self.topics[part as usize].outcome =
+            Some(outcome.map_err(|error| (ErrorCode::of(&error), error.to_string())));
         self.missing -= 1;
     }
 
@@ -79,16 +84,16 @@ impl Work for DeleteTopics {
         out.i32(0);
         out.array_len(self.topics.len());
         for topic in &self.topics {
-            let outcome = topic.outcome.expect("it is written when it is done");
+            let fault = topic.outcome.as_ref().expect("it is written when it is done").as_ref().err();
             if call.version >= 6 {
                 out.nullable_string(topic.name.as_deref());
                 out.topic_id(topic.id);
             } else {
                 out.string(topic.name.as_deref().unwrap_or_default());
             }
-            out.i16(outcome.err().unwrap_or(ErrorCode::NONE).value());
+            out.i16(fault.map_or(ErrorCode::NONE, |fault| fault.0).value());
             if call.version >= 5 {
-                out.nullable_string(None);
+                out.nullable_string(fault.map(|fault| fault.1.as_str()));
             }
             out.no_tagged_fields();
         }

@@ -4,19 +4,26 @@
 //! full one), 9 leader epochs, 11 the rack (ignored), 12 the flexible encoding and the last fetched epoch (ignored: a
 //! log here is never cut below what was read), 13 topic ids, 15–18 fields for followers (skipped).
 //!
-//! Every partition is read at once, in the request's order while bytes are left of `max_bytes`; the first batch is
-//! returned even where it is larger. With fewer than `min_bytes` in all and no error, the partitions are watched and read
-//! again when one has more, until `max_wait_ms` is over. Records go out as they are stored: no decompression for
-//! versions before 10 that ask for zstd batches.
+//! Partitions are read in the request's order while bytes are left of `max_bytes` (and of `fetch.max.bytes`), as many at
+//! once as surely fit; the first batch is returned even where it is larger. The partitions for which nothing is left
+//! tell their high watermark and no records. With fewer than `min_bytes` in all and no error, the partitions are watched
+//! and read again when one has more, until `max_wait_ms` is over.
+//!
+//! Records go out as they are stored. Versions before 10 may not be sent zstd (KIP-110): where a read begins with such a
+//! batch they get UNSUPPORTED_COMPRESSION_TYPE. Batches further on are not looked at.
+//!
+//! A connection has one watch on a partition at most, whichever of its fetches began it: a consumer of one busy
+//! partition and many idle ones would else leave a watch on each idle one behind with every fetch.
 
+use tora_engine::batch::Codec;
 use tora_engine::error::Error;
 use tora_engine::io::Io;
-use tora_engine::request::{Records, Reply, Request};
+use tora_engine::request::{FoundOffset, OffsetQuery, Records, Reply, Request};
 use tora_engine::types::{Nanos, Offset, PartitionId, TopicId};
 
+use super::produce::codec;
 use super::{Call, Context, Work};
 use crate::error_code::ErrorCode;
-use crate::limits::PARTS_PER_REQUEST_MAX;
 use crate::wire::{Malformed, Reader, Writer};
 
 /// Versions served.
@@ -34,6 +41,9 @@ struct Part {
     bytes_max: usize,
     outcome: Option<Result<Records, ErrorCode>>,
 }
+
+/// On the wire: the log's start was not looked up.
+const LOG_START_UNKNOWN: Offset = Offset::new(-1);
 
 #[derive(PartialEq, Eq)]
 enum Stage {
@@ -55,11 +65,12 @@ struct Fetch {
     /// Where the next part to be read stands, while they are read one after the other.
     next: usize,
     bytes: usize,
-    expired: bool,
+    /// Whether zstd batches may be sent.
+    zstd: bool,
 }
 
-/// Watches' parts are told from reads' by this.
-const WATCH: u32 = 1 << 31;
+/// The first version that may be sent zstd batches.
+const ZSTD_SINCE: i16 = 10;
 
 /// Starts it.
 pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Result<Box<dyn Work>, Malformed> {
@@ -69,7 +80,7 @@ pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Resu
     }
     let wait_ms = u64::try_from(reader.i32()?).unwrap_or(0);
     let bytes_min = usize::try_from(reader.i32()?).unwrap_or(0);
-    let bytes_max = usize::try_from(reader.i32()?).unwrap_or(0).min(cx.settings.fetch_bytes_max);
+    let bytes_max = usize::try_from(reader.i32()?).unwrap_or(0).clamp(1, cx.settings.fetch_bytes_max);
     reader.i8()?;
     let session = if version >= 7 {
         let id = reader.i32()?;
@@ -90,7 +101,7 @@ pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Resu
         missing: 0,
         next: 0,
         bytes: 0,
-        expired: wait_ms == 0,
+        zstd: version >= ZSTD_SINCE,
     };
     for _ in 0..reader.array_len()? {
         read_topic(reader, version, &mut work, cx)?;
@@ -138,11 +149,8 @@ fn read_topic(
         if version >= 5 {
             reader.i64()?;
         }
-        let bytes_max = usize::try_from(reader.i32()?).unwrap_or(0);
+        let bytes_max = usize::try_from(reader.i32()?).unwrap_or(0).max(1);
         reader.skip_tagged_fields()?;
-        if work.parts.len() >= PARTS_PER_REQUEST_MAX {
-            return Err(Malformed { what: "number of partitions", at: reader.position() });
-        }
         let outcome = match (topic, check_epoch(epoch, cx)) {
             (Err(error), _) | (Ok(_), Err(error)) => Some(Err(error)),
             (Ok(_), Ok(())) => None,
@@ -183,16 +191,22 @@ impl Fetch {
     /// Reads the next partitions: as many at once as surely fit into what is left.
     fn read_next(&mut self, cx: &mut Context<'_>) {
         let mut promised = self.bytes;
-        while self.missing == 0 || promised < self.bytes_max {
-            let Some(part) = self.parts.get_mut(self.next) else { break };
+        while let Some(part) = self.parts.get(self.next) {
+            let left = self.bytes_max.saturating_sub(promised);
+            if left == 0 && self.bytes < self.bytes_max {
+                // What was promised may not all be needed; the replies will tell.
+                break;
+            }
             let at = self.next;
             self.next += 1;
             let Some(partition) = part.partition else { continue };
-            // The first batch comes whole whatever the limit, but only while nothing else does.
-            let left = self.bytes_max.saturating_sub(promised);
+            self.missing += 1;
+            if left == 0 {
+                cx.ask(at, Request::ListOffset { partition, query: OffsetQuery::Latest });
+                continue;
+            }
             let max_bytes = part.bytes_max.min(left);
             promised += max_bytes;
-            self.missing += 1;
             cx.ask(at, Request::Read { partition, from: part.from, max_bytes });
         }
         if self.missing == 0 {
@@ -203,38 +217,43 @@ impl Fetch {
     /// Everything was read: enough, or to be waited for?
     fn judge(&mut self, cx: &mut Context<'_>) {
         let failed = self.parts.iter().any(|part| matches!(part.outcome, Some(Err(_))));
-        let expired = self.expired || cx.shard.io().now() >= self.until;
+        let expired = cx.shard.io().now() >= self.until;
         if failed || expired || self.bytes >= self.bytes_min || self.parts.is_empty() {
             self.stage = Stage::Done;
             return;
         }
         self.stage = Stage::Watching;
-        for (at, part) in self.parts.iter().enumerate() {
-            let (Some(partition), Some(Ok(records))) = (part.partition, &part.outcome) else { continue };
-            self.missing += 1;
-            let tag = at | WATCH as usize;
-            cx.ask(tag, Request::Watch { partition, end: records.high_watermark, until: self.until });
+        for part in &self.parts {
+            if let (Some(partition), Some(Ok(records))) = (part.partition, &part.outcome) {
+                cx.wait_for(partition, records.high_watermark);
+            }
         }
-        if self.missing == 0 {
-            self.stage = Stage::Done;
-        }
-    }
-
-    fn read_again(&mut self, cx: &mut Context<'_>) {
-        self.stage = Stage::Reading;
-        (self.next, self.bytes) = (0, 0);
-        self.read_next(cx);
+        cx.wait(self.until);
     }
 
     fn take_records(&mut self, part: usize, outcome: Result<Records, Error>) {
-        let outcome = outcome.map(|mut records| {
+        let outcome = outcome.map_err(|error| ErrorCode::of(&error)).and_then(|mut records| {
             // Beyond the first, a partition's single large batch waits for the next fetch.
             if self.bytes > 0 && self.bytes + records.bytes() > self.bytes_max {
                 records.slices.clear();
             }
-            records
+            let codec = records.slices.first().and_then(|slice| codec(slice));
+            if codec == Some(Codec::Zstd) && !self.zstd {
+                return Err(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE);
+            }
+            Ok(records)
         });
         self.bytes += outcome.as_ref().map_or(0, Records::bytes);
+        self.parts[part].outcome = Some(outcome);
+    }
+
+    /// Nothing was left for this partition but to tell how far it goes.
+    fn take_end(&mut self, part: usize, outcome: Result<FoundOffset, Error>) {
+        let outcome = outcome.map(|end| Records {
+            slices: Vec::new(),
+            high_watermark: end.offset,
+            log_start: LOG_START_UNKNOWN,
+        });
         self.parts[part].outcome = Some(outcome.map_err(|error| ErrorCode::of(&error)));
     }
 }
@@ -242,25 +261,21 @@ impl Fetch {
 impl Work for Fetch {
     fn on_reply(&mut self, part: u32, reply: Reply, cx: &mut Context<'_>) {
         match reply {
-            Reply::Watch(more) => {
-                // The first one that has more, or the end of the time, ends the wait; the others answer at that time
-                // too, and are not waited for.
-                if self.stage != Stage::Watching {
-                    return;
-                }
-                self.missing = 0;
-                self.expired |= !more;
-                self.read_again(cx);
-            }
-            Reply::Read(outcome) => {
-                self.take_records(part as usize, outcome);
-                self.missing -= 1;
-                if self.missing == 0 {
-                    self.read_next(cx);
-                }
-            }
+            Reply::Read(outcome) => self.take_records(part as usize, outcome),
+            Reply::ListOffset(outcome) => self.take_end(part as usize, outcome),
             other => unreachable!("a fetch asks for no {other:?}"),
         }
+        self.missing -= 1;
+        if self.missing == 0 {
+            self.read_next(cx);
+        }
+    }
+
+    fn on_wake(&mut self, cx: &mut Context<'_>) {
+        assert!(self.stage == Stage::Watching, "a fetch that is parked has read everything");
+        self.stage = Stage::Reading;
+        (self.next, self.bytes) = (0, 0);
+        self.read_next(cx);
     }
 
     fn is_done(&self) -> bool {
@@ -296,8 +311,7 @@ fn write_part(version: i16, part: &mut Part, out: &mut Writer) {
     let (error, records) = match part.outcome.take() {
         Some(Ok(records)) => (ErrorCode::NONE, Some(records)),
         Some(Err(error)) => (error, None),
-        // Nothing was left of `max_bytes`: the next fetch begins here.
-        None => (ErrorCode::NONE, None),
+        None => unreachable!("it is written when everything is read"),
     };
     let watermark = records.as_ref().map_or(-1, |records| records.high_watermark.value());
     out.i32(part.index);

@@ -1,19 +1,21 @@
 //! ListOffsets (2): offsets by time: the earliest (−2), the latest (−1), the one with the largest timestamp (−3), or the
 //! first at or after a time.
 //!
-//! Versions 1–8. 2 adds the isolation level, which changes nothing without transactions; 4 leader epochs; 7 the largest
-//! timestamp (KIP-734); 8 the earliest local offset (−4, KIP-405), which is the earliest here.
+//! Versions 1–11. 2 adds the isolation level, which changes nothing without transactions; 4 leader epochs; 7 the largest
+//! timestamp (KIP-734). The rest is about tiered storage, and answered as a Kafka broker without it does: 8 the earliest
+//! local offset (−4, KIP-405), which is the earliest; 9 the latest tiered one (−5, KIP-1005) and 11 the earliest that is
+//! still to be uploaded (−6, KIP-1023), of which there is none, −1; 10 a timeout for remote reads, of which there are none
+//! either. Timestamps below those get UNSUPPORTED_VERSION.
 
 use tora_engine::request::{FoundOffset, OffsetQuery, Reply, Request};
-use tora_engine::types::PartitionId;
+use tora_engine::types::{Offset, PartitionId};
 
 use super::{Call, Context, Work};
 use crate::error_code::ErrorCode;
-use crate::limits::PARTS_PER_REQUEST_MAX;
 use crate::wire::{Malformed, Reader, Writer};
 
 /// Versions served.
-pub const VERSIONS: (i16, i16) = (1, 8);
+pub const VERSIONS: (i16, i16) = (1, 11);
 
 struct Part {
     index: i32,
@@ -44,15 +46,12 @@ pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Resu
             let epoch = if call.version >= 4 { reader.i32()? } else { -1 };
             let timestamp = reader.i64()?;
             reader.skip_tagged_fields()?;
-            if work.parts.len() >= PARTS_PER_REQUEST_MAX {
-                return Err(Malformed { what: "number of partitions", at: reader.position() });
-            }
-            let query = query(timestamp);
-            let outcome = match (topic, super::fetch::check_epoch(epoch, cx), query) {
+            let outcome = match (topic, super::fetch::check_epoch(epoch, cx), query(timestamp)) {
                 (None, ..) => Some(Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)),
                 (_, Err(error), _) => Some(Err(error)),
-                (_, _, None) => Some(Err(ErrorCode::UNSUPPORTED_VERSION)),
-                (Some(id), Ok(()), Some(query)) => {
+                (_, _, Sought::NotServed) => Some(Err(ErrorCode::UNSUPPORTED_VERSION)),
+                (_, _, Sought::Nothing) => Some(Ok(NOTHING)),
+                (Some(id), Ok(()), Sought::Query(query)) => {
                     asked.push((work.parts.len(), PartitionId::new(id, index), query));
                     None
                 }
@@ -60,6 +59,9 @@ pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Resu
             work.parts.push(Part { index, outcome });
         }
         reader.skip_tagged_fields()?;
+    }
+    if call.version >= 10 {
+        reader.i32()?;
     }
     reader.skip_tagged_fields()?;
     work.missing = asked.len();
@@ -69,13 +71,24 @@ pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Resu
     Ok(Box::new(work))
 }
 
-fn query(timestamp: i64) -> Option<OffsetQuery> {
+enum Sought {
+    Query(OffsetQuery),
+    /// What tiered storage would have.
+    Nothing,
+    NotServed,
+}
+
+/// No such offset, without an error.
+const NOTHING: FoundOffset = FoundOffset { offset: Offset::new(-1), timestamp: -1, leader_epoch: -1 };
+
+fn query(timestamp: i64) -> Sought {
     match timestamp {
-        -1 => Some(OffsetQuery::Latest),
-        -2 | -4 => Some(OffsetQuery::Earliest),
-        -3 => Some(OffsetQuery::MaxTimestamp),
-        0.. => Some(OffsetQuery::ForTimestamp(timestamp)),
-        _ => None,
+        -1 => Sought::Query(OffsetQuery::Latest),
+        -2 | -4 => Sought::Query(OffsetQuery::Earliest),
+        -3 => Sought::Query(OffsetQuery::MaxTimestamp),
+        -5 | -6 => Sought::Nothing,
+        0.. => Sought::Query(OffsetQuery::ForTimestamp(timestamp)),
+        _ => Sought::NotServed,
     }
 }
 

@@ -2,16 +2,19 @@
 //!
 //! Versions 0–13. 0 asks for all topics with an empty list, later ones with null; 4 adds the client's word on creating
 //! topics, 8–10 authorised operations (none are known here), 10 topic ids, 12 asking by id, 13 an error for the whole.
+//!
+//! A topic that is named more than once is told once, as in Kafka; a short request could otherwise ask for gigabytes.
+//! A creation is waited for, so that the answer tells the new topic's partitions and not an error to try again after.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tora_engine::catalog::Topic;
+use tora_engine::catalog::{Topic, TopicName};
 use tora_engine::request::{Reply, Request};
 use tora_engine::types::TopicId;
 
 use super::{Call, Context, Work};
 use crate::error_code::ErrorCode;
-use crate::limits::PARTS_PER_REQUEST_MAX;
 use crate::wire::{Malformed, Reader, Writer};
 
 /// Versions served.
@@ -20,6 +23,7 @@ pub const VERSIONS: (i16, i16) = (0, 13);
 /// "Not known", for authorised operations.
 const OPERATIONS_UNKNOWN: i32 = i32::MIN;
 
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Wanted {
     Name(String),
     Id(TopicId),
@@ -36,15 +40,15 @@ pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Resu
     let version = call.version;
     let count = if version == 0 { Some(reader.array_len()?) } else { reader.nullable_array_len()? };
     let mut wanted = Vec::new();
+    let mut named = BTreeSet::new();
     for _ in 0..count.unwrap_or(0) {
         let id = if version >= 10 { reader.topic_id()? } else { TopicId::NONE };
         let name = if version >= 10 { reader.nullable_string()? } else { Some(reader.string()?) };
         reader.skip_tagged_fields()?;
-        if wanted.len() >= PARTS_PER_REQUEST_MAX {
-            return Err(Malformed { what: "number of topics", at: reader.position() });
-        }
         let topic = name.map_or(Wanted::Id(id), |name| Wanted::Name(name.to_owned()));
-        wanted.push((topic, None));
+        if named.insert(topic.clone()) {
+            wanted.push((topic, None));
+        }
     }
     let allowed = if version >= 4 { reader.bool()? } else { true };
     if (8..=10).contains(&version) {
@@ -139,12 +143,9 @@ impl Metadata {
         out.array_len(wanted.len());
         for (wanted, error) in wanted {
             let (topic, unknown, name, id) = match wanted {
-                Wanted::Name(name) => (
-                    catalog.topic_named(name),
-                    ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-                    Some(name.as_str()),
-                    TopicId::NONE,
-                ),
+                Wanted::Name(name) => {
+                    (catalog.topic_named(name), unknown_name(name), Some(name.as_str()), TopicId::NONE)
+                }
                 Wanted::Id(id) => (catalog.topic(*id), ErrorCode::UNKNOWN_TOPIC_ID, None, *id),
             };
             match topic {
@@ -156,6 +157,14 @@ impl Metadata {
                 }
             }
         }
+    }
+}
+
+fn unknown_name(name: &str) -> ErrorCode {
+    if TopicName::parse(name).is_ok() {
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+    } else {
+        ErrorCode::INVALID_TOPIC_EXCEPTION
     }
 }
 

@@ -2,19 +2,21 @@
 //!
 //! Versions 0–13. 0–2 carry old message formats and are answered with UNSUPPORTED_VERSION; they are advertised all the
 //! same, since librdkafka before 2.11.1 silently drops compression where they are not. 3 brings record batches v2 and a
-//! transactional id (refused until transactions are served), 5 the log's start, 8 an error text, 9 the flexible
-//! encoding, 10 leader hints (not sent: there is one broker), 12 transactions v2 (not offered, so never used), 13 topic
+//! transactional id (refused until transactions are served), 5 the log's start, 7 zstd (UNSUPPORTED_COMPRESSION_TYPE
+//! before, KIP-110), 8 an error text, 9 the flexible encoding, 10 leader hints (not sent: there is one broker), 12 transactions v2 (not offered, so never used), 13 topic
 //! ids instead of names.
 //!
-//! Each batch goes to its partition as it lies in the receive buffer. `acks=0` gets no response; 1 and −1 wait for the
+//! Each batch goes to its partition as it lies in the receive buffer. `acks=0` gets no response, and where something
+//! fails its connection is closed, as Kafka does, so that the client looks for its topics again; 1 and −1 wait for the
 //! same: see `flush.messages`. The timeout is not used, there being no replicas to wait for.
 
+use tora_engine::batch::{Attributes, Codec, layout};
+use tora_engine::io::Slice;
 use tora_engine::request::{Appended, Origin, Reply, Request};
 use tora_engine::types::{PartitionId, TopicId};
 
-use super::{Call, Context, Work};
+use super::{Call, Context, Ending, Work};
 use crate::error_code::ErrorCode;
-use crate::limits::PARTS_PER_REQUEST_MAX;
 use crate::wire::{Malformed, Reader, Writer};
 
 /// Versions advertised.
@@ -22,6 +24,9 @@ pub const VERSIONS: (i16, i16) = (0, 13);
 
 /// The first version that is served.
 const SERVED_SINCE: i16 = 3;
+
+/// The first version that may carry zstd batches.
+const ZSTD_SINCE: i16 = 7;
 
 struct Part {
     index: i32,
@@ -66,14 +71,14 @@ pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Resu
             let index = reader.i32()?;
             let records = reader.nullable_bytes()?;
             reader.skip_tagged_fields()?;
-            if work.parts.len() >= PARTS_PER_REQUEST_MAX {
-                return Err(Malformed { what: "number of partitions", at: reader.position() });
-            }
+            let batch = records.unwrap_or_else(|| Slice::copy_from(&[]));
             let outcome = match (refusal, id) {
                 (Some(refusal), _) => Some(Err((refusal, None))),
                 (None, Err(unknown)) => Some(Err((unknown, None))),
+                (None, Ok(_)) if call.version < ZSTD_SINCE && codec(&batch) == Some(Codec::Zstd) => {
+                    Some(Err((ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, None)))
+                }
                 (None, Ok(id)) => {
-                    let batch = call.frame.slice(records.unwrap_or(0..0));
                     batches.push((work.parts.len(), PartitionId::new(id, index), batch));
                     None
                 }
@@ -88,6 +93,12 @@ pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Resu
         cx.ask(part, Request::Append { partition, batch, origin: Origin::Client });
     }
     Ok(Box::new(work))
+}
+
+/// The codec that a batch's header names, if there is a header. Nothing else of it has been checked.
+pub fn codec(batch: &[u8]) -> Option<Codec> {
+    let bits = batch.get(layout::ATTRIBUTES..)?.first_chunk()?;
+    Codec::from_id(Attributes::from_bits(i16::from_be_bytes(*bits)).codec_id())
 }
 
 type Found = Result<TopicId, ErrorCode>;
@@ -119,8 +130,17 @@ impl Work for Produce {
         self.missing == 0
     }
 
-    fn is_answered(&self) -> bool {
-        self.answered
+    fn ending(&self) -> Ending {
+        let failed = || self.parts.iter().any(|part| matches!(part.outcome, Some(Err(_))));
+        if self.answered {
+            Ending::Respond
+        } else if failed() {
+            Ending::Close(
+                "a batch sent with acks=0 could not be appended, and the client has no other way to know",
+            )
+        } else {
+            Ending::Silence
+        }
     }
 
     fn write(&mut self, call: &Call, out: &mut Writer, _: &mut Context<'_>) {

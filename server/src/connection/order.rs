@@ -90,6 +90,12 @@ impl<W, R> Order<W, R> {
         self.requests.is_empty() || (self.kind == Kind::Produce && kind == Kind::Produce)
     }
 
+    /// The request that goes alone, if there is one.
+    #[must_use]
+    pub fn alone(&self) -> Option<Sequence> {
+        (self.kind == Kind::Alone && !self.requests.is_empty()).then_some(self.first)
+    }
+
     /// How many requests are under way.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -137,11 +143,12 @@ mod tests {
         let mut order = TestOrder::default();
         let produce = order.start(Kind::Produce);
         assert!(!order.may_start(Kind::Alone));
+        assert_eq!(order.alone(), None);
         order.answer(produce, Some(1));
         assert!(!order.may_start(Kind::Alone), "its response is not queued yet");
         assert_eq!(drain(&mut order), [Some(1)]);
         let fetch = order.start(Kind::Alone);
-        assert_eq!(order.len(), 1, "{fetch}");
+        assert_eq!(order.alone(), Some(fetch));
         assert!(!order.may_start(Kind::Produce));
         assert!(!order.may_start(Kind::Alone));
     }

@@ -85,7 +85,6 @@ impl Receiver {
         if !self.has_room(needed) && !self.replace(needed, memory) {
             return Ok(None);
         }
-        self.drop_unused(memory);
         let held = self.current.take().expect("there was one with room, or it has just been replaced");
         self.under_way = Some((held.kind, held.chunk.remaining()));
         Ok(Some(held.chunk))
@@ -122,6 +121,23 @@ impl Receiver {
         self.start += bytes;
         let chunk = &self.current.as_ref().expect("a frame was cut from it").chunk;
         Ok(Some(chunk.slice(start + LENGTH_BYTES..start + bytes)))
+    }
+
+    /// Gives back what was retired and will not be used again soon: large chunks, and those of another size. A chunk that
+    /// is still read from stays, so this has to be called again when it may no longer be.
+    pub fn trim(&mut self, memory: &mut ReceiveMemory) {
+        let current = self.current.as_ref().map(|held| held.kind).or(self.under_way.map(|(kind, _)| kind));
+        let ordinary = self.ordinary;
+        let unused = |held: &mut Held| {
+            let keep = match held.kind {
+                Kind::Large => current == Some(Kind::Large),
+                Kind::Base | Kind::Grown => held.chunk.capacity() == ordinary,
+            };
+            !keep && held.chunk.try_reset()
+        };
+        for held in self.retired.extract_if(.., unused) {
+            give_back(held, memory);
+        }
     }
 
     /// Gives everything back. Not while a receive is under way.
@@ -194,19 +210,6 @@ impl Receiver {
     fn reuse(&mut self, fits: impl Fn(&ChunkMut) -> bool) -> Option<Held> {
         let index = self.retired.iter_mut().position(|held| fits(&held.chunk) && held.chunk.try_reset())?;
         Some(self.retired.swap_remove(index))
-    }
-
-    /// Gives back what was retired and will not be used again soon: large chunks, and those of another size.
-    fn drop_unused(&mut self, memory: &mut ReceiveMemory) {
-        let large_now = self.current.as_ref().is_some_and(|held| held.kind == Kind::Large);
-        let ordinary = self.ordinary;
-        let unused = |held: &mut Held| {
-            let keep = if held.kind == Kind::Large { large_now } else { held.chunk.capacity() == ordinary };
-            !keep && held.chunk.try_reset()
-        };
-        for held in self.retired.extract_if(.., unused) {
-            give_back(held, memory);
-        }
     }
 }
 

@@ -3,9 +3,11 @@
 use std::fmt;
 use std::ops::Range;
 
+use tora_engine::io::Slice;
 use tora_engine::types::TopicId;
 
 use super::Encoding;
+use crate::limits::ELEMENTS_PER_REQUEST_MAX;
 
 /// A request that cannot be read: what was expected, and where it was not found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,21 +29,25 @@ impl fmt::Display for Malformed {
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     bytes: &'a [u8],
+    /// The same bytes, where parts of them may be shared.
+    shared: Option<&'a Slice>,
     at: usize,
     encoding: Encoding,
+    /// Elements of arrays that the message may still have.
+    elements: usize,
 }
 
 impl<'a> Reader<'a> {
     /// Reads `bytes` from the start.
     #[must_use]
     pub const fn new(bytes: &'a [u8], encoding: Encoding) -> Self {
-        Self { bytes, at: 0, encoding }
+        Self { bytes, shared: None, at: 0, encoding, elements: ELEMENTS_PER_REQUEST_MAX }
     }
 
-    /// Reads `bytes` from `at` on; positions count from their start.
+    /// Reads `message` from `at` on; positions count from its start.
     #[must_use]
-    pub const fn at(bytes: &'a [u8], at: usize, encoding: Encoding) -> Self {
-        Self { bytes, at, encoding }
+    pub fn of(message: &'a Slice, at: usize, encoding: Encoding) -> Self {
+        Self { shared: Some(message), at, ..Self::new(message, encoding) }
     }
 
     /// Goes on in another encoding: a body's may differ from its header's.
@@ -162,21 +168,25 @@ impl<'a> Reader<'a> {
         read
     }
 
-    /// Bytes or null, as their range within the message.
+    /// Bytes or null, shared without a copy where the message is a [`Slice`].
     ///
     /// # Errors
     /// Where they are longer than the message.
-    pub fn nullable_bytes(&mut self) -> Result<Option<Range<usize>>, Malformed> {
+    pub fn nullable_bytes(&mut self) -> Result<Option<Slice>, Malformed> {
         let at = self.at;
         let length = match self.encoding {
             Encoding::Classic => i64::from(self.i32()?),
             Encoding::Flexible => i64::from(self.unsigned_varint()?) - 1,
         };
-        self.range(length, "bytes", at)
+        let range = self.range(length, "bytes", at)?;
+        Ok(range.map(|range| match self.shared {
+            Some(message) => message.slice(range),
+            None => Slice::copy_from(&self.bytes[range]),
+        }))
     }
 
     /// The number of elements of an array that must be there. It is never more than there are bytes left, since no
-    /// element takes none.
+    /// element takes none, nor than a request may have in all.
     ///
     /// # Errors
     /// Where it is null or longer than the message.
@@ -199,7 +209,10 @@ impl<'a> Reader<'a> {
             return Ok(None);
         }
         match usize::try_from(length) {
-            Ok(length) if length <= self.remaining() => Ok(Some(length)),
+            Ok(length) if length <= self.remaining().min(self.elements) => {
+                self.elements -= length;
+                Ok(Some(length))
+            }
             _ => Err(Malformed { what: "array length", at }),
         }
     }

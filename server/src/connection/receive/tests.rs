@@ -87,6 +87,7 @@ fn a_quiet_connection_costs_the_base_chunk() {
         receive(&mut receiver, &mut memory, &mut &small[..], usize::MAX);
         assert_eq!(frames_of(&mut receiver).len(), 1);
     }
+    receiver.trim(&mut memory);
     assert_eq!(memory.grown.used(), 0);
 }
 
@@ -105,6 +106,26 @@ fn without_memory_for_a_large_frame_nothing_is_read() {
     first.filled(chunk);
     first.release(&mut memory);
     assert!(second.begin(&mut memory).expect("a good frame").is_some());
+}
+
+#[test]
+fn memory_of_a_large_frame_comes_back_when_nothing_reads_it_any_more() {
+    let mut memory = memory();
+    let mut receiver = Receiver::new(LIMIT);
+    let large = frame(900_000, 0);
+    let mut left = &large[..];
+    let mut held = Vec::new();
+    while !left.is_empty() {
+        receive(&mut receiver, &mut memory, &mut left, usize::MAX);
+        held.extend(frames_of(&mut receiver));
+    }
+    let chunk = receiver.begin(&mut memory).expect("good frames").expect("a small chunk is always there");
+    receiver.trim(&mut memory);
+    assert!(memory.large.used() > 0, "the frame is still read");
+    held.clear();
+    receiver.trim(&mut memory);
+    assert_eq!(memory.large.used(), 0, "while the next receive is under way");
+    receiver.filled(chunk);
 }
 
 #[test]
