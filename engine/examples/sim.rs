@@ -45,6 +45,7 @@ fn parse() -> Result<Arguments, String> {
     Ok(arguments)
 }
 
+#[expect(clippy::disallowed_methods, reason = "the run's own time, outside the simulation")]
 fn main() -> ExitCode {
     let arguments = match parse() {
         Ok(arguments) => arguments,

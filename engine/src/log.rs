@@ -186,6 +186,14 @@ impl Log {
         log
     }
 
+    /// The log of a partition that recovery refuses: it answers nothing but why.
+    #[must_use]
+    pub fn refused(id: PartitionId, settings: LogSettings, why: String) -> Self {
+        let mut log = Self::empty(id, settings);
+        log.failed = Some(why);
+        log
+    }
+
     fn at(
         id: PartitionId,
         settings: LogSettings,
@@ -231,9 +239,14 @@ impl Log {
             return Err(Error::DiskFull);
         }
         let size = size as u64;
-        let used =
-            self.segments.active().map(|active| self.positions.appended().position().since(active.base()));
-        if used.is_none_or(|used| used > 0 && used + size > self.settings.segment_bytes) {
+        let appended = self.positions.appended().position();
+        let rolls = |active: &Segment| {
+            let used = appended.since(active.base());
+            // A segment of an earlier opening may have been begun with a smaller W.
+            let too_large = size > active.header.unflushed_max;
+            used > 0 && (used + size > self.settings.segment_bytes || too_large)
+        };
+        if self.segments.active().is_none_or(rolls) {
             if self.growth.in_flight {
                 return Ok(Admission::Later);
             }
@@ -257,7 +270,7 @@ impl Log {
         // Counted from a batch's end: a batch flushed in part is as good as not flushed, and recovery counts W from where
         // the first bad batch begins.
         let unflushed = self.positions.appended().position().since(self.durable.position());
-        self.wants_flush = unflushed > 0 && unflushed + size > self.settings.unflushed_max;
+        self.wants_flush = unflushed > 0 && unflushed + size > active.header.unflushed_max;
         if self.wants_flush {
             return Ok(Admission::Later);
         }

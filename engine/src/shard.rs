@@ -17,6 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::catalog::{Catalog, TopicConfig};
+use crate::checkpoint::Entry;
 use crate::config::Config;
 use crate::error::Error;
 use crate::io::{Completion, Io, Op, Pool, Token};
@@ -119,28 +120,51 @@ impl<I: Io> Shard<I> {
             let config = shard.catalog.defaults().clone();
             shard.add_partition(CATALOG_PARTITION, &config, catalog_log);
         }
-        shard.recover(loaded)?;
+        shard.recover(loaded);
         shard.clear_tombstones(loaded);
         Ok(shard)
     }
 
-    fn recover(&mut self, loaded: &Loaded) -> Result<(), recovery::RecoveryError> {
+    fn recover(&mut self, loaded: &Loaded) {
         let entries = &loaded.checkpoint;
         let settings = loaded.recovery_settings(self.io.unix_millis());
-        for &id in &loaded.folders {
-            if self.owner(id) != self.id {
+        // A partition whose folder is gone is still known to the checkpoint.
+        let known = entries.iter().map(|(id, _)| id);
+        let ids: BTreeSet<PartitionId> = loaded.folders.iter().copied().chain(known).collect();
+        for id in ids {
+            if self.owner(id) != self.id || id == CATALOG_PARTITION {
                 continue;
             }
             let Some(topic) = self.catalog.topic(id.topic).cloned() else { continue };
             let entry = entries.get(id);
-            if let Some(recovered) = recovery::recover(self.io.fs(), &self.data_dir, id, entry, &settings)? {
-                self.add_partition(id, &topic.config, Some(recovered));
+            match recovery::recover(self.io.fs(), &self.data_dir, id, entry, &settings) {
+                Ok(None) => {}
+                Ok(Some(recovered)) => {
+                    self.add_partition(id, &topic.config, Some(recovered));
+                }
+                Err(error) => self.refuse_partition(id, &topic.config, &error, entry),
             }
         }
         // What was just recovered and flushed need not be scanned again.
         self.checkpoints.note(self.config.checkpoint_bytes);
         self.next_housekeeping = Some(self.io.now());
-        Ok(())
+    }
+
+    /// A partition that cannot be recovered is refused alone; what its checkpoint knows of it is kept, since the damage
+    /// is told by it.
+    fn refuse_partition(
+        &mut self,
+        id: PartitionId,
+        topic: &TopicConfig,
+        error: &recovery::RecoveryError,
+        entry: Option<&Entry>,
+    ) {
+        log::error!("{error}");
+        let log = Log::refused(id, self.log_settings(id, topic), error.to_string());
+        let settings =
+            PartitionSettings { max_message_bytes: topic.max_message_bytes, log_append_time: false };
+        self.slots.insert(id, Partition::new(id, settings, log, Producers::new(limits::PRODUCERS_MAX)));
+        self.checkpoints.carried.extend(entry.map(|entry| (id, entry.clone())));
     }
 
     fn add_partition(&mut self, id: PartitionId, topic: &TopicConfig, recovered: Option<Recovered>) -> usize {

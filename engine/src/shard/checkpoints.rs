@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::Shard;
 use super::ops::Owner;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Entry};
 use crate::io::{Io, Op};
 use crate::limits;
 use crate::log::segment;
-use crate::types::Nanos;
+use crate::types::{Nanos, PartitionId};
 
 /// What has happened since the last checkpoint.
 #[derive(Debug, Default)]
@@ -18,6 +18,8 @@ pub struct Checkpoints {
     bytes: u64,
     last_append: Nanos,
     in_flight: bool,
+    /// What earlier checkpoints knew of partitions that were refused.
+    pub carried: Vec<(PartitionId, Entry)>,
 }
 
 impl Checkpoints {
@@ -58,6 +60,9 @@ impl<I: Io> Shard<I> {
         self.checkpoints.bytes = 0;
         self.checkpoints.in_flight = true;
         let mut checkpoint = Checkpoint::default();
+        for (id, entry) in &self.checkpoints.carried {
+            checkpoint.insert(*id, entry.clone());
+        }
         let mut indexes = Vec::new();
         for (_, entry) in self.slots.iter().filter(|(_, entry)| !entry.deleted) {
             if let Some((known, index)) = entry.partition.durable_state() {
@@ -69,7 +74,10 @@ impl<I: Io> Shard<I> {
         let token = self.ops.insert(Owner::Checkpoint);
         let job = move |fs: &I::Fs| {
             for (partition, index) in &indexes {
-                segment::save_index_hint(fs, &data_dir, *partition, index)?;
+                // Only a hint: without it the next start reads more.
+                if let Err(error) = segment::save_index_hint(fs, &data_dir, *partition, index) {
+                    log::warn!("{partition}: its index is not saved: {error}");
+                }
             }
             checkpoint.write(fs, &data_dir, shard).map(|()| 0)
         };
@@ -80,6 +88,9 @@ impl<I: Io> Shard<I> {
         self.checkpoints.in_flight = false;
         if let Err(error) = result {
             log::warn!("writing a checkpoint failed, the next start has more to scan: {error}");
+            if !self.stopping {
+                self.checkpoints.note(1);
+            }
         }
     }
 }

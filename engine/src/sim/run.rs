@@ -62,7 +62,7 @@ pub fn run_seed(seed: u64, options: RunOptions) -> Result<Report, String> {
     let RunOptions { plant, sink } = options;
     set_planted(plant);
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        let mut run = Run::new(seed);
+        let run = Run::new(seed);
         if let Some(sink) = sink {
             run.world.print_to(sink);
         }

@@ -72,7 +72,18 @@ impl End<'_> {
             self.expected.offset,
             last + 1 - self.at
         );
-        self.cut(fs).map_err(RecoveryError::io("cutting", self.path)).map(|size| (size, true))
+        let size = self.cut(fs).map_err(RecoveryError::io("cutting", self.path))?;
+        self.check_cut(fs).map_err(RecoveryError::io("cutting", self.path))?;
+        Ok((size, true))
+    }
+
+    /// Looks whether the cut has left nothing behind: a stale batch would become a valid one again as soon as new ones
+    /// fill the gap before it. Cuts are rare, and what is read is the space that was allocated ahead.
+    fn check_cut<F: Fs>(&self, fs: &F) -> io::Result<()> {
+        match with_file(fs, self.path, OpenMode::Read, |file| self.rest(fs, file))? {
+            None => Ok(()),
+            Some((first, _)) => Err(io::Error::other(format!("byte {first} behind the cut is not zero"))),
+        }
     }
 
     /// The first and the last byte behind the end that are not zero; `None` if all are.

@@ -108,7 +108,7 @@ impl Bench {
         self.producers[producer].refused(partition, number, until_restart);
         match error {
             Error::DuplicateSequence if sending.is_copy => Ok(()),
-            Error::OutOfOrderSequence { .. } if !sending.is_next && !(sending.is_copy && acknowledged) => {
+            Error::OutOfOrderSequence { .. } if !(sending.is_next || sending.is_copy && acknowledged) => {
                 Ok(())
             }
             error => self.excuse(partition, &error),

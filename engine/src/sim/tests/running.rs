@@ -11,14 +11,14 @@ fn reads_and_writes_are_short_in_whole_sectors() {
     for _ in 0..50 {
         rig.write(0, 0, 2, 1);
         let written = *rig.wait(1)[0].result.as_ref().unwrap();
-        assert!(written > 0 && written % 512 == 0);
+        assert!(written > 0 && written.is_multiple_of(512));
         short_writes += u32::from(written < 2 * BLOCK_SIZE as u64);
 
         let into = rig.io.pool().take().unwrap();
         rig.io.submit(Token(1), Op::Read { file: rig.file, offset: 0, into, len: 2 * BLOCK_SIZE });
         let completion = rig.wait(1).remove(0);
         let read = *completion.result.as_ref().unwrap();
-        assert!(read > 0 && read % 512 == 0);
+        assert!(read > 0 && read.is_multiple_of(512));
         short_reads += u32::from(read < 2 * BLOCK_SIZE as u64);
         let Returned::Chunk(mut chunk) = completion.returned else { panic!("a read hands its chunk back") };
         assert!(chunk.is_empty(), "the owner counts what was read");
