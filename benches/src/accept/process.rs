@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -46,11 +46,9 @@ impl Server {
         let output = child.stdout.take().expect("standard output is a pipe, and nobody has taken it");
         let heard = listen_for_address(output);
         let mut server = Self { child, name, address: String::new(), ready_after: Duration::ZERO };
-        let Ok((address, at)) = heard.recv_timeout(START_PATIENCE) else {
-            let status = server.child.try_wait().ok().flatten();
-            let how = status
-                .map_or("did not get ready in time".into(), |s| format!("ended before it was ready ({s})"));
-            return Err(format!("{} {how}; its log is {}", server.name, log.display()));
+        let (address, at) = match heard.recv_timeout(START_PATIENCE) {
+            Ok(heard) => heard,
+            Err(silence) => return Err(server.not_ready(silence, log)),
         };
         server.ready_after = at - begun;
         server.address = address;
@@ -72,6 +70,17 @@ impl Server {
             .and_then(|rest| rest.trim().strip_suffix("kB")?.trim().parse::<u64>().ok())
             .map(|kib| kib * 1024)
             .ok_or_else(|| format!("{path} has no VmRSS"))
+    }
+
+    fn not_ready(&mut self, silence: RecvTimeoutError, log: &Path) -> String {
+        let how = match silence {
+            RecvTimeoutError::Timeout => format!("was not ready after {} s", START_PATIENCE.as_secs()),
+            RecvTimeoutError::Disconnected => match self.child.wait() {
+                Ok(status) => format!("ended before it was ready ({status})"),
+                Err(error) => format!("ended before it was ready ({error})"),
+            },
+        };
+        format!("{} {how}; its log is {}", self.name, log.display())
     }
 
     /// Stops it with SIGTERM and waits.
