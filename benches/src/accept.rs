@@ -45,7 +45,7 @@ pub struct AcceptArgs {
     #[arg(long, value_name = "FILE")]
     tora: Option<PathBuf>,
 
-    /// Where the results and, for the time of each run, the data go (default: results/local/<date-time>-accept)
+    /// Where the results and, for the time of each run, the data go (default: results/local/DATE-TIME-accept)
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }

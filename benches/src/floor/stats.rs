@@ -32,7 +32,7 @@ impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mean = |sum: u64, count: u64| sum.checked_div(count).unwrap_or(0);
         let cpu_seconds = cpu_seconds().unwrap_or(0.0);
-        let per_gb = cpu_seconds / (self.batch_bytes.max(1) as f64 / 1e9);
+        let per_gb = cpu_seconds * 1e9 / self.batch_bytes as f64;
         write!(
             f,
             "{} batches of {} B, {} turns, {} receives of {} B, {} B moved, {} writes of {} B, {} flushes, {} sends, \
