@@ -111,7 +111,16 @@ impl Broker {
         let log = File::options().create(true).append(true).open(self.folder.path().join("tora.log"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_tora"));
         // Several brokers run at once; each on the same two cores would only get in the others' way.
-        command.args(["serve", "--listen", "127.0.0.1:0", "--cores", "2", "--set", "tora.pin=false", "--data-dir"]);
+        command.args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--cores",
+            "2",
+            "--set",
+            "tora.pin=false",
+            "--data-dir",
+        ]);
         command.arg(self.folder.path().join("data"));
         self.settings.iter().for_each(|setting| {
             command.args(["--set", setting]);
