@@ -73,6 +73,9 @@ fn main() -> ExitCode {
                 total.operations += report.operations;
                 total.crashes += report.crashes;
                 total.kills += report.kills;
+                total.kept += report.kept;
+                total.gone += report.gone;
+                total.excused += report.excused;
                 total.trace_hash = total.trace_hash.rotate_left(1) ^ report.trace_hash;
             }
             Err(why) => {
@@ -94,12 +97,16 @@ fn main() -> ExitCode {
         }
     }
     println!(
-        "{} seeds in {:.1} s: {} operations, {} crashes, {} kills, {failures} failed, hash {:016x}",
+        "{} seeds in {:.1} s: {} operations, {} crashes, {} kills; {} batches kept, {} gone, {} requests excused by \
+         faults; {failures} seeds failed; hash {:016x}",
         arguments.seeds,
         started.elapsed().as_secs_f64(),
         total.operations,
         total.crashes,
         total.kills,
+        total.kept,
+        total.gone,
+        total.excused,
         total.trace_hash
     );
     if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -9,6 +9,9 @@
 //! - A topic whose creation was acknowledged is there under its id; one whose deletion was acknowledged never comes back.
 //! - A producer id is handed out once.
 //!
+//! A topic with `flush.messages` other than 1 may lose what was acknowledged or shown to a power cut, from some batch on;
+//! what lies before that stays as it is, and what is lost doesn't come back.
+//!
 //! Every submitted batch carries a number of its own as its records' key, by which it is recognised.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,6 +67,8 @@ struct Known {
     batches: BTreeMap<i64, Placed>,
     /// The largest visible end that anybody was told.
     visible_end: i64,
+    /// The end may have been lost, and nobody has looked since.
+    may_be_shorter: bool,
 }
 
 /// What has become of a topic.
@@ -79,6 +84,8 @@ enum Fate {
 struct Topic {
     name: String,
     partitions: i32,
+    /// Whether acknowledged means flushed.
+    flushed: bool,
     fate: Fate,
 }
 
@@ -89,13 +96,21 @@ pub struct Checker {
     partitions: BTreeMap<PartitionId, Known>,
     topics: BTreeMap<TopicId, Topic>,
     /// Names of topics whose creation was asked for and not answered.
-    creating: BTreeMap<String, i32>,
+    creating: BTreeMap<String, (i32, bool)>,
     producer_ids: BTreeSet<i64>,
     /// Starts so far.
     life: u32,
 }
 
 impl Checker {
+    /// Batches that were acknowledged or seen, and those that were sent and are known to be gone.
+    #[must_use]
+    pub fn tally(&self) -> (u64, u64) {
+        let count =
+            |is: fn(&Submission) -> bool| self.submissions.values().filter(|it| is(it)).count() as u64;
+        (count(|it| it.base.is_some()), count(|it| it.gone))
+    }
+
     // ---- Topics.
 
     /// The engine has started: `found` are its topics.
@@ -104,7 +119,9 @@ impl Checker {
         for (id, name, partitions) in found {
             match self.topics.get(id) {
                 None => match self.creating.remove(name) {
-                    Some(asked) if asked == *partitions => self.add_topic(*id, name.clone(), *partitions)?,
+                    Some((asked, flushed)) if asked == *partitions => {
+                        self.add_topic(*id, name.clone(), asked, flushed)?;
+                    }
                     _ => return Err(format!("topic {name} ({id}) exists, but nobody asked for it")),
                 },
                 Some(topic) if topic.fate == Fate::Deleted => {
@@ -132,15 +149,26 @@ impl Checker {
         Ok(())
     }
 
-    /// A client asks for a topic.
-    pub fn create(&mut self, name: &str, partitions: i32) {
-        self.creating.insert(name.to_owned(), partitions);
+    /// What is written but not flushed may be lost.
+    pub fn lost_unflushed(&mut self) {
+        for (partition, known) in &mut self.partitions {
+            if self.topics.get(&partition.topic).is_some_and(|topic| !topic.flushed) {
+                known.may_be_shorter = true;
+                known.visible_end = 0;
+            }
+        }
+    }
+
+    /// A client asks for a topic; `flushed` says whether its acknowledged batches are to survive a power cut.
+    pub fn create(&mut self, name: &str, partitions: i32, flushed: bool) {
+        self.creating.insert(name.to_owned(), (partitions, flushed));
     }
 
     /// It has got it.
     pub fn created(&mut self, name: &str, id: TopicId) -> Verdict {
-        let partitions = self.creating.remove(name).ok_or_else(|| format!("{name} was created twice"))?;
-        self.add_topic(id, name.to_owned(), partitions)
+        let asked = self.creating.remove(name);
+        let (partitions, flushed) = asked.ok_or_else(|| format!("{name} was created twice"))?;
+        self.add_topic(id, name.to_owned(), partitions, flushed)
     }
 
     /// It hasn't got it and never will.
@@ -170,6 +198,12 @@ impl Checker {
         self.topics.get(&id).is_some_and(|topic| topic.fate == Fate::Alive)
     }
 
+    /// Whether the topic's acknowledged batches survive a power cut.
+    #[must_use]
+    pub fn is_flushed(&self, id: TopicId) -> bool {
+        self.topics.get(&id).is_some_and(|topic| topic.flushed)
+    }
+
     /// Whether a topic of this name may exist.
     #[must_use]
     pub fn may_exist(&self, name: &str) -> bool {
@@ -177,8 +211,8 @@ impl Checker {
         self.creating.contains_key(name) || self.topics.values().any(named)
     }
 
-    fn add_topic(&mut self, id: TopicId, name: String, partitions: i32) -> Verdict {
-        let topic = Topic { name, partitions, fate: Fate::Alive };
+    fn add_topic(&mut self, id: TopicId, name: String, partitions: i32, flushed: bool) -> Verdict {
+        let topic = Topic { name, partitions, flushed, fate: Fate::Alive };
         match self.topics.insert(id, topic) {
             None => Ok(()),
             Some(other) => Err(format!("the topic id {id} was given to {} before", other.name)),
@@ -271,6 +305,14 @@ impl Checker {
     /// Somebody has read the whole log, from offset 0 to `end`, since the last start and before anything was sent.
     pub fn read_whole(&mut self, partition: PartitionId, end: i64) -> Verdict {
         let known = self.partitions.entry(partition).or_default();
+        if std::mem::take(&mut known.may_be_shorter) {
+            for (base, placed) in known.batches.split_off(&end) {
+                let submission =
+                    self.submissions.get_mut(&placed.number).expect("what is placed was submitted");
+                assert!(submission.base == Some(base), "a batch is placed where it was seen");
+                submission.base = None;
+            }
+        }
         let acknowledged = known.batches.last_key_value().map_or(0, |(_, placed)| placed.end);
         let least = acknowledged.max(known.visible_end);
         if end < least {
@@ -283,6 +325,15 @@ impl Checker {
             submission.gone |= earlier && submission.base.is_none();
         }
         Ok(())
+    }
+
+    /// Nobody could read the whole log after the last start: what may have been lost is not known any more.
+    pub fn not_read_whole(&mut self, partition: PartitionId) {
+        if self.partitions.get(&partition).is_some_and(|known| known.may_be_shorter) {
+            self.partitions.remove(&partition);
+            let here = self.submissions.values_mut().filter(|submission| submission.partition == partition);
+            here.for_each(|submission| submission.base = None);
+        }
     }
 
     /// A reader has been shown a batch.

@@ -81,6 +81,7 @@ pub struct Bench {
     target: u64,
     /// Appends to one partition that this life ends with, all at once, so that a crash finds many of them on their way.
     surge: u64,
+    excused: u64,
     /// Tries in a row that found nothing to ask.
     in_vain: u32,
     /// Whether the machine may fail operations in this life.
@@ -109,6 +110,7 @@ impl Bench {
             issued: 0,
             target: 0,
             surge: 0,
+            excused: 0,
             in_vain: 0,
             faulty: false,
             stopping: false,
@@ -139,6 +141,11 @@ impl Bench {
         Ok(())
     }
 
+    /// What is written but not flushed may be lost.
+    pub fn lost_unflushed(&mut self) {
+        self.checker.lost_unflushed();
+    }
+
     /// Nothing more is asked, and what is under way may be answered with errors.
     pub fn stop(&mut self) {
         self.phase = Phase::Ending;
@@ -149,6 +156,12 @@ impl Bench {
     #[must_use]
     pub fn issued(&self) -> u64 {
         self.issued
+    }
+
+    /// Requests that the machine's faults kept from being answered well.
+    #[must_use]
+    pub fn excused(&self) -> u64 {
+        self.excused
     }
 
     /// Whether this life has made its operations.

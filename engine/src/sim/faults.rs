@@ -61,7 +61,7 @@ impl Faults {
             short_write_one_in: sometimes(5, 50),
             short_read_one_in: sometimes(5, 50),
             allocate_full_one_in: sometimes(10, 50),
-            space_bytes_max: u64::MAX,
+            space_bytes_max: if rng.one_in(4) { rng.within(200_000..1_000_000) } else { u64::MAX },
             delay_ns_max: [20_000, 200_000, 2_000_000][rng.index(3)],
             slow_one_in: [0, 20, 200][rng.index(3)],
         }

@@ -42,6 +42,12 @@ pub struct Report {
     pub crashes: u32,
     /// Kills, those after a failed opening included.
     pub kills: u32,
+    /// Batches that were acknowledged or seen, and stayed.
+    pub kept: u64,
+    /// Batches that were refused or lost, and stayed away.
+    pub gone: u64,
+    /// Requests that the machine's faults kept from being answered well.
+    pub excused: u64,
     /// The hash over everything that happened.
     pub trace_hash: u64,
 }
@@ -99,24 +105,28 @@ impl Run {
 
     fn live_through(mut self) -> Result<Report, String> {
         // Two long lives that end with the power, and short ones between and after them.
-        let mut lives = vec![(OPERATIONS / 2, End::Power), (OPERATIONS / 2, End::Power)];
+        let mut lives = vec![(OPERATIONS / 2, 2, End::Power), (OPERATIONS / 2, 2, End::Power)];
         for _ in 0..self.rng.within(1..5) {
             let end = [End::Power, End::Kill, End::Stop][self.rng.index(3)];
             let operations = if self.rng.coin() { self.rng.below(4) } else { self.rng.below(20) };
-            lives.insert(1 + self.rng.index(lives.len()), (operations, end));
+            let shards = [1, 2, 2, 3][self.rng.index(4)];
+            lives.insert(1 + self.rng.index(lives.len()), (operations, shards, end));
         }
-        for (operations, end) in lives {
-            self.world.set_faults(self.faults.clone());
-            self.live(operations, end)?;
+        for (operations, shards, end) in lives {
+            self.config.shards = shards;
+            self.live(operations, end, self.faults.clone())?;
         }
-        self.world.set_faults(self.calm());
+        self.config.shards = 2;
         let missing = OPERATIONS.saturating_sub(self.bench().issued());
         if missing > 0 {
-            self.live(missing, End::Power)?;
+            self.live(missing, End::Power, self.calm())?;
         }
-        self.live(0, End::Stop)?;
+        self.live(0, End::Stop, self.calm())?;
         let operations = self.bench().issued();
         self.report.operations = operations;
+        let (kept, gone) = self.bench().checker.tally();
+        let excused = self.bench().excused();
+        (self.report.kept, self.report.gone, self.report.excused) = (kept, gone, excused);
         self.report.trace_hash = self.world.trace_hash();
         Ok(self.report)
     }
@@ -127,8 +137,10 @@ impl Run {
         Faults { delay_ns_max, slow_one_in, ..Faults::none() }
     }
 
-    fn live(&mut self, operations: u64, end: End) -> Result<(), String> {
-        let (mut cluster, faulty) = self.open()?;
+    fn live(&mut self, operations: u64, end: End, faults: Faults) -> Result<(), String> {
+        let faulty = faults != self.calm();
+        self.world.set_faults(faults);
+        let (mut cluster, faulty) = self.open(faulty)?;
         let topics = cluster.topics();
         self.bench().started(&topics, operations, faulty)?;
         self.drive(&mut cluster, |run| run.bench().has_ended())?;
@@ -143,6 +155,7 @@ impl Run {
                 self.world.crash_after(self.rng.below(span));
                 self.drive(&mut cluster, |_| false)?;
                 self.report.crashes += 1;
+                self.bench().lost_unflushed();
                 cluster.end(|| world.crash())
             }
             End::Kill => {
@@ -153,14 +166,23 @@ impl Run {
                     steps == 0
                 })?;
                 self.report.kills += 1;
+                self.lost_after_failures(faulty);
                 cluster.end(|| world.kill())
             }
             End::Stop => {
                 self.bench().stop();
                 cluster.stop();
                 self.stop(&mut cluster)?;
+                self.lost_after_failures(faulty);
                 cluster.end(|| world.kill())
             }
+        }
+    }
+
+    /// A kill takes nothing that is written, except where a flush has failed.
+    fn lost_after_failures(&self, faulty: bool) {
+        if faulty {
+            self.bench().lost_unflushed();
         }
     }
 
@@ -177,8 +199,7 @@ impl Run {
     }
 
     /// Opens the engine, however often the power goes meanwhile. Says whether the machine is still faulty.
-    fn open(&mut self) -> Result<(Cluster, bool), String> {
-        let mut faulty = self.faults != self.calm();
+    fn open(&mut self, mut faulty: bool) -> Result<(Cluster, bool), String> {
         loop {
             let cut = self.report.crashes > 0 && self.rng.one_in(3);
             if cut {
@@ -189,6 +210,7 @@ impl Run {
                 _ if self.world.is_crashed() => {
                     drop(opened);
                     self.report.crashes += 1;
+                    self.bench().lost_unflushed();
                     self.world.crash();
                 }
                 Ok(cluster) => {
@@ -198,6 +220,7 @@ impl Run {
                 Err(error) if faulty => {
                     self.world.note("not opened", &error, &[]);
                     self.report.kills += 1;
+                    self.bench().lost_unflushed();
                     self.world.kill();
                     // The operator has changed the cable.
                     faulty = false;

@@ -1,5 +1,6 @@
 //! Each element of the fault model is observed, and nothing that was synced is ever lost.
 
+mod checker;
 mod contents;
 mod contract;
 mod names;

@@ -159,6 +159,7 @@ impl Bench {
             Err(error) => {
                 self.excuse(partition, &error)?;
                 if failures == FAILURES_MAX {
+                    self.checker.not_read_whole(partition);
                     return Ok(());
                 }
                 from
@@ -169,7 +170,7 @@ impl Bench {
         Ok(())
     }
 
-    fn found(&self, partition: PartitionId, result: Result<FoundOffset, Error>) -> Verdict {
+    fn found(&mut self, partition: PartitionId, result: Result<FoundOffset, Error>) -> Verdict {
         match result {
             Ok(found) if found.offset.value() < -1 => {
                 Err(format!("{partition}: a search found offset {}", found.offset))
@@ -202,7 +203,7 @@ impl Bench {
     }
 
     /// Whether a partition may answer so.
-    fn excuse(&self, partition: PartitionId, error: &Error) -> Verdict {
+    fn excuse(&mut self, partition: PartitionId, error: &Error) -> Verdict {
         match error {
             Error::UnknownPartition if !self.checker.is_alive(partition.topic) => Ok(()),
             Error::UnknownPartition => Err(format!("{partition} is unknown, but its topic lives")),
@@ -211,10 +212,13 @@ impl Bench {
     }
 
     /// Whether anything may be answered so.
-    fn excuse_catalog(&self, error: &Error) -> Verdict {
+    fn excuse_catalog(&mut self, error: &Error) -> Verdict {
         match error {
             Error::Busy => Ok(()),
-            Error::Storage(_) | Error::DiskFull if self.faulty => Ok(()),
+            Error::Storage(_) | Error::DiskFull if self.faulty => {
+                self.excused += 1;
+                Ok(())
+            }
             Error::Stopped if self.stopping => Ok(()),
             error => Err(format!("an answer that has no reason: {error}")),
         }

@@ -140,13 +140,19 @@ impl Bench {
             return;
         }
         let partitions = 1 + i32::from(self.rng.coin()) + i32::from(self.rng.coin());
-        let stamped = self.rng.one_in(4);
-        let configs = stamped.then(|| ("message.timestamp.type".to_owned(), "LogAppendTime".to_owned()));
-        self.checker.create(&name, partitions);
+        let mut configs = Vec::new();
+        if self.rng.one_in(4) {
+            configs.push(("message.timestamp.type".to_owned(), "LogAppendTime".to_owned()));
+        }
+        let flushed = !self.rng.one_in(5);
+        if !flushed {
+            configs.push(("flush.messages".to_owned(), "1000".to_owned()));
+        }
+        self.checker.create(&name, partitions, flushed);
         let request = Request::CreateTopic {
             name: name.clone(),
             partitions: Some(partitions),
-            configs: configs.into_iter().collect(),
+            configs,
             validate_only: false,
         };
         self.ask(shard, on, What::Create { name }, request);
@@ -165,12 +171,17 @@ impl Bench {
     }
 
     fn produce(&mut self, shard: &mut Shard<SimIo>, on: u16, partition: PartitionId) {
+        // Where acknowledged batches may be lost, so is the sequence.
+        if !self.checker.is_flushed(partition.topic) {
+            return self.append(shard, on, partition);
+        }
         // A producer keeps to one shard's connection.
-        let own = self.producers.len().saturating_sub(usize::from(on)).div_ceil(2);
+        let shards = usize::from(shard.shards());
+        let own = self.producers.len().saturating_sub(usize::from(on)).div_ceil(shards);
         if own == 0 {
             return;
         }
-        let producer = usize::from(on) + 2 * self.rng.index(own);
+        let producer = usize::from(on) + shards * self.rng.index(own);
         let (sent, sending) = match self.producers[producer].next(partition, &mut self.rng) {
             Next::Wait => return,
             Next::Send(sent, sending) => ((sent.number, sent.batch, sent.records), sending),
