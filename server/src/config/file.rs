@@ -1,5 +1,7 @@
 //! `server.properties`: the lines that Java's `Properties.load` reads, as far as people write them.
 
+use std::str::Chars;
+
 /// One line of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -12,7 +14,8 @@ pub struct Line {
 }
 
 /// Reads a file's text: `#` and `!` begin comments, `=`, `:` or a space separates name and value, a backslash at a
-/// line's end goes on with the next line and elsewhere takes the character after it as it is (`\n`, `\t` as usual).
+/// line's end goes on with the next line and elsewhere takes the character after it as it is (`\n`, `\t` and `\u00e4` as
+/// usual). Unlike Java, which takes the file for Latin-1, this reads UTF-8; what is in ASCII is the same.
 #[must_use]
 pub fn parse(text: &str) -> Vec<Line> {
     let mut lines = Vec::new();
@@ -43,7 +46,7 @@ fn split(line: &str) -> (String, String) {
     let mut separator = None;
     while let Some(c) = chars.next() {
         match c {
-            '\\' => name.extend(chars.next().map(unescape)),
+            '\\' => name.extend(unescape(&mut chars)),
             '=' | ':' => {
                 separator = Some(c);
                 break;
@@ -60,7 +63,7 @@ fn split(line: &str) -> (String, String) {
     let mut chars = rest.chars();
     while let Some(c) = chars.next() {
         if c == '\\' {
-            value.extend(chars.next().map(unescape));
+            value.extend(unescape(&mut chars));
         } else {
             value.push(c);
         }
@@ -68,11 +71,24 @@ fn split(line: &str) -> (String, String) {
     (name, value)
 }
 
-fn unescape(c: char) -> char {
-    match c {
+/// What stands behind a backslash. Four hexadecimal digits that are no character of their own (a surrogate), or not
+/// there, leave the `u`.
+fn unescape(chars: &mut Chars<'_>) -> Option<char> {
+    Some(match chars.next()? {
         'n' => '\n',
         't' => '\t',
         'r' => '\r',
+        'f' => '\u{c}',
+        'u' => {
+            let digits =
+                chars.as_str().get(..4).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+            let code =
+                digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()).and_then(char::from_u32);
+            if code.is_some() {
+                *chars = chars.as_str()[4..].chars();
+            }
+            code.unwrap_or('u')
+        }
         c => c,
-    }
+    })
 }

@@ -37,11 +37,18 @@ pub const PROPERTIES: &[Property] = &[
         doc: "Whether asking for the metadata of an unknown topic creates it, where the client allows that.",
         apply: |settings, value| truth(value).map(|value| settings.auto_create_topics = value),
     },
+    Property { name: "broker.id", default: "1", doc: "The older name of node.id.", apply: node_id },
     Property {
         name: "connections.max.idle.ms",
         default: "600000",
         doc: "A connection that makes no progress for so long is closed.",
         apply: |settings, value| number(value, 1, 86_400_000_000).map(|value| settings.idle_ms = value),
+    },
+    Property {
+        name: "default.replication.factor",
+        default: "1",
+        doc: "Copies of a topic that is created without saying how many. There is one broker, so 1.",
+        apply: |_, value| if value == "1" { Ok(()) } else { Err("use 1: there is one broker".to_owned()) },
     },
     Property {
         name: "fetch.max.bytes",
@@ -64,6 +71,7 @@ pub const PROPERTIES: &[Property] = &[
         doc: "Where connections are accepted; port 0 takes a free one.",
         apply: |settings, value| HostPort::parse(value).map(|address| settings.listen = address),
     },
+    Property { name: "log.dir", default: "./tora-data", doc: "The same as log.dirs.", apply: data_dir },
     Property {
         name: "log.dirs",
         default: "./tora-data",
@@ -105,11 +113,7 @@ pub const PROPERTIES: &[Property] = &[
         name: "node.id",
         default: "1",
         doc: "This broker's number in what clients are told.",
-        apply: |settings, value| {
-            let number = number(value, 0, i32::MAX as u64)?;
-            settings.node_id = i32::try_from(number).expect("it was bounded to an i32's");
-            Ok(())
-        },
+        apply: node_id,
     },
     Property {
         name: "num.partitions",
@@ -176,6 +180,12 @@ pub const PROPERTIES: &[Property] = &[
 
 fn flush_messages(settings: &mut Settings, value: &str) -> Result<(), String> {
     number(value, 1, i64::MAX.unsigned_abs()).map(|value| settings.engine.flush_messages = value)
+}
+
+fn node_id(settings: &mut Settings, value: &str) -> Result<(), String> {
+    let number = number(value, 0, i32::MAX as u64)?;
+    settings.node_id = i32::try_from(number).expect("it was bounded to an i32's");
+    Ok(())
 }
 
 fn data_dir(settings: &mut Settings, value: &str) -> Result<(), String> {

@@ -21,6 +21,16 @@ fn the_file_reads_as_java_reads_it() {
 }
 
 #[test]
+fn escapes_of_the_file() {
+    let value = |text: &str| file::parse(text).remove(0).value;
+    assert_eq!(value("a=\\u0041\\u00e4b"), "Aäb");
+    assert_eq!(value("a=\\ud800\\uzz\\t!"), "ud800uzz\t!");
+    assert_eq!(value("a=/data\\ one"), "/data one");
+    assert_eq!(value("a=ends\\"), "ends");
+    assert_eq!(file::parse("a\n\r\nb = \\\n  # no comment\r\n").len(), 2);
+}
+
+#[test]
 fn an_unknown_property_is_refused_with_the_nearest_one() {
     let error =
         Settings::default().set("num.partition", "3", "server.properties:7").expect_err("it is unknown");
