@@ -6,6 +6,8 @@
     reason = "the seam is the server's; its clients use std as they like"
 )]
 
+#[path = "support/requests.rs"]
+mod requests;
 mod support;
 
 use std::fs;
@@ -14,13 +16,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
-use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::{
     ApiVersionsRequest, CreateTopicsRequest, DeleteTopicsRequest, FindCoordinatorRequest,
-    InitProducerIdRequest, ListOffsetsRequest, ProduceRequest, TransactionalId,
+    InitProducerIdRequest, ProduceRequest, TransactionalId,
 };
 use kafka_protocol::protocol::{Request, StrBytes};
-use support::requests::{batch, create, fetch, metadata, name, produce, produced};
+use requests::{batch, create, fetch, list, metadata, name, produce, produced};
 use support::{Client, Server};
 
 /// Where a batch's fields stand (`DefaultRecordBatch` in Kafka).
@@ -300,9 +301,7 @@ fn examples(client: &mut Client) -> Vec<Vec<u8>> {
     let mut frames = Vec::new();
     both(client, &mut frames, [7, 13], &produce("log", 0, batch(&["a", "b"])));
     both(client, &mut frames, [11, 18], &fetch("log", &[(0, 0), (1, 0)]));
-    let partition = ListOffsetsPartition::default().with_timestamp(-1);
-    let topic = ListOffsetsTopic::default().with_name(name("log")).with_partitions(vec![partition]);
-    both(client, &mut frames, [1, 10], &ListOffsetsRequest::default().with_topics(vec![topic]));
+    both(client, &mut frames, [1, 10], &list("log", -1));
     both(client, &mut frames, [8, 13], &metadata("log"));
     let group = StrBytes::from_static_str("g");
     both(client, &mut frames, [2, 3], &FindCoordinatorRequest::default().with_key(group.clone()));

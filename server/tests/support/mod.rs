@@ -1,8 +1,6 @@
 //! What the tests that run `tora` over TCP share: a server process of their own, and a client whose codec is not the
 //! server's.
 
-pub mod requests;
-
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
