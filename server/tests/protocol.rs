@@ -6,8 +6,10 @@
     reason = "the seam is the server's; its clients use std as they like"
 )]
 
+#[expect(dead_code, reason = "the other tests need more of it")]
 #[path = "support/requests.rs"]
 mod requests;
+#[expect(dead_code, reason = "the other tests need more of it")]
 mod support;
 
 use std::io::Write;
