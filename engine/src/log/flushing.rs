@@ -1,0 +1,140 @@
+//! Writing and flushing: what goes to the device next, and what its completions mean.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::io::{Completion, Fs, Op};
+use crate::log::appender::Target;
+use crate::log::segment::HEADER_SIZE;
+use crate::log::{FlushMode, Log, LogOp, Wanted, segment};
+
+impl Log {
+    /// Has everything written that can be, and space allocated ahead.
+    pub fn pump<F: Fs>(&mut self, out: &mut Wanted<F>) {
+        if self.failed.is_some() {
+            return;
+        }
+        let appended = self.positions.appended().position();
+        while self.appender.submitted() < appended {
+            let Some(segment) = self.segments.at(self.appender.submitted()) else { break };
+            // Crossing into a new segment needs the old one flushed: what stands in the new one proves to recovery
+            // that everything before it was.
+            if segment.base() > self.positions.flushed().position() {
+                break;
+            }
+            let Some(file) = segment.open() else { break };
+            let target = Target {
+                file,
+                base: segment.base(),
+                header_size: HEADER_SIZE,
+                limit: segment.end.unwrap_or(appended),
+                ends: segment.end.is_some(),
+            };
+            if !self.appender.pump(&self.tail, target, out) {
+                break;
+            }
+        }
+        if let Some(active) = self.segments.active()
+            && active.open().is_some()
+            && active.allocated < self.settings.segment_bytes
+            && active.allocated < appended.since(active.base()) + self.growth.step / 2
+            && appended > active.base()
+            && !self.growth.in_flight
+        {
+            let needed = active.allocated + 1;
+            self.extend(needed, out);
+        }
+    }
+
+    /// Whether there is something to flush now.
+    #[must_use]
+    pub fn flush_due(&self) -> bool {
+        let unflushed = self.positions.written().position().since(self.positions.flushed().position());
+        let due = match self.settings.flush {
+            FlushMode::BeforeAcknowledging => unflushed > 0,
+            // Half of W, so that appends need not wait for the flush.
+            // A segment that has ended is flushed at once, since the next one's writes wait for it.
+            FlushMode::Behind => {
+                unflushed >= self.settings.unflushed_max / 2
+                    || self.has_ended_unflushed()
+                    || (self.wants_flush && unflushed > 0)
+            }
+        };
+        due && !self.flush_in_flight && self.failed.is_none()
+    }
+
+    fn has_ended_unflushed(&self) -> bool {
+        let flushed = self.positions.flushed().position();
+        let ended = self.segments.at(flushed).and_then(|segment| segment.end);
+        ended.is_some_and(|end| self.positions.written().position() >= end && end > flushed)
+    }
+
+    /// Has what is written flushed: one segment, one flush in flight.
+    pub fn flush<F: Fs>(&mut self, out: &mut Wanted<F>) {
+        if self.flush_in_flight || self.failed.is_some() {
+            return;
+        }
+        let from = self.positions.flushed().position();
+        let Some(segment) = self.segments.at(from) else { return };
+        let target =
+            self.positions.written_within(segment.end.unwrap_or(self.positions.written().position()));
+        let Some(file) = segment.open() else { return };
+        if target.position() > from {
+            self.flush_in_flight = true;
+            out.push((LogOp::Flush { target }, Op::Flush { file }));
+        }
+    }
+
+    /// An operation has ended, other than a read's. Says whether the watermark moved.
+    pub fn complete<F: Fs>(&mut self, op: LogOp, completion: Completion, out: &mut Wanted<F>) -> bool {
+        let result = completion.result;
+        match op {
+            LogOp::Write { id } => match self.appender.complete(id, result, out) {
+                Ok(Some(end)) => self.positions.write_completed(end),
+                Ok(None) => {}
+                Err(error) => self.fail("writing", &error),
+            },
+            LogOp::Flush { target } => {
+                self.flush_in_flight = false;
+                match result {
+                    Ok(_) => {
+                        self.positions.flush_completed(target);
+                        self.durable.advance(target.position());
+                    }
+                    Err(error) => self.fail("flushing", &error),
+                }
+                self.seal_flushed(out);
+            }
+            LogOp::Prepare { base } | LogOp::Open { base } => self.file_came(op, base, result),
+            LogOp::Extend { base, allocated } => self.space_came(base, allocated, result),
+            LogOp::Seal => {
+                if let Err(error) = result {
+                    log::warn!("{}: sealing a segment failed, it stays untrimmed: {error}", self.id);
+                }
+            }
+            LogOp::Close => {}
+            LogOp::Read { .. } => unreachable!("reads are completed by their owner"),
+        }
+        self.advance_high_watermark()
+    }
+
+    /// Has segments that have ended and are flushed trimmed.
+    fn seal_flushed<F: Fs>(&mut self, out: &mut Wanted<F>) {
+        let flushed = self.positions.flushed().position();
+        for segment in self.segments.iter_mut() {
+            let Some(end) = segment.end.filter(|end| *end <= flushed && !segment.sealed) else { continue };
+            segment.sealed = true;
+            let (header, index) = (segment.header.clone(), segment.index.clone());
+            let (data_dir, len) = (Arc::clone(&self.settings.data_dir), end.since(segment.base()));
+            let job = move |fs: &F| segment::seal(fs, &data_dir, &header, len, &index).map(|()| 0);
+            out.push((LogOp::Seal, Op::Job(Box::new(job))));
+        }
+    }
+
+    pub(super) fn fail(&mut self, doing: &str, error: &io::Error) {
+        if self.failed.is_none() {
+            log::error!("{}: {doing} failed, the partition takes no more: {error}", self.id);
+            self.failed = Some(format!("{doing} failed: {error}"));
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Planning a read: from memory, or where on the disk.
+
+use crate::error::Error;
+use crate::io::{Fs, Op, Slice};
+use crate::log::read::{Find, Place};
+use crate::log::segment::HEADER_SIZE;
+use crate::log::segments::{FileState, Segment};
+use crate::log::{Log, LogOp, Wanted, segment, space};
+use crate::types::{Offset, Position};
+
+/// Where a read is served from.
+pub enum Plan {
+    /// From memory.
+    Ready(Vec<Slice>),
+    /// From the disk.
+    Cold(Place),
+    /// From the disk, once the file is open: ask again after the next [`LogOp::Open`].
+    AfterOpening,
+}
+
+impl Log {
+    /// Plans a read of whole batches from the one that `find` names.
+    ///
+    /// # Errors
+    /// [`Error::OffsetOutOfRange`], or [`Error::Storage`] once the storage has failed.
+    pub fn plan_read<F: Fs>(
+        &mut self,
+        find: Find,
+        bytes_max: usize,
+        out: &mut Wanted<F>,
+    ) -> Result<Plan, Error> {
+        self.check_failed()?;
+        let visible = self.watermark.position();
+        let Some(segment) = self.segment_for(find)? else { return Ok(Plan::Ready(Vec::new())) };
+        let base = segment.base();
+        let mut from = match find {
+            Find::Offset(offset) => segment.index.lookup(offset),
+            Find::Timestamp(timestamp) => segment.index.lookup_time(timestamp),
+        };
+        if let Find::Offset(offset) = find
+            && let Some(at) = self.tail.batch_before(offset)
+        {
+            from = from.max(at);
+        }
+        if from >= visible {
+            return Ok(Plan::Ready(Vec::new()));
+        }
+        if from >= self.tail.start() {
+            return Ok(Plan::Ready(self.hot_read(from, find, bytes_max)));
+        }
+        let limit = segment.end.unwrap_or(visible).min(visible);
+        let header_size = HEADER_SIZE;
+        match segment.file {
+            FileState::Open(file) => Ok(Plan::Cold(Place { file, base, header_size, from, limit })),
+            FileState::Coming => Ok(Plan::AfterOpening),
+            FileState::Closed => {
+                let (base, path) =
+                    (segment.header.base_offset, segment::path(&self.settings.data_dir, &segment.header));
+                let segment = self.segments.by_base(base).expect("it was just found");
+                segment.file = FileState::Coming;
+                if segment.end.is_none() {
+                    self.growth.in_flight = true;
+                }
+                out.push((LogOp::Open { base }, Op::Job(Box::new(move |fs: &F| space::open(fs, &path)))));
+                Ok(Plan::AfterOpening)
+            }
+        }
+    }
+
+    /// The segment in which a search begins; `None` where nothing can be found.
+    fn segment_for(&self, find: Find) -> Result<Option<&Segment>, Error> {
+        match find {
+            Find::Offset(offset) => {
+                // Offsets past the watermark that exist already are about to become visible.
+                if offset < self.start_offset || offset > self.next_offset {
+                    return Err(Error::OffsetOutOfRange {
+                        start: self.start_offset,
+                        end: self.watermark.offset(),
+                    });
+                }
+                if offset >= self.watermark.offset() {
+                    return Ok(None);
+                }
+                Ok(self.segments.of_offset(offset))
+            }
+            Find::Timestamp(timestamp) => {
+                Ok(self.segments.iter().find(|segment| segment.index.max_timestamp() >= timestamp))
+            }
+        }
+    }
+
+    /// Whole batches from the tail; `from` is a batch's start at or before the one wanted.
+    fn hot_read(&self, mut from: Position, find: Find, bytes_max: usize) -> Vec<Slice> {
+        let visible = self.watermark.position();
+        let mut batch = self.tail.peek(from);
+        while !find.matches(&batch) {
+            from = from.plus(batch.size as u64);
+            if from >= visible {
+                return Vec::new();
+            }
+            batch = self.tail.peek(from);
+        }
+        let wanted_end = from.plus(bytes_max as u64);
+        let mut end = from.plus(batch.size as u64);
+        // The index knows a batch's start close to the end of what is wanted: no need to walk there.
+        if let Some(near) =
+            self.segments.at(from).and_then(|segment| segment.index.floor(wanted_end.min(visible)))
+        {
+            end = end.max(near);
+        }
+        while end < visible {
+            let next = end.plus(self.tail.peek(end).size as u64);
+            if next > wanted_end || next > visible {
+                break;
+            }
+            end = next;
+        }
+        self.tail.slices(from, end)
+    }
+
+    /// The largest timestamp of the log and the offset of a batch that has it.
+    #[must_use]
+    pub fn max_timestamp(&self) -> Option<(i64, Offset)> {
+        let batches = self.segments.iter().filter_map(|segment| segment.index.max_timestamp_batch());
+        batches.max_by_key(|(timestamp, offset)| (*timestamp, -offset.value()))
+    }
+}

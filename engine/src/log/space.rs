@@ -1,0 +1,127 @@
+//! Space for the active segment: its file, and bytes allocated ahead of the batches.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::io::{BLOCK_SIZE, File, Fs, Op, OpenMode};
+use crate::limits;
+use crate::log::segments::FileState;
+use crate::log::{Log, LogOp, Wanted, segment};
+use crate::types::Offset;
+
+/// How space is allocated.
+pub(super) struct Growth {
+    /// Whether a job is at it.
+    pub in_flight: bool,
+    /// Bytes to allocate next; doubles, so that space grows in step with the traffic.
+    pub step: u64,
+    /// Whether the last try found the disk full.
+    pub disk_full: bool,
+    /// Whether the partition's folder exists.
+    pub has_folder: bool,
+}
+
+impl Log {
+    /// Has the active segment's file created, or opened where recovery found it.
+    pub(super) fn bring_active_file<F: Fs>(&mut self, size: u64, out: &mut Wanted<F>) {
+        if self.growth.in_flight {
+            return;
+        }
+        let allocate = self.next_allocation(0, size);
+        let new_folder = !self.growth.has_folder;
+        let active = self.segments.active_mut().expect("there is an active segment");
+        let (base, header) = (active.header.base_offset, active.header.clone());
+        active.file = FileState::Coming;
+        let data_dir = Arc::clone(&self.settings.data_dir);
+        self.growth.in_flight = true;
+        if active.allocated > 0 || active.index.is_started() {
+            let path = segment::path(&data_dir, &header);
+            out.push((LogOp::Open { base }, Op::Job(Box::new(move |fs: &F| open(fs, &path)))));
+            return;
+        }
+        active.allocated = allocate;
+        let job = move |fs: &F| {
+            let file = segment::prepare(fs, &data_dir, &header, allocate, new_folder)?;
+            Ok(handle_value(file))
+        };
+        out.push((LogOp::Prepare { base }, Op::Job(Box::new(job))));
+    }
+
+    /// Has space allocated in the active segment for at least `needed` bytes of batches.
+    pub(super) fn extend<F: Fs>(&mut self, needed: u64, out: &mut Wanted<F>) {
+        if self.growth.in_flight {
+            return;
+        }
+        let active = self.segments.active().expect("only an active segment grows");
+        let (Some(file), from, base) = (active.open(), active.allocated, active.header.base_offset) else {
+            return;
+        };
+        let allocated = self.next_allocation(from, needed);
+        self.growth.in_flight = true;
+        let job = move |fs: &F| segment::extend(fs, file, from, allocated - from).map(|()| allocated);
+        out.push((LogOp::Extend { base, allocated }, Op::Job(Box::new(job))));
+    }
+
+    /// How many bytes of batches should have space, where `from` have it and `needed` are.
+    fn next_allocation(&mut self, from: u64, needed: u64) -> u64 {
+        let step = self.growth.step;
+        self.growth.step = (step * 2).min(limits::ALLOCATION_STEP_MAX);
+        // No more than a whole segment, unless one batch is larger than that.
+        let wanted = (from + step).min(self.settings.segment_bytes).max(needed);
+        wanted.next_multiple_of(BLOCK_SIZE as u64)
+    }
+
+    pub(super) fn file_came(&mut self, op: LogOp, base: Offset, result: io::Result<u64>) {
+        let is_active = self.segments.active().is_some_and(|active| active.header.base_offset == base);
+        if is_active {
+            self.growth.in_flight = false;
+        }
+        let segment = self.segments.by_base(base).expect("segments stay while their files are coming");
+        match result {
+            Ok(value) => {
+                segment.file = FileState::Open(handle_of(value));
+                self.growth.has_folder = true;
+            }
+            Err(error) => {
+                segment.file = FileState::Closed;
+                if error.kind() == io::ErrorKind::StorageFull && matches!(op, LogOp::Prepare { .. }) {
+                    segment.allocated = 0;
+                    self.growth.disk_full = true;
+                } else {
+                    self.fail("opening a segment", &error);
+                }
+            }
+        }
+    }
+
+    pub(super) fn space_came(&mut self, base: Offset, allocated: u64, result: io::Result<u64>) {
+        self.growth.in_flight = false;
+        match result {
+            Ok(_) => {
+                let segment = self.segments.by_base(base).expect("segments stay while they grow");
+                segment.allocated = allocated;
+            }
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                self.growth.disk_full = true;
+                self.growth.step = limits::ALLOCATION_STEP_MIN;
+            }
+            Err(error) => self.fail("allocating space", &error),
+        }
+    }
+}
+
+/// Opens a segment's file; the job's value is its handle.
+pub(super) fn open<F: Fs>(fs: &F, path: &Path) -> io::Result<u64> {
+    fs.open(path, OpenMode::Direct).map(handle_value)
+}
+
+/// A handle as a job's value.
+fn handle_value(file: File) -> u64 {
+    u64::try_from(file.0).expect("handles are not negative")
+}
+
+/// The handle that a job's value is.
+fn handle_of(value: u64) -> File {
+    File(i32::try_from(value).expect("it was made from a handle"))
+}
