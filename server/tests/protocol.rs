@@ -254,6 +254,16 @@ fn delete_topics_at_every_version() {
     }
 }
 
+/// Asks about partition 0. Version 11 has 10's form, but the other codec does not know it yet.
+fn list_one(client: &mut Client, version: i16, topic: &str, timestamp: i64) -> ListOffsetsPartitionResponse {
+    let known = version.min(10);
+    let mut frame = client.frame(known, &list(topic, timestamp));
+    frame[6..8].copy_from_slice(&version.to_be_bytes());
+    client.stream.write_all(&frame).expect("the server reads");
+    let correlation = i32::from_be_bytes(*frame[8..].first_chunk().expect("a header"));
+    client.response::<ListOffsetsRequest>(known, correlation).topics[0].partitions[0].clone()
+}
+
 #[test]
 fn list_offsets_at_every_version() {
     let server = Server::start(&[]);
@@ -263,28 +273,37 @@ fn list_offsets_at_every_version() {
         client.call(7, &produce("log", 0, batch(&["a", "b"])));
     }
     let base = 1_700_000_000_000;
-    for version in 1..=10 {
-        let mut find = |timestamp| -> ListOffsetsPartitionResponse {
-            client.call(version, &list("log", timestamp)).topics[0].partitions[0].clone()
-        };
-        for (timestamp, offset) in
-            [(-1, 6), (-2, 0), (-4, 0), (-5, -1), (-6, -1), (0, 0), (base + 1, 1), (base + 2, -1)]
-        {
-            let found = find(timestamp);
-            assert_eq!((found.error_code, found.offset), (0, offset), "version {version}, {timestamp}");
+    // Each with the offset and timestamp that it finds, and the version that brought it.
+    let cases = [
+        (-1, 6, -1, 1),
+        (-2, 0, -1, 1),
+        (-3, 1, base + 1, 7),
+        (-4, 0, -1, 8),
+        (-5, -1, -1, 9),
+        (-6, -1, -1, 11),
+        (-7, -1, -1, 12),
+        (i64::MIN, -1, -1, 12),
+        (0, 0, base, 1),
+        (base + 1, 1, base + 1, 1),
+        (base + 2, -1, -1, 1),
+    ];
+    for version in 1..=11 {
+        for (sought, offset, timestamp, since) in cases {
+            let found = list_one(&mut client, version, "log", sought);
+            let expected = if version < since { (35, -1, -1) } else { (0, offset, timestamp) };
+            let found = (found.error_code, found.offset, found.timestamp);
+            assert_eq!(found, expected, "version {version}, {sought}");
         }
-        let largest = find(-3);
-        assert_eq!((largest.error_code, largest.timestamp), (0, base + 1));
-        assert_eq!(find(-7).error_code, 35);
+        assert_eq!(list_one(&mut client, version, "unknown", -1).error_code, 3);
     }
-    assert_eq!(client.call(1, &list("unknown", -1)).topics[0].partitions[0].error_code, 3);
-    // Version 11 has 10's form, but the other codec does not know it yet.
-    let mut frame = client.frame(10, &list("log", -1));
-    frame[6..8].copy_from_slice(&11_i16.to_be_bytes());
-    client.stream.write_all(&frame).expect("the server reads");
-    let correlation = i32::from_be_bytes(*frame[8..].first_chunk().expect("a header"));
-    let response = client.response::<ListOffsetsRequest>(10, correlation);
-    assert_eq!(response.topics[0].partitions[0].offset, 6);
+    for sought in [-1, -5] {
+        for index in [-1, 1] {
+            let mut request = list("log", sought);
+            request.topics[0].partitions[0].partition_index = index;
+            let found = &client.call(10, &request).topics[0].partitions[0];
+            assert_eq!((found.error_code, found.offset), (3, -1), "partition {index}, {sought}");
+        }
+    }
 }
 
 #[test]

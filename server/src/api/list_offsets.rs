@@ -5,7 +5,7 @@
 //! timestamp (KIP-734). The rest is about tiered storage, and answered as a Kafka broker without it does: 8 the earliest
 //! local offset (−4, KIP-405), which is the earliest; 9 the latest tiered one (−5, KIP-1005) and 11 the earliest that is
 //! still to be uploaded (−6, KIP-1023), of which there is none, −1; 10 a timeout for remote reads, of which there are none
-//! either. Timestamps below those get UNSUPPORTED_VERSION.
+//! either. A negative timestamp that the request's version does not have yet gets UNSUPPORTED_VERSION.
 
 use tora_engine::request::{FoundOffset, OffsetQuery, Reply, Request};
 use tora_engine::types::{Offset, PartitionId};
@@ -39,19 +39,21 @@ pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Resu
     let mut asked = Vec::new();
     for _ in 0..reader.array_len()? {
         let name = reader.string()?.to_owned();
-        let topic = cx.shard.catalog().topic_named(&name).map(|topic| topic.id);
+        let topic = cx.shard.catalog().topic_named(&name).map(|topic| (topic.id, topic.partitions));
         work.topics.push((name, work.parts.len()));
         for _ in 0..reader.array_len()? {
             let index = reader.i32()?;
             let epoch = if call.version >= 4 { reader.i32()? } else { -1 };
             let timestamp = reader.i64()?;
             reader.skip_tagged_fields()?;
-            let outcome = match (topic, super::fetch::check_epoch(epoch, cx), query(timestamp)) {
-                (None, ..) => Some(Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)),
-                (_, Err(error), _) => Some(Err(error)),
-                (_, _, Sought::NotServed) => Some(Err(ErrorCode::UNSUPPORTED_VERSION)),
-                (_, _, Sought::Nothing) => Some(Ok(NOTHING)),
-                (Some(id), Ok(()), Sought::Query(query)) => {
+            let partition = topic.filter(|topic| (0..topic.1).contains(&index));
+            let epoch = super::fetch::check_epoch(epoch, cx);
+            let outcome = match (query(timestamp, call.version), partition, epoch) {
+                (Sought::NotServed, ..) => Some(Err(ErrorCode::UNSUPPORTED_VERSION)),
+                (_, None, _) => Some(Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)),
+                (.., Err(error)) => Some(Err(error)),
+                (Sought::Nothing, ..) => Some(Ok(NOTHING)),
+                (Sought::Query(query), Some((id, _)), Ok(())) => {
                     asked.push((work.parts.len(), PartitionId::new(id, index), query));
                     None
                 }
@@ -81,13 +83,14 @@ enum Sought {
 /// No such offset, without an error.
 const NOTHING: FoundOffset = FoundOffset { offset: Offset::new(-1), timestamp: -1, leader_epoch: -1 };
 
-fn query(timestamp: i64) -> Sought {
-    match timestamp {
-        -1 => Sought::Query(OffsetQuery::Latest),
-        -2 | -4 => Sought::Query(OffsetQuery::Earliest),
-        -3 => Sought::Query(OffsetQuery::MaxTimestamp),
-        -5 | -6 => Sought::Nothing,
-        0.. => Sought::Query(OffsetQuery::ForTimestamp(timestamp)),
+/// What a request of this version means by a timestamp.
+fn query(timestamp: i64, version: i16) -> Sought {
+    match (timestamp, version) {
+        (-1, _) => Sought::Query(OffsetQuery::Latest),
+        (-2, _) | (-4, 8..) => Sought::Query(OffsetQuery::Earliest),
+        (-3, 7..) => Sought::Query(OffsetQuery::MaxTimestamp),
+        (-5, 9..) | (-6, 11..) => Sought::Nothing,
+        (0.., _) => Sought::Query(OffsetQuery::ForTimestamp(timestamp)),
         _ => Sought::NotServed,
     }
 }
