@@ -98,7 +98,7 @@ impl Writer {
 
     /// Ends the frame with its checksum.
     pub(crate) fn finish(mut self) -> Vec<u8> {
-        let crc = crc32c::crc32c(&self.bytes);
+        let crc = crc_fast::crc32_iscsi(&self.bytes);
         self.bytes.extend_from_slice(&crc.to_le_bytes());
         self.bytes
     }
@@ -119,7 +119,7 @@ impl<'a> Reader<'a> {
             return Err(StoredError::Magic);
         }
         let (body, crc) = frame.split_last_chunk::<CRC_SIZE>().ok_or(StoredError::Short)?;
-        let (stored, computed) = (u32::from_le_bytes(*crc), crc32c::crc32c(body));
+        let (stored, computed) = (u32::from_le_bytes(*crc), crc_fast::crc32_iscsi(body));
         if stored != computed {
             return Err(StoredError::Checksum { stored, computed });
         }

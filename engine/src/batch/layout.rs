@@ -46,7 +46,7 @@ const _: () = assert!(ATTRIBUTES == 21, "the checksum's start as Kafka's ATTRIBU
 /// CRC-32C of a batch's checksummed part; `bytes` is exactly one batch.
 #[must_use]
 pub fn checksum(bytes: &[u8]) -> u32 {
-    crc32c::crc32c(&bytes[ATTRIBUTES..])
+    crc_fast::crc32_iscsi(&bytes[ATTRIBUTES..])
 }
 
 /// Writes a field's bytes at `at`.

@@ -36,7 +36,7 @@ struct Fingerprint {
 
 impl Fingerprint {
     fn of(bytes: &[u8], records: i32) -> Self {
-        Self { crc: crc32c::crc32c(&bytes[layout::PRODUCER_ID..]), records }
+        Self { crc: crc_fast::crc32_iscsi(&bytes[layout::PRODUCER_ID..]), records }
     }
 }
 

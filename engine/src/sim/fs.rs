@@ -92,7 +92,7 @@ impl Fs for SimFs {
 
     fn write_at(&self, file: File, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.on_file("write_at", file, offset, |world| {
-            world.note("data", "", &[("crc", u64::from(crc32c::crc32c(bytes)))]);
+            world.note("data", "", &[("crc", u64::from(crc_fast::crc32_iscsi(bytes)))]);
             world.disk.write_at(file, offset, bytes, world.faults.space_bytes_max)?;
             // The page cache took it, but the error is all that the caller knows.
             world.fail(world.faults.write_error_one_in, "write_at")

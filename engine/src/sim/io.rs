@@ -238,7 +238,7 @@ impl World {
         assert!(aligned, "a write to {file:?} at {offset} comes from unaligned memory");
         self.note("write", "", &numbers(token, file, offset, slice.len()));
         let data: Arc<[u8]> = Arc::from(&slice[..]);
-        self.note("data", "", &[("crc", u64::from(crc32c::crc32c(&data)))]);
+        self.note("data", "", &[("crc", u64::from(crc_fast::crc32_iscsi(&data)))]);
         let early_at = self.rng.one_in(4).then(|| {
             let now = self.now();
             now + self.rng.below(ready_at - now + 1)

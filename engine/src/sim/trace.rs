@@ -25,7 +25,8 @@ impl Trace {
     pub(super) fn note(&mut self, now: u64, kind: &str, name: &str, numbers: &[(&str, u64)]) {
         self.mix(now);
         self.mix(
-            u64::from(crc32c::crc32c(kind.as_bytes())) << 32 | u64::from(crc32c::crc32c(name.as_bytes())),
+            u64::from(crc_fast::crc32_iscsi(kind.as_bytes())) << 32
+                | u64::from(crc_fast::crc32_iscsi(name.as_bytes())),
         );
         for (_, number) in numbers {
             self.mix(*number);

@@ -82,7 +82,7 @@ impl<'a> Batch<'a> {
 
 /// The CRC-32C of a whole batch's bytes.
 pub fn crc(batch: &[u8]) -> u32 {
-    crc32c::crc32c(&batch[at::ATTRIBUTES..])
+    crc_fast::crc32_iscsi(&batch[at::ATTRIBUTES..])
 }
 
 fn i32_at(bytes: &[u8], at: usize) -> i32 {
