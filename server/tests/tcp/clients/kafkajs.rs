@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use crate::common::stored::{self, Batch, Codec};
-use crate::common::{Broker, install, run, topic};
+use super::{Broker, install, run, topic};
+use crate::support::batches::{self, Batch, Codec};
 
 const MESSAGES: i32 = 1000;
 
@@ -14,7 +14,7 @@ fn produce(broker: &Broker, topic: &str, codec: &str, mode: &str) -> (String, Ve
     command.current_dir(folder).args(["produce.js", broker.address(), topic]);
     command.args([&MESSAGES.to_string(), codec, mode]);
     let said = run(&mut command, "");
-    (said, stored::partitions(broker.address(), topic))
+    (said, batches::partitions(broker.address(), topic))
 }
 
 /// The base offsets in the form in which `produce.js` prints them.

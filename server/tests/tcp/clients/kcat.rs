@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::common::stored::{self, Codec};
-use crate::common::{Broker, Client, install, run, topic};
+use super::{Broker, Program, install, run, topic};
+use crate::support::Server;
+use crate::support::batches::{self, Codec};
 
 /// kcat with a broker and a topic.
 struct Kcat<'a> {
@@ -60,7 +61,7 @@ fn each_codec_is_stored_as_sent_and_read_back() {
     ] {
         let kcat = Kcat::new(&broker, name);
         kcat.produce(&["-p", "0", "-z", name], &lines(5_000));
-        let batches = stored::partitions(broker.address(), &kcat.topic).remove(0);
+        let batches = batches::partitions(broker.address(), &kcat.topic).remove(0);
         assert_eq!(batches.iter().map(|batch| batch.records).sum::<i32>(), 5_000, "{name}");
         // A batch of very few records would not shrink.
         let large = batches.iter().filter(|batch| batch.records >= 50).collect::<Vec<_>>();
@@ -76,7 +77,7 @@ fn keys_headers_and_partitions_arrive() {
     kcat.produce(&["-p", "3", "-K", ":", "-H", "origin=test"], "a:1\nb:2\nc:3\n");
     let read = run(&mut kcat.command(&["-C", "-o", "beginning", "-e", "-f", "%p %o %k %s %h\n"]), "");
     if broker.is_ours() {
-        assert_eq!(stored::partitions(broker.address(), &kcat.topic).len(), 4);
+        assert_eq!(batches::partitions(broker.address(), &kcat.topic).len(), 4);
     }
     assert_eq!(read, "3 0 a 1 origin=test\n3 1 b 2 origin=test\n3 2 c 3 origin=test\n");
 }
@@ -98,7 +99,7 @@ fn an_idempotent_producer_gets_an_id() {
     let broker = Broker::start(&[]);
     let kcat = Kcat::new(&broker, "idempotent");
     kcat.produce(&["-p", "0", "-X", "enable.idempotence=true"], &lines(2_000));
-    let batches = stored::partitions(broker.address(), &kcat.topic).remove(0);
+    let batches = batches::partitions(broker.address(), &kcat.topic).remove(0);
     assert!(batches.iter().all(|batch| batch.producer_id >= 0), "{batches:?}");
     assert_eq!(kcat.consume(&[]), lines(2_000));
 }
@@ -109,7 +110,7 @@ fn a_consumer_that_waits_is_given_what_arrives() {
     let kcat = Kcat::new(&broker, "waiting");
     kcat.produce(&["-p", "0"], "first\n");
     let waiting =
-        Client::spawn(&mut kcat.command(&["-C", "-p", "0", "-o", "beginning", "-c", "3", "-u"]), "");
+        Program::spawn(&mut kcat.command(&["-C", "-p", "0", "-o", "beginning", "-c", "3", "-u"]), "");
     kcat.produce(&["-p", "0"], "second\nthird\n");
     assert_eq!(waiting.finish(), "first\nsecond\nthird\n");
 }
@@ -129,17 +130,13 @@ fn the_topic_is_listed_with_its_partitions() {
 
 #[test]
 fn everything_is_there_after_a_restart() {
-    let mut broker = Broker::start(&[]);
-    if !broker.is_ours() {
-        return;
-    }
-    let name = {
-        let kcat = Kcat::new(&broker, "restart");
-        kcat.produce(&["-p", "0", "-z", "zstd"], &lines(3_000));
-        kcat.topic
-    };
-    broker.restart();
-    let kcat = Kcat { program: install("kcat"), broker: &broker, topic: name };
+    let broker = Broker::start(&[]);
+    let kcat = Kcat::new(&broker, "restart");
+    kcat.produce(&["-p", "0", "-z", "zstd"], &lines(3_000));
+    let topic = kcat.topic;
+    let Broker::Ours(server) = broker else { return };
+    let broker = Broker::Ours(Server::start_in(server.stop(), &[]));
+    let kcat = Kcat { program: install("kcat"), broker: &broker, topic };
     assert_eq!(kcat.consume(&[]), lines(3_000));
     kcat.produce(&["-p", "0"], "one more\n");
     assert_eq!(kcat.consume(&[]), lines(3_000) + "one more\n");

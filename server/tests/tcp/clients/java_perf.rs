@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use crate::common::stored::{self, Batch, Codec};
-use crate::common::{Broker, install, run, topic};
+use super::{Broker, install, run, topic};
+use crate::support::batches::{self, Batch, Codec};
 
 const RECORDS: i32 = 50_000;
 
@@ -17,7 +17,7 @@ fn perform(broker: &Broker, name: &str, properties: &[&str]) -> (String, Vec<Vec
     command.args(["--throughput", "-1", "--producer-props"]);
     command.arg(format!("bootstrap.servers={}", broker.address())).args(properties);
     let said = run(&mut command, "");
-    (said, stored::partitions(broker.address(), &topic))
+    (said, batches::partitions(broker.address(), &topic))
 }
 
 #[test]

@@ -1,33 +1,13 @@
 //! Producing and fetching: every version of both, waiting, limits, idempotent producers, and a killed server.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "the seam is the server's; its clients use std as they like"
-)]
-
-#[path = "support/requests.rs"]
-mod requests;
-#[path = "support/stored.rs"]
-mod stored;
-mod support;
 
 use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::requests::{batch, create, fetch, idempotent_batch, list, metadata, produce, produced};
+use crate::support::stored::{expect_offsets, only, values};
+use crate::support::{Client, Server};
 use kafka_protocol::messages::{FetchRequest, InitProducerIdRequest};
-use requests::{batch, create, fetch, idempotent_batch, list, metadata, produce, produced};
-use stored::{expect_offsets, only, values};
-use support::{Client, Folder, Server};
-
-impl Server {
-    /// Kills it and hands out its folder.
-    fn end(&mut self) -> Folder {
-        self.process.kill().expect("it is our child");
-        self.process.wait().expect("it ends");
-        std::mem::replace(&mut self.folder, Folder::new())
-    }
-}
 
 /// The topic's id as later versions name it.
 fn with_ids(mut request: FetchRequest, client: &mut Client) -> FetchRequest {
@@ -90,9 +70,9 @@ fn fetch_refuses_what_it_cannot_read() {
 
 #[test]
 fn leader_epochs_are_checked() {
-    let mut server = Server::start(&[]);
+    let server = Server::start(&[]);
     create(&mut server.connect(), "log", 1);
-    let server = Server::start_in(server.end(), &[]);
+    let server = Server::start_in(server.kill(), &[]);
     let mut client = server.connect();
     let epoch = client.call(7, &metadata("log")).topics[0].partitions[0].leader_epoch;
     assert!(epoch > 0, "each start begins a new one");
@@ -100,7 +80,7 @@ fn leader_epochs_are_checked() {
         let mut request = fetch("log", &[(0, 0)]);
         request.topics[0].partitions[0].current_leader_epoch = claimed;
         assert_eq!(only(&client.call(9, &request)).error_code, expected);
-        let mut request = list("log", -1);
+        let mut request = list("log", 0, -1);
         request.topics[0].partitions[0].current_leader_epoch = claimed;
         assert_eq!(client.call(4, &request).topics[0].partitions[0].error_code, expected);
     }
@@ -218,14 +198,14 @@ fn an_idempotent_producer_appends_once() {
 
 #[test]
 fn everything_is_there_after_a_kill_and_a_restart() {
-    let mut server = Server::start(&[]);
+    let server = Server::start(&[]);
     let mut client = server.connect();
     create(&mut client, "log", 2);
     let before = client.call(12, &metadata("log")).topics[0].clone();
     for partition in [0, 1] {
         client.call(9, &produce("log", partition, batch(&["a", "b", "c"])));
     }
-    let server = Server::start_in(server.end(), &[]);
+    let server = Server::start_in(server.kill(), &[]);
     let mut client = server.connect();
     let after = client.call(12, &metadata("log")).topics[0].clone();
     assert_eq!((after.topic_id, after.partitions.len()), (before.topic_id, 2));

@@ -1,23 +1,15 @@
 //! `tora serve`: starting, refusing to start, and stopping, as whoever runs it sees that.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "the seam is the server's; whoever runs it uses std as it likes"
-)]
-
-mod support;
 
 use std::fs;
 use std::net::TcpListener;
 use std::process::{Command, Output};
-use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::{Folder, Server, tora_serve};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{ApiVersionsRequest, FetchRequest, MetadataRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
-use support::{Folder, Server, tora_serve};
 
 /// Runs a server that must not start, and returns what it says.
 fn refused(folder: &Folder, arguments: &[&str]) -> String {
@@ -37,22 +29,13 @@ fn contains(text: &str, parts: &[&str]) {
     }
 }
 
-/// Sends the server a signal and waits for its end.
+/// Ends it with a signal, within the five seconds that it promises.
 fn end(mut server: Server, signal: &str) -> Folder {
-    let pid = server.process.id().to_string();
-    let sent = Command::new("kill").args(["-s", signal, &pid]).status().expect("kill is everywhere");
-    assert!(sent.success());
     let since = Instant::now();
-    let status = loop {
-        if let Some(status) = server.process.try_wait().expect("it is our child") {
-            break status;
-        }
-        assert!(since.elapsed() < Duration::from_secs(5), "{signal} should end it within 5 s");
-        thread::sleep(Duration::from_millis(10));
-    };
-    let log = fs::read_to_string(server.folder.join("log")).unwrap_or_default();
-    assert!(status.success(), "{signal}: {status}; its log:\n{log}");
-    std::mem::replace(&mut server.folder, Folder::new())
+    let status = server.signal(signal);
+    assert!(since.elapsed() < Duration::from_secs(5), "{signal} should end it within 5 s");
+    assert!(status.success(), "{signal}: {status}");
+    server.into_folder()
 }
 
 #[test]
@@ -106,7 +89,7 @@ fn a_taken_port_is_refused() {
 #[test]
 fn the_folder_of_another_process_is_refused() {
     let server = Server::start(&[]);
-    let said = refused(&server.folder, &[]);
+    let said = refused(server.folder(), &[]);
     contains(&said, &["data", "another process"]);
     server.connect().call(0, &ApiVersionsRequest::default());
 }

@@ -14,7 +14,7 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::StrBytes;
 use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType};
 
-use crate::support::Client;
+use super::Client;
 
 /// A topic's name.
 pub fn name(name: &str) -> TopicName {
@@ -96,9 +96,9 @@ pub fn fetch(topic: &str, partitions: &[(i32, i64)]) -> FetchRequest {
     FetchRequest::default().with_min_bytes(1).with_topics(vec![topic])
 }
 
-/// A ListOffsets request of partition 0.
-pub fn list(topic: &str, timestamp: i64) -> ListOffsetsRequest {
-    let partition = ListOffsetsPartition::default().with_timestamp(timestamp);
+/// A ListOffsets request of one partition.
+pub fn list(topic: &str, partition: i32, timestamp: i64) -> ListOffsetsRequest {
+    let partition = ListOffsetsPartition::default().with_partition_index(partition).with_timestamp(timestamp);
     let topic = ListOffsetsTopic::default().with_name(name(topic)).with_partitions(vec![partition]);
     ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(vec![topic])
 }

@@ -6,6 +6,9 @@ use kafka_protocol::messages::FetchResponse;
 use kafka_protocol::messages::fetch_response::PartitionData;
 use kafka_protocol::records::RecordBatchDecoder;
 
+use super::Client;
+use super::requests::list;
+
 /// Offsets and values of a partition's records.
 pub fn values(partition: &PartitionData) -> Vec<(i64, String)> {
     let mut bytes = partition.records.clone().unwrap_or_default();
@@ -27,4 +30,12 @@ pub fn only(response: &FetchResponse) -> &PartitionData {
 /// Fails the test unless the records are exactly those.
 pub fn expect_offsets(values: &[(i64, String)], offsets: Range<i64>) {
     assert!(values.iter().map(|value| value.0).eq(offsets), "{values:?}");
+}
+
+/// The offset after a partition's last record.
+pub fn end_offset(client: &mut Client, topic: &str, partition: i32) -> i64 {
+    let response = client.call(2, &list(topic, partition, -1));
+    let answer = &response.topics[0].partitions[0];
+    assert_eq!(answer.error_code, 0, "ListOffsets of {topic}-{partition}");
+    answer.offset
 }

@@ -1,28 +1,18 @@
 //! What each bad input gets: an error of the protocol where there is one, a closed connection where there is none, and
 //! never the server's end.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "the seam is the server's; its clients use std as they like"
-)]
 
-#[path = "support/requests.rs"]
-mod requests;
-mod support;
-
-use std::fs;
 use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::requests::{batch, create, fetch, list, metadata, name, produce, produced};
+use crate::support::{Client, Server};
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::{
     ApiVersionsRequest, CreateTopicsRequest, DeleteTopicsRequest, FindCoordinatorRequest,
     InitProducerIdRequest, ProduceRequest, TransactionalId,
 };
 use kafka_protocol::protocol::{Request, StrBytes};
-use requests::{batch, create, fetch, list, metadata, name, produce, produced};
-use support::{Client, Server};
 
 /// Where a batch's fields stand (`DefaultRecordBatch` in Kafka).
 const MAGIC: usize = 16;
@@ -40,10 +30,6 @@ fn header(key: i16, version: i16) -> Vec<u8> {
     [&key.to_be_bytes()[..], &version.to_be_bytes(), &7_i32.to_be_bytes(), &(-1_i16).to_be_bytes()].concat()
 }
 
-fn log(server: &Server) -> String {
-    fs::read_to_string(server.folder.join("log")).expect("it has a log")
-}
-
 fn is_alive(server: &Server) {
     assert_eq!(server.connect().call(0, &ApiVersionsRequest::default()).error_code, 0);
 }
@@ -54,9 +40,9 @@ fn an_unknown_api_closes_the_connection_and_is_logged_once() {
     let mut client = server.connect();
     send(&mut client, &header(999, 0));
     assert!(client.read_frame().is_none());
-    assert_eq!(log(&server).matches("API 999").count(), 1);
+    assert_eq!(server.log().matches("API 999").count(), 1);
     is_alive(&server);
-    assert_eq!(log(&server).matches("closing the connection").count(), 1);
+    assert_eq!(server.log().matches("closing the connection").count(), 1);
 }
 
 #[test]
@@ -71,7 +57,7 @@ fn an_unreadable_header_closes_the_connection() {
         send(&mut client, &request);
         assert!(client.read_frame().is_none());
     }
-    assert_eq!(log(&server).matches("closing the connection").count(), 3);
+    assert_eq!(server.log().matches("closing the connection").count(), 3);
     is_alive(&server);
 }
 
@@ -301,7 +287,7 @@ fn examples(client: &mut Client) -> Vec<Vec<u8>> {
     let mut frames = Vec::new();
     both(client, &mut frames, [7, 13], &produce("log", 0, batch(&["a", "b"])));
     both(client, &mut frames, [11, 18], &fetch("log", &[(0, 0), (1, 0)]));
-    both(client, &mut frames, [1, 10], &list("log", -1));
+    both(client, &mut frames, [1, 10], &list("log", 0, -1));
     both(client, &mut frames, [8, 13], &metadata("log"));
     let group = StrBytes::from_static_str("g");
     both(client, &mut frames, [2, 3], &FindCoordinatorRequest::default().with_key(group.clone()));
@@ -358,7 +344,7 @@ fn requests_with_any_byte_changed_do_no_harm() {
         }
     }
     is_alive(&server);
-    let log = log(&server);
+    let log = server.log();
     assert!(!log.contains("panicked"), "{log}");
 }
 
@@ -428,7 +414,7 @@ fn more_connections_than_allowed_are_closed_until_others_end() {
     for _ in 0..3 {
         assert!(server.connect().read_frame().is_none());
     }
-    assert_eq!(log(&server).matches("max.connections=4").count(), 1, "said once");
+    assert_eq!(server.log().matches("max.connections=4").count(), 1, "said once");
     open.pop();
     let since = Instant::now();
     loop {

@@ -1,26 +1,13 @@
 //! Requests as they come over connections: in any split, many at once, on many connections.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "the seam is the server's; its clients use std as they like"
-)]
-
-#[expect(dead_code, reason = "the other tests need more of it")]
-#[path = "support/requests.rs"]
-mod requests;
-#[path = "support/stored.rs"]
-mod stored;
-#[expect(dead_code, reason = "the other tests need more of it")]
-mod support;
 
 use std::io::Write;
 use std::thread;
 use std::time::Duration;
 
+use crate::support::Server;
+use crate::support::requests::{batch, create, fetch, metadata, produce, produced};
+use crate::support::stored::{expect_offsets, only, values};
 use kafka_protocol::messages::{FetchRequest, MetadataRequest, ProduceRequest};
-use requests::{batch, create, fetch, metadata, produce, produced};
-use stored::{expect_offsets, only, values};
-use support::Server;
 
 #[test]
 fn pipelined_requests_are_answered_in_their_order() {

@@ -9,7 +9,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-cache=$(cd "$here/../../../.." && pwd)/.cache
+cache=$(cd "$here/../../../../.." && pwd)/.cache
 
 # need PROGRAM PACKAGE… : installs the packages if the program is missing.
 need() {

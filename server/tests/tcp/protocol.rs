@@ -1,19 +1,10 @@
 //! Every API but Produce and Fetch at every version that is advertised, with an implementation of the protocol that shares
 //! nothing with the server's.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "the seam is the server's; its clients use std as they like"
-)]
-
-#[expect(dead_code, reason = "the other tests need more of it")]
-#[path = "support/requests.rs"]
-mod requests;
-#[expect(dead_code, reason = "the other tests need more of it")]
-mod support;
 
 use std::io::Write;
 
+use crate::support::requests::{batch, create, list, metadata, name, produce, produced};
+use crate::support::{Client, Server};
 use kafka_protocol::messages::create_topics_request::{
     CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
 };
@@ -26,8 +17,6 @@ use kafka_protocol::messages::{
     MetadataRequest,
 };
 use kafka_protocol::protocol::StrBytes;
-use requests::{batch, create, list, metadata, name, produce, produced};
-use support::{Client, Server};
 
 /// What is advertised, by key.
 const ADVERTISED: [(i16, i16, i16); 9] = [
@@ -257,7 +246,7 @@ fn delete_topics_at_every_version() {
 /// Asks about partition 0. Version 11 has 10's form, but the other codec does not know it yet.
 fn list_one(client: &mut Client, version: i16, topic: &str, timestamp: i64) -> ListOffsetsPartitionResponse {
     let known = version.min(10);
-    let mut frame = client.frame(known, &list(topic, timestamp));
+    let mut frame = client.frame(known, &list(topic, 0, timestamp));
     frame[6..8].copy_from_slice(&version.to_be_bytes());
     client.stream.write_all(&frame).expect("the server reads");
     let correlation = i32::from_be_bytes(*frame[8..].first_chunk().expect("a header"));
@@ -298,9 +287,7 @@ fn list_offsets_at_every_version() {
     }
     for sought in [-1, -5] {
         for index in [-1, 1] {
-            let mut request = list("log", sought);
-            request.topics[0].partitions[0].partition_index = index;
-            let found = &client.call(10, &request).topics[0].partitions[0];
+            let found = &client.call(10, &list("log", index, sought)).topics[0].partitions[0];
             assert_eq!((found.error_code, found.offset), (3, -1), "partition {index}, {sought}");
         }
     }

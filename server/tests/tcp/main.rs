@@ -1,0 +1,19 @@
+//! `tora` over TCP, as whoever runs it and whoever connects to it see it: an own client, whose codec is not the
+//! server's, and the clients that people use.
+//!
+//! One binary, so that what the tests share is compiled once and every part of it is used.
+
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the seam is the server's: here are real processes, files and sockets"
+)]
+
+mod support;
+
+mod bad_input;
+mod clients;
+mod protocol;
+mod records;
+mod serve;
+mod streams;

@@ -1,0 +1,13 @@
+//! What the tests share: a server process with a folder of its own, a client, and what the two say to each other.
+
+pub mod batches;
+pub mod client;
+pub mod folder;
+pub mod process;
+pub mod requests;
+pub mod server;
+pub mod stored;
+
+pub use client::Client;
+pub use folder::Folder;
+pub use server::{Server, tora_serve};

@@ -1,0 +1,127 @@
+//! A server process.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use crate::support::process::wait;
+use crate::support::{Client, Folder};
+
+/// How long it may take until it serves: a debug build on a busy machine.
+const START_PATIENCE: Duration = Duration::from_secs(30);
+
+/// It promises to stop within five seconds; the rest is for a busy machine.
+const STOP_PATIENCE: Duration = Duration::from_secs(15);
+
+/// `tora serve` on a free port, on two cores, with `data` and `log` in the folder.
+pub fn tora_serve(folder: &Folder) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tora"));
+    // Several servers run at once; each on the same two cores would only get in the others' way.
+    command.args(["serve", "--listen", "127.0.0.1:0", "--cores", "2", "--set", "tora.pin=false"]);
+    command.arg("--data-dir").arg(folder.join("data"));
+    let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log"));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.expect("the folder is writable"));
+    command
+}
+
+/// A running server, killed with the value.
+pub struct Server {
+    /// The process.
+    pub process: Child,
+    /// Where it listens, as HOST:PORT.
+    pub address: String,
+    /// Where its data and its log are; `None` once it was handed on.
+    folder: Option<Folder>,
+}
+
+impl Server {
+    /// Starts one in a folder of its own, with these properties (`name=value`), and waits until it serves.
+    pub fn start(settings: &[&str]) -> Self {
+        Self::start_in(Folder::new(), settings)
+    }
+
+    /// Starts one in a folder where one may have been before.
+    pub fn start_in(folder: Folder, settings: &[&str]) -> Self {
+        let mut command = tora_serve(&folder);
+        for setting in settings {
+            command.args(["--set", setting]);
+        }
+        Self::run(command, folder)
+    }
+
+    /// Starts what [`tora_serve`] has prepared.
+    pub fn run(mut command: Command, folder: Folder) -> Self {
+        let mut process = command.spawn().expect("cargo has built tora");
+        let out = process.stdout.take().expect("it is piped");
+        let mut server = Self { process, address: String::new(), folder: Some(folder) };
+        let (say, hear) = mpsc::channel();
+        // Reads to the end, so that the server never waits for a reader.
+        thread::spawn(move || {
+            for line in BufReader::new(out).lines().map_while(Result::ok) {
+                if let Some(address) = line.strip_prefix("listening on ") {
+                    let _ = say.send(address.to_owned());
+                }
+            }
+        });
+        server.address = hear.recv_timeout(START_PATIENCE).unwrap_or_else(|why| {
+            panic!("it did not say where it listens: {why}; its log:\n{}", server.log())
+        });
+        server
+    }
+
+    /// Sends it a signal and waits for its end.
+    pub fn signal(&mut self, signal: &str) -> ExitStatus {
+        let pid = self.process.id().to_string();
+        let sent = Command::new("kill").args(["-s", signal, &pid]).status().expect("there is kill(1)");
+        assert!(sent.success(), "{signal} cannot be sent to process {pid}");
+        wait(&mut self.process, STOP_PATIENCE)
+            .unwrap_or_else(|| panic!("it did not end within {STOP_PATIENCE:?} of {signal}:\n{}", self.log()))
+    }
+
+    /// Stops it as a service manager would; it must end without an error. Hands out its folder.
+    pub fn stop(mut self) -> Folder {
+        let status = self.signal("TERM");
+        assert!(status.success(), "it ended with {status}");
+        self.into_folder()
+    }
+
+    /// Kills it without a warning. Hands out its folder.
+    pub fn kill(mut self) -> Folder {
+        self.process.kill().expect("it is our child");
+        self.process.wait().expect("it ends");
+        self.into_folder()
+    }
+
+    /// Hands out the folder of one that has ended.
+    pub fn into_folder(mut self) -> Folder {
+        self.folder.take().expect("it is handed on once")
+    }
+
+    /// A new connection.
+    pub fn connect(&self) -> Client {
+        Client::connect(&self.address)
+    }
+
+    /// Where its data and its log are.
+    pub fn folder(&self) -> &Folder {
+        self.folder.as_ref().expect("it is handed on with the value only")
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        if thread::panicking() && self.folder.is_some() {
+            eprintln!("--- the server's log:\n{}", self.log());
+        }
+    }
+}
