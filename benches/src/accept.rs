@@ -37,7 +37,7 @@ pub struct AcceptArgs {
         long,
         value_name = "PART,…",
         value_delimiter = ',',
-        default_value = "produce,consume-hot,start,idle,recovery"
+        default_value = "produce,written,one-record,consume-hot,start,idle,recovery"
     )]
     parts: Vec<Part>,
 
@@ -55,6 +55,10 @@ pub struct AcceptArgs {
 enum Part {
     /// Flushed produce against the floor
     Produce,
+    /// Written (not flushed) produce against the floor
+    Written,
+    /// Requests of one record from 64 connections, flushed, against the floor
+    OneRecord,
     /// Consumers that follow the producers
     ConsumeHot,
     /// Time until tora is ready on an empty folder
@@ -81,6 +85,8 @@ pub fn run(args: &AcceptArgs) -> Result<bool, String> {
     for part in &args.parts {
         let measured = match part {
             Part::Produce => rounds::produce(&setup, &mut report),
+            Part::Written => rounds::beside_the_floor(&setup, &rounds::WRITTEN, &mut report),
+            Part::OneRecord => rounds::beside_the_floor(&setup, &rounds::ONE_RECORD, &mut report),
             Part::ConsumeHot => rounds::consume_hot(&setup, &mut report),
             Part::Start => start::ready(&setup, &mut report),
             Part::Idle => start::idle(&setup, &mut report),
@@ -122,18 +128,20 @@ impl Setup {
         Ok(folder)
     }
 
-    /// Tora on two cores with its defaults, its data in `folder/data`.
-    fn start_tora(&self, folder: &Path) -> Result<Server, String> {
+    /// Tora on two cores with its defaults and `extra` arguments, its data in `folder/data`.
+    fn start_tora(&self, folder: &Path, extra: &[&str]) -> Result<Server, String> {
         let data = data_folder(folder);
-        let arguments =
-            ["serve", "--listen", "127.0.0.1:0", "--cores", "2", "--data-dir", &data.to_string_lossy()];
-        Server::start(&self.tora, &arguments.map(str::to_owned), &folder.join("tora.log"))
+        let data = data.to_string_lossy();
+        let mut arguments = vec!["serve", "--listen", "127.0.0.1:0", "--cores", "2", "--data-dir", &data];
+        arguments.extend(extra);
+        let arguments: Vec<_> = arguments.into_iter().map(str::to_owned).collect();
+        Server::start(&self.tora, &arguments, &folder.join("tora.log"))
     }
 
-    /// The floor, flushed, its file in `folder`.
+    /// The floor, flushing unless `extra` arguments say otherwise, its file in `folder`.
     fn start_floor(&self, folder: &Path, extra: &[&str]) -> Result<Server, String> {
         let file = folder.join("floor.dat");
-        let mut arguments = vec!["floor", "--listen", "127.0.0.1:0", "--flush", "--file"];
+        let mut arguments = vec!["floor", "--listen", "127.0.0.1:0", "--file"];
         let file = file.to_string_lossy();
         arguments.push(&file);
         arguments.extend(extra);

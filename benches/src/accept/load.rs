@@ -53,10 +53,19 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// Runs one phase against `server`; results and output go into `out`. `data` tells which disk to watch.
-    pub fn measure(&self, server: &Server, phase: &str, data: &Path, out: &Path) -> Result<Figures, String> {
+    /// Runs one phase with more `arguments` against `server`; results and output go into `out`. `data` tells which disk
+    /// to watch.
+    pub fn measure(
+        &self,
+        server: &Server,
+        phase: &str,
+        arguments: &[&str],
+        data: &Path,
+        out: &Path,
+    ) -> Result<Figures, String> {
         let status = self
             .command(server, phase, self.duration, data, out)?
+            .args(arguments)
             .status()
             .map_err(|e| format!("cannot start {}: {e}", self.program.display()))?;
         let path = out.join("summary.json");

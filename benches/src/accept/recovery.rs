@@ -26,7 +26,7 @@ pub fn recover(setup: &Setup, report: &mut Report) -> Result<(), String> {
     let folder = setup.folder("recovery")?;
     let data = super::data_folder(&folder);
     fs::create_dir_all(&data).map_err(|e| format!("cannot make {}: {e}", data.display()))?;
-    let server = setup.start_tora(&folder)?;
+    let server = setup.start_tora(&folder, &[])?;
     let mut load = setup.generator.produce(&server, FILL_PATIENCE, &data, &folder)?;
     let filled = fill(&server, &mut load);
     server.kill()?;
@@ -36,7 +36,7 @@ pub fn recover(setup: &Setup, report: &mut Report) -> Result<(), String> {
     let (topic, acknowledged) = filled?;
 
     let begun = Instant::now();
-    let server = setup.start_tora(&folder)?;
+    let server = setup.start_tora(&folder, &[])?;
     let ready = server.ready_after.as_secs_f64();
     let mut probe = Probe::connect(&server.address)?;
     for partition in 0..topic.partitions {

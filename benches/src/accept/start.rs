@@ -19,7 +19,7 @@ pub fn ready(setup: &Setup, report: &mut Report) -> Result<(), String> {
     let folder = setup.folder("start")?;
     let mut starts_ms = Vec::new();
     for _ in 0..STARTS {
-        let server = setup.start_tora(&folder)?;
+        let server = setup.start_tora(&folder, &[])?;
         starts_ms.push(server.ready_after.as_secs_f64() * 1e3);
         server.stop()?;
         remove_data(&folder)?;
@@ -39,7 +39,7 @@ pub fn ready(setup: &Setup, report: &mut Report) -> Result<(), String> {
 /// Resident memory a while after a start.
 pub fn idle(setup: &Setup, report: &mut Report) -> Result<(), String> {
     let folder = setup.folder("idle")?;
-    let server = setup.start_tora(&folder)?;
+    let server = setup.start_tora(&folder, &[])?;
     thread::sleep(SETTLED_AFTER);
     let resident = server.resident_bytes()?;
     server.stop()?;
