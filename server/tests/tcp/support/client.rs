@@ -21,17 +21,33 @@ pub struct Client {
 impl Client {
     /// A new one, to HOST:PORT.
     pub fn connect(address: &str) -> Self {
-        let stream = TcpStream::connect(address).expect("it listens");
+        Self::try_connect(address).expect("it listens")
+    }
+
+    /// A new one, if the server is there.
+    pub fn try_connect(address: &str) -> Option<Self> {
+        let stream = TcpStream::connect(address).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout is no problem");
         stream.set_nodelay(true).expect("a fresh connection");
-        Self { stream, correlation_id: 0 }
+        Some(Self { stream, correlation_id: 0 })
     }
 
     /// Sends a request and waits for its response.
     pub fn call<R: Request>(&mut self, version: i16, request: &R) -> R::Response {
+        self.try_call(version, request).expect("the server answers")
+    }
+
+    /// The same; `None` if the server is gone.
+    pub fn try_call<R: Request>(&mut self, version: i16, request: &R) -> Option<R::Response> {
+        let correlation_id = self.send(version, request)?;
+        self.try_response::<R>(version, correlation_id)
+    }
+
+    /// Sends a request and gives its correlation id; `None` if the server is gone.
+    pub fn send<R: Request>(&mut self, version: i16, request: &R) -> Option<i32> {
         let frame = self.frame(version, request);
-        self.stream.write_all(&frame).expect("the server reads");
-        self.response::<R>(version, self.correlation_id)
+        self.stream.write_all(&frame).ok()?;
+        Some(self.correlation_id)
     }
 
     /// A request as it is sent, with the next correlation id.
@@ -52,7 +68,12 @@ impl Client {
 
     /// Reads the response that must come next.
     pub fn response<R: Request>(&mut self, version: i16, correlation_id: i32) -> R::Response {
-        let bytes = self.read_frame().expect("a response");
+        self.try_response::<R>(version, correlation_id).expect("a response")
+    }
+
+    /// The same; `None` if the server is gone.
+    pub fn try_response<R: Request>(&mut self, version: i16, correlation_id: i32) -> Option<R::Response> {
+        let bytes = self.read_frame()?;
         let header = R::Response::header_version(version);
         let mut bytes = Bytes::from(bytes);
         let id = i32::from_be_bytes(*bytes.split_to(4).first_chunk().expect("four bytes"));
@@ -62,10 +83,10 @@ impl Client {
         }
         let response = R::Response::decode(&mut bytes, version).expect("a response of this version");
         assert!(bytes.is_empty(), "{} bytes too many", bytes.len());
-        response
+        Some(response)
     }
 
-    /// The next frame, its length left out; `None` if the server has closed the connection.
+    /// The next frame, its length left out; `None` if the connection has ended, be it in the middle of a frame.
     pub fn read_frame(&mut self) -> Option<Vec<u8>> {
         let mut length = [0; 4];
         match self.stream.read_exact(&mut length) {
@@ -76,7 +97,7 @@ impl Client {
             Err(_) => return None,
         }
         let mut frame = vec![0; u32::from_be_bytes(length) as usize];
-        self.stream.read_exact(&mut frame).expect("the rest of the frame");
+        self.stream.read_exact(&mut frame).ok()?;
         Some(frame)
     }
 }

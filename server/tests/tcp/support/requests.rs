@@ -22,12 +22,12 @@ pub fn name(name: &str) -> TopicName {
 }
 
 /// A batch of records with these values.
-pub fn batch(values: &[&str]) -> Vec<u8> {
+pub fn batch(values: &[impl AsRef<str>]) -> Vec<u8> {
     idempotent_batch(values, -1, -1)
 }
 
 /// The same from an idempotent producer; a sequence of −1 for none.
-pub fn idempotent_batch(values: &[&str], producer_id: i64, first_sequence: i32) -> Vec<u8> {
+pub fn idempotent_batch(values: &[impl AsRef<str>], producer_id: i64, first_sequence: i32) -> Vec<u8> {
     let records: Vec<Record> = values
         .iter()
         .zip(0..)
@@ -43,7 +43,7 @@ pub fn idempotent_batch(values: &[&str], producer_id: i64, first_sequence: i32) 
             sequence: first_sequence + i32::try_from(at).expect("few"),
             timestamp: 1_700_000_000_000 + at,
             key: None,
-            value: Some(Bytes::copy_from_slice(value.as_bytes())),
+            value: Some(Bytes::copy_from_slice(value.as_ref().as_bytes())),
             headers: Default::default(),
         })
         .collect();
@@ -59,21 +59,32 @@ pub fn metadata(topic: &str) -> MetadataRequest {
     MetadataRequest::default().with_topics(Some(vec![topic]))
 }
 
-/// Creates a topic.
-pub fn create(client: &mut Client, topic: &str, partitions: i32) {
+/// A CreateTopics request of one topic.
+pub fn creation(topic: &str, partitions: i32) -> CreateTopicsRequest {
     let topic = CreatableTopic::default()
         .with_name(name(topic))
         .with_num_partitions(partitions)
         .with_replication_factor(1);
-    let response = client.call(7, &CreateTopicsRequest::default().with_topics(vec![topic]));
+    CreateTopicsRequest::default().with_topics(vec![topic])
+}
+
+/// Creates a topic.
+pub fn create(client: &mut Client, topic: &str, partitions: i32) {
+    let response = client.call(7, &creation(topic, partitions));
     assert_eq!(response.topics[0].error_code, 0, "{:?}", response.topics[0].error_message);
 }
 
 /// A Produce request of one batch.
 pub fn produce(topic: &str, partition: i32, batch: Vec<u8>) -> ProduceRequest {
-    let partition =
-        PartitionProduceData::default().with_index(partition).with_records(Some(Bytes::from(batch)));
-    let topic = TopicProduceData::default().with_name(name(topic)).with_partition_data(vec![partition]);
+    produce_all(topic, vec![(partition, batch)])
+}
+
+/// A Produce request of a batch for each of some partitions.
+pub fn produce_all(topic: &str, batches: Vec<(i32, Vec<u8>)>) -> ProduceRequest {
+    let partitions = batches.into_iter().map(|(partition, batch)| {
+        PartitionProduceData::default().with_index(partition).with_records(Some(Bytes::from(batch)))
+    });
+    let topic = TopicProduceData::default().with_name(name(topic)).with_partition_data(partitions.collect());
     ProduceRequest::default().with_acks(-1).with_timeout_ms(1000).with_topic_data(vec![topic])
 }
 
