@@ -20,6 +20,7 @@ use clap::{Args, ValueEnum};
 use load::Generator;
 use process::Server;
 use report::Report;
+pub use report::machine;
 
 /// What to measure, and how long.
 #[derive(Debug, Args)]
@@ -107,11 +108,11 @@ impl Setup {
             return Err("measure an optimised build: cargo run --release -p tora-benches -- accept".into());
         }
         let own = std::env::current_exe().map_err(|e| format!("cannot tell where this program lies: {e}"))?;
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let root =
-            root.canonicalize().map_err(|e| format!("the repository is gone ({}): {e}", root.display()))?;
-        build(&root)?;
-        let out = args.out.clone().unwrap_or_else(|| root.join("results/local").join(stamp() + "-accept"));
+        build(&root()?)?;
+        let out = match &args.out {
+            Some(out) => out.clone(),
+            None => results_folder("accept")?,
+        };
         fs::create_dir_all(&out).map_err(|e| format!("cannot make {}: {e}", out.display()))?;
         let generator = Generator {
             program: own.with_file_name("tora-load"),
@@ -173,6 +174,17 @@ fn build(root: &Path) -> Result<(), String> {
     if status.success() { Ok(()) } else { Err("the build failed; what it says is above".into()) }
 }
 
+/// The folder for the results of `what`, not made yet.
+pub fn results_folder(what: &str) -> Result<PathBuf, String> {
+    Ok(root()?.join("results/local").join(format!("{}-{what}", stamp())))
+}
+
+/// The repository.
+fn root() -> Result<PathBuf, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    root.canonicalize().map_err(|e| format!("the repository is gone ({}): {e}", root.display()))
+}
+
 /// Now, as in `2026-01-31T23-59-59Z`. date(1) knows the calendar.
 fn stamp() -> String {
     let output = Command::new("date").args(["-u", "+%Y-%m-%dT%H-%M-%SZ"]).output();
@@ -186,7 +198,7 @@ fn stamp() -> String {
 }
 
 /// The middle of the numbers, or the mean of the two middle ones; none of none.
-fn median(numbers: impl IntoIterator<Item = f64>) -> Option<f64> {
+pub fn median(numbers: impl IntoIterator<Item = f64>) -> Option<f64> {
     let mut sorted: Vec<_> = numbers.into_iter().collect();
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;

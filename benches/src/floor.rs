@@ -19,7 +19,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::os;
 use broker::Broker;
-use buffer::Buffer;
+pub use buffer::{BLOCK_BYTES, Buffer};
 use connection::Connection;
 use log::Log;
 pub use log::{Durability, Options as LogOptions};

@@ -1,7 +1,8 @@
-//! What Tora is measured by: the floor (a yardstick server) and the acceptance figures.
+//! What Tora is measured by: the floor (a yardstick server), the acceptance figures, and other journals.
 
 mod accept;
 mod floor;
+mod journals;
 mod os;
 
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 
 use accept::AcceptArgs;
 use floor::Durability;
+use journals::JournalsArgs;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -31,6 +33,8 @@ enum Command {
     Floor(FloorArgs),
     /// Measure everything that has a target; exit code 1 if one is missed
     Accept(AcceptArgs),
+    /// Compare the embedded engine with what else a journal could be kept in
+    Journals(JournalsArgs),
 }
 
 const FLOOR_ABOUT: &str = "\
@@ -104,6 +108,7 @@ fn main() -> ExitCode {
             floor::run(args.options()).map(|()| true).map_err(|e| format!("the floor: {e}"))
         }
         Command::Accept(args) => accept::run(&args),
+        Command::Journals(args) => journals::run(&args),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -127,7 +127,7 @@ fn verdict(passed: Option<bool>) -> &'static str {
 }
 
 /// What the figures depend on. What cannot be found out is left out.
-fn machine() -> Map<String, Value> {
+pub fn machine() -> Map<String, Value> {
     let mut machine = Map::new();
     let mut note = |name: &str, value: Option<String>| {
         if let Some(value) = value.map(|v| v.trim().to_owned()).filter(|v| !v.is_empty()) {
