@@ -2,11 +2,11 @@
 //!
 //! It measures time, so it is no test: run it on a machine that does nothing else.
 
-mod load;
-mod probe;
-mod process;
+pub mod load;
+pub mod probe;
+pub mod process;
 mod recovery;
-mod report;
+pub mod report;
 mod rounds;
 mod start;
 
@@ -71,17 +71,21 @@ enum Part {
 }
 
 /// What every part needs.
-struct Setup {
+pub struct Setup {
     own: PathBuf,
-    tora: PathBuf,
-    generator: Generator,
-    rounds: u32,
-    out: PathBuf,
+    /// The server to measure.
+    pub tora: PathBuf,
+    /// The load generator.
+    pub generator: Generator,
+    /// Interleaved rounds of what is compared.
+    pub rounds: u32,
+    /// Where results go.
+    pub out: PathBuf,
 }
 
 /// Runs the parts; true if every target is met.
 pub fn run(args: &AcceptArgs) -> Result<bool, String> {
-    let setup = Setup::new(args)?;
+    let setup = Setup::new("accept", args.rounds, args.duration, args.tora.as_ref(), args.out.as_ref())?;
     let mut report = Report::new(&setup.out, std::env::args().collect());
     for part in &args.parts {
         let measured = match part {
@@ -103,34 +107,41 @@ pub fn run(args: &AcceptArgs) -> Result<bool, String> {
 }
 
 impl Setup {
-    fn new(args: &AcceptArgs) -> Result<Self, String> {
+    /// Builds what is measured. Each producing run takes `seconds`; `tora` and `out` are what the command line says.
+    pub fn new(
+        command: &str,
+        rounds: u32,
+        seconds: u64,
+        tora: Option<&PathBuf>,
+        out: Option<&PathBuf>,
+    ) -> Result<Self, String> {
         if cfg!(debug_assertions) {
-            return Err("measure an optimised build: cargo run --release -p tora-benches -- accept".into());
+            return Err(format!(
+                "measure an optimised build: cargo run --release -p tora-benches -- {command}"
+            ));
         }
         let own = std::env::current_exe().map_err(|e| format!("cannot tell where this program lies: {e}"))?;
         build(&root()?)?;
-        let out = match &args.out {
+        let out = match out {
             Some(out) => out.clone(),
-            None => results_folder("accept")?,
+            None => results_folder(command)?,
         };
         fs::create_dir_all(&out).map_err(|e| format!("cannot make {}: {e}", out.display()))?;
-        let generator = Generator {
-            program: own.with_file_name("tora-load"),
-            duration: Duration::from_secs(args.duration),
-        };
-        let tora = args.tora.clone().unwrap_or_else(|| own.with_file_name("tora"));
-        Ok(Self { own, tora, generator, rounds: args.rounds, out })
+        let generator =
+            Generator { program: own.with_file_name("tora-load"), duration: Duration::from_secs(seconds) };
+        let tora = tora.cloned().unwrap_or_else(|| own.with_file_name("tora"));
+        Ok(Self { own, tora, generator, rounds, out })
     }
 
     /// A folder of its own for one run, inside the results.
-    fn folder(&self, name: &str) -> Result<PathBuf, String> {
+    pub fn folder(&self, name: &str) -> Result<PathBuf, String> {
         let folder = self.out.join(name);
         fs::create_dir_all(&folder).map_err(|e| format!("cannot make {}: {e}", folder.display()))?;
         Ok(folder)
     }
 
     /// Tora on two cores with its defaults and `extra` arguments, its data in `folder/data`.
-    fn start_tora(&self, folder: &Path, extra: &[&str]) -> Result<Server, String> {
+    pub fn start_tora(&self, folder: &Path, extra: &[&str]) -> Result<Server, String> {
         let data = data_folder(folder);
         let data = data.to_string_lossy();
         let mut arguments = vec!["serve", "--listen", "127.0.0.1:0", "--cores", "2", "--data-dir", &data];
@@ -152,12 +163,12 @@ impl Setup {
 }
 
 /// Where a run's Tora keeps its data.
-fn data_folder(folder: &Path) -> PathBuf {
+pub fn data_folder(folder: &Path) -> PathBuf {
     folder.join("data")
 }
 
 /// Removes a run's data: it is large, and the results stay.
-fn remove_data(folder: &Path) -> Result<(), String> {
+pub fn remove_data(folder: &Path) -> Result<(), String> {
     let data = data_folder(folder);
     fs::remove_dir_all(&data).map_err(|e| format!("cannot remove {}: {e}", data.display()))
 }

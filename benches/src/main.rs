@@ -4,6 +4,7 @@ mod accept;
 mod floor;
 mod journals;
 mod os;
+mod reads;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand};
 use accept::AcceptArgs;
 use floor::Durability;
 use journals::JournalsArgs;
+use reads::ReadsArgs;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -35,6 +37,8 @@ enum Command {
     Accept(AcceptArgs),
     /// Compare the embedded engine with what else a journal could be kept in
     Journals(JournalsArgs),
+    /// Measure consumers, from memory and from the disk; exit code 1 if a target is missed
+    Reads(ReadsArgs),
 }
 
 const FLOOR_ABOUT: &str = "\
@@ -109,6 +113,7 @@ fn main() -> ExitCode {
         }
         Command::Accept(args) => accept::run(&args),
         Command::Journals(args) => journals::run(&args),
+        Command::Reads(args) => reads::run(&args),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

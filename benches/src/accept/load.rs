@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -68,14 +68,7 @@ impl Generator {
             .args(arguments)
             .status()
             .map_err(|e| format!("cannot start {}: {e}", self.program.display()))?;
-        let path = out.join("summary.json");
-        let text = fs::read_to_string(&path)
-            .map_err(|e| format!("tora-load ended with {status} and left no {}: {e}", path.display()))?;
-        let summary: Value = serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?;
-        if let Some(why) = summary["error"].as_str() {
-            return Err(format!("tora-load: {why} (its results: {})", out.display()));
-        }
-        Figures::from_summary(&summary, phase)
+        Figures::from_summary(&summary(out, status)?, phase)
     }
 
     /// Starts to produce, for `duration` unless it is killed before.
@@ -110,6 +103,18 @@ impl Generator {
         command.arg("--data-dir").arg(data).arg("--out").arg(out);
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
         Ok(command)
+    }
+}
+
+/// What a run of the generator, which ended with `status`, left in `out`.
+pub fn summary(out: &Path, status: ExitStatus) -> Result<Value, String> {
+    let path = out.join("summary.json");
+    let text = fs::read_to_string(&path)
+        .map_err(|e| format!("tora-load ended with {status} and left no {}: {e}", path.display()))?;
+    let summary: Value = serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?;
+    match summary["error"].as_str() {
+        Some(why) => Err(format!("tora-load: {why} (its results: {})", out.display())),
+        None => Ok(summary),
     }
 }
 

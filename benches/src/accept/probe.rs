@@ -1,4 +1,4 @@
-//! Questions to a broker that the recovery measurement needs: how many records there are, and whether they can be read.
+//! Questions to a broker: how many records there are, and its batches.
 //!
 //! Source: the message schemas of Metadata 7, ListOffsets 2 and Fetch 4.
 
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::fetch_response::PartitionData;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::{
     ApiKey, BrokerId, FetchRequest, FetchResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest,
@@ -23,6 +24,7 @@ const LATEST: i64 = -1;
 /// A connection with one request at a time.
 pub struct Probe {
     socket: TcpStream,
+    answer: BytesMut,
 }
 
 /// A topic and the number of its partitions.
@@ -41,7 +43,7 @@ impl Probe {
         let socket = TcpStream::connect(address).map_err(problem)?;
         socket.set_read_timeout(Some(PATIENCE)).map_err(problem)?;
         socket.set_nodelay(true).map_err(problem)?;
-        Ok(Self { socket })
+        Ok(Self { socket, answer: BytesMut::new() })
     }
 
     /// All topics whose partitions can be led.
@@ -58,6 +60,11 @@ impl Probe {
 
     /// Records in all partitions of `topic`: the sum of the logs' ends, since nothing is ever deleted here.
     pub fn records(&mut self, topic: &Topic) -> Result<i64, String> {
+        Ok(self.ends(topic)?.iter().map(|(_, end)| end).sum())
+    }
+
+    /// The log's end in every partition of `topic`.
+    pub fn ends(&mut self, topic: &Topic) -> Result<Vec<(i32, i64)>, String> {
         let partitions = (0..topic.partitions)
             .map(|index| ListOffsetsPartition::default().with_partition_index(index).with_timestamp(LATEST))
             .collect();
@@ -65,7 +72,7 @@ impl Probe {
             vec![ListOffsetsTopic::default().with_name(topic.name.clone()).with_partitions(partitions)];
         let request = ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_topics(topics);
         let response: ListOffsetsResponse = self.ask(ApiKey::ListOffsets, 2, &request)?;
-        let mut sum = 0;
+        let mut ends = Vec::new();
         for partition in response.topics.iter().flat_map(|topic| &topic.partitions) {
             if partition.error_code != 0 {
                 return Err(format!(
@@ -73,34 +80,44 @@ impl Probe {
                     partition.partition_index, partition.error_code
                 ));
             }
-            sum += partition.offset;
+            ends.push((partition.partition_index, partition.offset));
         }
-        Ok(sum)
+        Ok(ends)
     }
 
     /// Reads the first batches of a partition; gives their bytes.
     pub fn read_from_start(&mut self, topic: &Topic, partition: i32) -> Result<usize, String> {
-        let partitions = vec![
+        match self.fetch(topic, &[(partition, 0)])?.first() {
+            Some((_, records)) if !records.is_empty() => Ok(records.len()),
+            _ => Err(format!("partition {partition} gives no records from offset 0")),
+        }
+    }
+
+    /// Fetches up to a megabyte of each partition, from an offset on. Gives each one's batches.
+    pub fn fetch(&mut self, topic: &Topic, from: &[(i32, i64)]) -> Result<Vec<(i32, Bytes)>, String> {
+        let partition = |(partition, offset): &(i32, i64)| {
             FetchPartition::default()
-                .with_partition(partition)
-                .with_fetch_offset(0)
-                .with_partition_max_bytes(1 << 20),
-        ];
+                .with_partition(*partition)
+                .with_fetch_offset(*offset)
+                .with_partition_max_bytes(1 << 20)
+        };
+        let partitions = from.iter().map(partition).collect();
         let topics = vec![FetchTopic::default().with_topic(topic.name.clone()).with_partitions(partitions)];
         let request = FetchRequest::default()
             .with_replica_id(BrokerId(-1))
             .with_max_wait_ms(1000)
             .with_min_bytes(1)
-            .with_max_bytes(1 << 20)
+            .with_max_bytes(50 << 20)
             .with_topics(topics);
         let response: FetchResponse = self.ask(ApiKey::Fetch, 4, &request)?;
-        let answer = response.responses.iter().flat_map(|topic| &topic.partitions).next();
-        let answer = answer.ok_or("Fetch is answered without the partition asked for")?;
-        match (answer.error_code, &answer.records) {
-            (0, Some(records)) if !records.is_empty() => Ok(records.len()),
-            (0, _) => Err(format!("partition {partition} gives no records from offset 0")),
-            (error, _) => Err(format!("Fetch of partition {partition} is answered with error {error}")),
-        }
+        let answers = response.responses.into_iter().flat_map(|topic| topic.partitions);
+        let records = |answer: PartitionData| match answer.error_code {
+            0 => Ok((answer.partition_index, answer.records.unwrap_or_default())),
+            error => {
+                Err(format!("Fetch of partition {} is answered with error {error}", answer.partition_index))
+            }
+        };
+        answers.map(records).collect()
     }
 
     fn ask<Q, A>(&mut self, key: ApiKey, version: i16, request: &Q) -> Result<A, String>
@@ -133,9 +150,10 @@ impl Probe {
         self.socket.write_all(&frame)?;
         let mut length = [0; 4];
         self.socket.read_exact(&mut length)?;
-        let mut answer = vec![0; u32::from_be_bytes(length) as usize];
-        self.socket.read_exact(&mut answer)?;
-        let mut answer = Bytes::from(answer);
+        // Used again once nobody holds the last answer.
+        self.answer.resize(u32::from_be_bytes(length) as usize, 0);
+        self.socket.read_exact(&mut self.answer)?;
+        let mut answer = self.answer.split().freeze();
         ResponseHeader::decode(&mut answer, A::header_version(version))?;
         let body = A::decode(&mut answer, version)?;
         if answer.has_remaining() {

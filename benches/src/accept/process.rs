@@ -72,6 +72,27 @@ impl Server {
             .ok_or_else(|| format!("{path} has no VmRSS"))
     }
 
+    /// CPU time it has used so far, all its threads together, in seconds (utime and stime of proc_pid_stat(5)).
+    pub fn cpu_seconds(&self) -> Result<f64, String> {
+        let path = format!("/proc/{}/stat", self.pid());
+        let stat = std::fs::read_to_string(&path).map_err(|e| format!("cannot read {path}: {e}"))?;
+        // The program's name, in parentheses, may hold blanks.
+        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+        let mut fields = fields.split_whitespace().skip(11).map(str::parse::<u64>);
+        match (fields.next(), fields.next()) {
+            (Some(Ok(user)), Some(Ok(system))) => Ok((user + system) as f64 / os::ticks_per_second()),
+            _ => Err(format!("{path} has no CPU time")),
+        }
+    }
+
+    /// Bytes it has had read from its disks so far (read_bytes of proc_pid_io(5)).
+    pub fn disk_read_bytes(&self) -> Result<u64, String> {
+        let path = format!("/proc/{}/io", self.pid());
+        let io = std::fs::read_to_string(&path).map_err(|e| format!("cannot read {path}: {e}"))?;
+        let line = io.lines().find_map(|line| line.strip_prefix("read_bytes: "));
+        line.and_then(|bytes| bytes.trim().parse().ok()).ok_or_else(|| format!("{path} has no read_bytes"))
+    }
+
     fn not_ready(&mut self, silence: RecvTimeoutError, log: &Path) -> String {
         let how = match silence {
             RecvTimeoutError::Timeout => format!("was not ready after {} s", START_PATIENCE.as_secs()),

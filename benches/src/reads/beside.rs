@@ -1,0 +1,81 @@
+//! What producers feel of a consumer that reads from the disk at full speed: their 99th percentile with it and without,
+//! in turn, at a steady rate.
+
+use serde_json::json;
+
+use super::consumer::{Consumer, Stretch, fill};
+use crate::accept::load::Figures;
+use crate::accept::probe::{Probe, Topic};
+use crate::accept::process::Server;
+use crate::accept::report::Report;
+use crate::accept::{Setup, data_folder, median, remove_data};
+
+/// How many times as long the 99th percentile may be with the consumer.
+const RATIO_MAX: f64 = 1.5;
+/// The producers' load: 20 MB/s in 2,000 requests/s.
+const LOAD: [&str; 6] = ["--rate", "200000", "--batch-records", "100", "--warmup", "500ms"];
+
+/// Measures it.
+pub fn beside(setup: &Setup, report: &mut Report) -> Result<(), String> {
+    let folder = setup.folder("reads-beside")?;
+    let server = setup.start_tora(&folder, &[])?;
+    let data = data_folder(&folder);
+    let topic = fill(setup, &server, setup.generator.duration, &data, &folder)?;
+    server.stop()?;
+    // Nothing of it is in memory now.
+    let server = setup.start_tora(&folder, &[])?;
+    let mut probe = Probe::connect(&server.address)?;
+    let (mut alone, mut beside, mut speeds) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 1..=setup.rounds {
+        let run = |name: &str| {
+            setup.generator.measure(&server, "produce", &LOAD, &data, &folder.join(format!("{round}-{name}")))
+        };
+        alone.push(run("alone")?);
+        let reader = read_all(&server, &mut probe, &topic)?;
+        let (begun, bytes) = (std::time::Instant::now(), reader.bytes());
+        beside.push(run("beside")?);
+        let speed = (reader.bytes() - bytes) as f64 / begun.elapsed().as_secs_f64();
+        speeds.push(speed);
+        reader.stop()?;
+        report.progress(&format!(
+            "produce beside a cold reader {round}/{}: alone {}; beside {} at {:.0} MB/s",
+            setup.rounds,
+            short(&alone[alone.len() - 1]),
+            short(&beside[beside.len() - 1]),
+            speed / 1e6
+        ));
+    }
+    server.stop()?;
+    remove_data(&folder)?;
+    let p99 = |of: &[Figures]| median(of.iter().map(|figures| figures.p99_us)).expect("at least one round");
+    let ratio = p99(&beside) / p99(&alone);
+    let speed = median(speeds.iter().copied()).expect("at least one round");
+    report.check(
+        "produce at a steady rate: p99 beside a cold reader",
+        &format!("≤ {RATIO_MAX} ×"),
+        &format!(
+            "{ratio:.2} × ({:.0} µs beside, {:.0} µs alone; the reader at {:.0} MB/s)",
+            p99(&beside),
+            p99(&alone),
+            speed / 1e6
+        ),
+        ratio <= RATIO_MAX,
+    );
+    let both = |of: &[Figures]| of.iter().map(|f| json!([f.p50_us, f.p99_us])).collect::<Vec<_>>();
+    report.detail(
+        "reads_beside",
+        json!({ "ratio": ratio, "alone_us": both(&alone), "beside_us": both(&beside), "reader": speeds }),
+    );
+    Ok(())
+}
+
+/// One consumer of all partitions, from their beginnings on, over and over.
+fn read_all(server: &Server, probe: &mut Probe, topic: &Topic) -> Result<Consumer, String> {
+    let stretch = |(partition, to): (i32, i64)| Stretch { partition, from: 0, to };
+    let stretches = probe.ends(topic)?.into_iter().map(stretch).collect();
+    Consumer::start(&server.address, topic, stretches)
+}
+
+fn short(figures: &Figures) -> String {
+    format!("p50 {:.0} µs, p99 {:.0} µs", figures.p50_us, figures.p99_us)
+}
