@@ -87,6 +87,9 @@ impl fmt::Display for DataFolderError {
             Self::Damaged { file, why } => {
                 write!(f, "{} cannot be used: {why}; restore it from a copy of the folder", file.display())
             }
+            Self::Io { folder, error } if error.kind() == ErrorKind::StorageFull => {
+                write!(f, "the disk of the data folder {} is full: free some space", folder.display())
+            }
             Self::Io { folder, error } => {
                 write!(f, "the data folder {} cannot be used: {error}", folder.display())
             }

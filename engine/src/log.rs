@@ -58,8 +58,8 @@ pub enum LogOp {
     Extend {
         /// The segment.
         base: Offset,
-        /// Bytes of batches it has space for then.
-        allocated: u64,
+        /// Whether an append waits for it.
+        awaited: bool,
     },
     /// An older segment is opened for reading.
     Open {
@@ -177,6 +177,7 @@ impl Log {
             in_flight: false,
             step: limits::ALLOCATION_STEP_MIN,
             disk_full: false,
+            ahead_refused: false,
             has_folder: false,
         };
         Self {

@@ -84,6 +84,7 @@ impl Log {
         self.tail.note_batch(start, base);
         self.positions.append(batch.len() as u64);
         self.next_offset = base.plus(i64::from(header.records_count));
+        self.growth.ahead_refused = false;
         let end = self.positions.appended().position();
         self.watermark.batch_appended(end, self.next_offset);
         self.durable.batch_appended(end, self.next_offset);

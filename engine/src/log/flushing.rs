@@ -34,16 +34,7 @@ impl Log {
                 break;
             }
         }
-        if let Some(active) = self.segments.active()
-            && active.open().is_some()
-            && active.allocated < self.settings.segment_bytes
-            && active.allocated < appended.since(active.base()) + self.growth.step / 2
-            && appended > active.base()
-            && !self.growth.in_flight
-        {
-            let needed = active.allocated + 1;
-            self.extend(needed, out);
-        }
+        self.extend_ahead(out);
     }
 
     /// Whether there is something to flush now.
@@ -106,7 +97,7 @@ impl Log {
                 self.seal_flushed(out);
             }
             LogOp::Prepare { base } | LogOp::Open { base } => self.file_came(op, base, result),
-            LogOp::Extend { base, allocated } => self.space_came(base, allocated, result),
+            LogOp::Extend { base, awaited } => self.space_came(base, awaited, result),
             LogOp::Seal => {
                 if let Err(error) = result {
                     log::warn!("{}: sealing a segment failed, it stays untrimmed: {error}", self.id);

@@ -16,8 +16,10 @@ pub(super) struct Growth {
     pub in_flight: bool,
     /// Bytes to allocate next; doubles, so that space grows in step with the traffic.
     pub step: u64,
-    /// Whether the last try found the disk full.
+    /// Whether the disk had no space for what an append waits for. The append is told, and that is the end of it.
     pub disk_full: bool,
+    /// Whether the disk had no space ahead. It is asked again with the next append: asking goes on for ever otherwise.
+    pub ahead_refused: bool,
     /// Whether the partition's folder exists.
     pub has_folder: bool,
 }
@@ -48,8 +50,27 @@ impl Log {
         out.push((LogOp::Prepare { base }, Op::Job(Box::new(job))));
     }
 
-    /// Has space allocated in the active segment for at least `needed` bytes of batches.
+    /// Has space allocated in the active segment for at least `needed` bytes of batches, for which an append waits.
     pub(super) fn extend<F: Fs>(&mut self, needed: u64, out: &mut Wanted<F>) {
+        self.allocate(needed, true, out);
+    }
+
+    /// Has space allocated in the active segment before an append needs it, if there is little left.
+    pub(super) fn extend_ahead<F: Fs>(&mut self, out: &mut Wanted<F>) {
+        let appended = self.positions.appended().position();
+        let Some(active) = self.segments.active() else { return };
+        let wanted = active.open().is_some()
+            && active.allocated < self.settings.segment_bytes
+            && active.allocated < appended.since(active.base()) + self.growth.step / 2
+            && appended > active.base()
+            && !self.growth.ahead_refused;
+        if wanted {
+            let needed = active.allocated + 1;
+            self.allocate(needed, false, out);
+        }
+    }
+
+    fn allocate<F: Fs>(&mut self, needed: u64, awaited: bool, out: &mut Wanted<F>) {
         if self.growth.in_flight {
             return;
         }
@@ -58,9 +79,16 @@ impl Log {
             return;
         };
         let allocated = self.next_allocation(from, needed);
+        let enough = needed.next_multiple_of(BLOCK_SIZE as u64);
         self.growth.in_flight = true;
-        let job = move |fs: &F| segment::extend(fs, file, from, allocated - from).map(|()| allocated);
-        out.push((LogOp::Extend { base, allocated }, Op::Job(Box::new(job))));
+        let job = move |fs: &F| match segment::extend(fs, file, from, allocated - from) {
+            // The last bit of space is for whoever waits for it.
+            Err(error) if is_full(&error) && awaited && enough < allocated => {
+                segment::extend(fs, file, from, enough - from).map(|()| enough)
+            }
+            extended => extended.map(|()| allocated),
+        };
+        out.push((LogOp::Extend { base, awaited }, Op::Job(Box::new(job))));
     }
 
     /// How many bytes of batches should have space, where `from` have it and `needed` are.
@@ -85,9 +113,10 @@ impl Log {
             }
             Err(error) => {
                 segment.file = FileState::Closed;
-                if error.kind() == io::ErrorKind::StorageFull && matches!(op, LogOp::Prepare { .. }) {
+                if is_full(&error) && matches!(op, LogOp::Prepare { .. }) {
                     segment.allocated = 0;
                     self.growth.disk_full = true;
+                    self.growth.step = limits::ALLOCATION_STEP_MIN;
                 } else {
                     self.fail("opening a segment", &error);
                 }
@@ -95,20 +124,26 @@ impl Log {
         }
     }
 
-    pub(super) fn space_came(&mut self, base: Offset, allocated: u64, result: io::Result<u64>) {
+    /// `result` is how many bytes of batches have space now.
+    pub(super) fn space_came(&mut self, base: Offset, awaited: bool, result: io::Result<u64>) {
         self.growth.in_flight = false;
         match result {
-            Ok(_) => {
+            Ok(allocated) => {
                 let segment = self.segments.by_base(base).expect("segments stay while they grow");
                 segment.allocated = allocated;
             }
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
-                self.growth.disk_full = true;
+            Err(error) if is_full(&error) => {
+                self.growth.disk_full |= awaited;
+                self.growth.ahead_refused = true;
                 self.growth.step = limits::ALLOCATION_STEP_MIN;
             }
             Err(error) => self.fail("allocating space", &error),
         }
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::StorageFull
 }
 
 /// Opens a segment's file; the job's value is its handle.
@@ -125,3 +160,6 @@ fn handle_value(file: File) -> u64 {
 fn handle_of(value: u64) -> File {
     File(i32::try_from(value).expect("it was made from a handle"))
 }
+
+#[cfg(test)]
+mod tests;

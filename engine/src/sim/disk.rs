@@ -227,13 +227,16 @@ impl Disk {
         Ok(())
     }
 
+    /// Where there is too little space the file gets what there is, as on ext4.
     pub(super) fn allocate(&mut self, file: File, offset: u64, len: u64, space: u64) -> io::Result<()> {
         let node = self.node(file);
-        self.grow(node, offset + len, space)?;
+        let before = self.image(node)?.size();
+        let wanted = before.max(offset + len);
+        let free = if space == u64::MAX { space } else { space.saturating_sub(self.used()) };
+        let size = wanted.min(before.saturating_add(free / BLOCK * BLOCK));
         let stamp = self.next_stamp();
-        let size = self.image(node)?.size().max(offset + len);
         self.change(node, |image| image.set_size(size, stamp));
-        Ok(())
+        if size < wanted { Err(system_error(libc::ENOSPC)) } else { Ok(()) }
     }
 
     pub(super) fn truncate(&mut self, file: File, size: u64) -> io::Result<()> {

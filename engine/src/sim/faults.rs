@@ -17,7 +17,7 @@ pub struct Faults {
     pub short_write_one_in: u64,
     /// A read through [`Op::Read`](crate::io::Op::Read) brings only its first sectors.
     pub short_read_one_in: u64,
-    /// An allocation fails with ENOSPC although there is room.
+    /// An allocation fails with ENOSPC although there is room, and the file gets some of it.
     pub allocate_full_one_in: u64,
     /// Bytes that all files together may hold before allocations and extending writes fail with ENOSPC.
     pub space_bytes_max: u64,

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::disk::system_error;
 use super::world::{SimWorld, World, crashed};
-use crate::io::{Entry, File, Fs, OpenMode};
+use crate::io::{BLOCK_SIZE, Entry, File, Fs, OpenMode};
 
 /// A [`Fs`] on the simulated machine. After a crash it only returns errors.
 #[derive(Clone)]
@@ -103,6 +103,8 @@ impl Fs for SimFs {
         self.on_file("allocate", file, offset + len, |world| {
             if world.rng.one_in(world.faults.allocate_full_one_in) {
                 world.note("fault", "allocate", &[]);
+                let part = world.rng.below(len / BLOCK_SIZE as u64 + 1) * BLOCK_SIZE as u64;
+                world.disk.allocate(file, offset, part.min(len), world.faults.space_bytes_max)?;
                 return Err(system_error(libc::ENOSPC));
             }
             world.disk.allocate(file, offset, len, world.faults.space_bytes_max)

@@ -56,7 +56,11 @@ pub fn prepare<F: Fs>(
 /// # Errors
 /// `StorageFull`, after which everything is as before, or the system's error.
 pub fn extend<F: Fs>(fs: &F, file: File, from: u64, len: u64) -> io::Result<()> {
-    fs.allocate(file, HEADER_SIZE + from, len)
+    fs.allocate(file, HEADER_SIZE + from, len).inspect_err(|_| {
+        // A file system may have given what it had left (ext4 does). That is for others to use; nothing is written
+        // there yet. Where it cannot be given back it stays as it is, zeros behind the log's end.
+        let _ = fs.truncate(file, (HEADER_SIZE + from).next_multiple_of(BLOCK_SIZE as u64));
+    })
 }
 
 /// Ends a segment that will take no more batches and whose `len` bytes of batches are flushed: gives back what was

@@ -180,6 +180,22 @@ fn space_grows_behind_the_header() {
 }
 
 #[test]
+fn space_that_is_too_little_is_given_back() {
+    let (world, fs) = machine();
+    let file = prepare(&fs, data_dir(), &header(), 4096, true).expect("no faults");
+    world.set_faults(Faults { space_bytes_max: 40_000, ..Faults::none() });
+    let error = extend(&fs, file, 4096, 1 << 20).expect_err("there is no room");
+    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    assert_eq!(fs.size(file).expect("it is open"), HEADER_SIZE + 4096);
+    extend(&fs, file, 4096, 8192).expect("there is room for this");
+    world.set_faults(Faults { allocate_full_one_in: 1, ..Faults::none() });
+    for _ in 0..20 {
+        extend(&fs, file, 12_288, 1 << 20).expect_err("there is no room");
+        assert_eq!(fs.size(file).expect("it is open"), HEADER_SIZE + 12_288);
+    }
+}
+
+#[test]
 fn a_sealed_segment_is_trimmed_and_has_its_index() {
     let (world, fs) = machine();
     let header = header();
