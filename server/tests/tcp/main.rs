@@ -13,6 +13,7 @@ mod support;
 
 mod bad_input;
 mod clients;
+mod disk_full;
 mod kill;
 mod protocol;
 mod records;

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use crate::support::{Folder, Server, tora_serve};
+use crate::support::{self, Folder, Server, tora_serve};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{ApiVersionsRequest, FetchRequest, MetadataRequest, TopicName};
@@ -13,10 +13,9 @@ use kafka_protocol::protocol::StrBytes;
 
 /// Runs a server that must not start, and returns what it says.
 fn refused(folder: &Folder, arguments: &[&str]) -> String {
-    let output = tora_serve(folder).args(arguments).output().expect("cargo has built tora");
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert_eq!(output.stdout, b"", "nothing is said to listen");
-    fs::read_to_string(folder.join("log")).expect("it has a log")
+    let mut command = tora_serve(folder);
+    command.args(arguments);
+    support::refused(command, folder)
 }
 
 fn tora(arguments: &[&str]) -> Output {

@@ -10,6 +10,8 @@ use std::time::Duration;
 use crate::support::process::wait;
 use crate::support::{Client, Folder};
 
+const TORA: &str = env!("CARGO_BIN_EXE_tora");
+
 /// How long it may take until it serves: a debug build on a busy machine.
 const START_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -18,13 +20,30 @@ const STOP_PATIENCE: Duration = Duration::from_secs(15);
 
 /// `tora serve` on a free port, on two cores, with `data` and `log` in the folder.
 pub fn tora_serve(folder: &Folder) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tora"));
+    prepare(Command::new(TORA), folder)
+}
+
+/// The same, started by another program, whose last argument is the program to start.
+pub fn tora_serve_by(mut starter: Command, folder: &Folder) -> Command {
+    starter.arg(TORA);
+    prepare(starter, folder)
+}
+
+fn prepare(mut command: Command, folder: &Folder) -> Command {
     // Several servers run at once; each on the same two cores would only get in the others' way.
     command.args(["serve", "--listen", "127.0.0.1:0", "--cores", "2", "--set", "tora.pin=false"]);
     command.arg("--data-dir").arg(folder.join("data"));
     let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log"));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.expect("the folder is writable"));
     command
+}
+
+/// Runs what [`tora_serve`] has prepared, which must not start, and returns what it says.
+pub fn refused(mut command: Command, folder: &Folder) -> String {
+    let output = command.output().expect("cargo has built tora");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(output.stdout, b"", "nothing is said to listen");
+    fs::read_to_string(folder.join("log")).expect("it has a log")
 }
 
 /// A running server, killed with the value.

@@ -1,0 +1,140 @@
+//! A full disk: appends that find no space get KAFKA_STORAGE_ERROR, what was acknowledged stays, everything else is
+//! answered, and when there is space again appends go on.
+
+mod small_disk;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::requests::{batch, create, fetch, idempotent_batch, metadata, produce, produced};
+use crate::support::stored::{end_offset, only, values};
+use crate::support::{Client, Folder, Server, refused};
+use small_disk::SmallDisk;
+
+const STORAGE_ERROR: i16 = 56;
+
+/// How long space may take to be found again.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A producer with one request at a time, and what was acknowledged to it: every offset is the value's number.
+struct Producer {
+    client: Client,
+    topic: &'static str,
+    id: i64,
+    stored: i64,
+}
+
+impl Producer {
+    fn new(server: &Server, topic: &'static str, id: i64) -> Self {
+        Self { client: server.connect(), topic, id, stored: 0 }
+    }
+
+    /// The value at an offset, of about 100 KB.
+    fn value(&self, offset: i64) -> String {
+        format!("{} {offset} {}", self.topic, "x".repeat(100_000))
+    }
+
+    /// Appends one more; gives the error. A refused record is the next one's again.
+    fn append(&mut self) -> i16 {
+        let sequence = i32::try_from(self.stored).expect("few");
+        let bytes = idempotent_batch(&[self.value(self.stored)], self.id, sequence);
+        let response = self.client.call(9, &produce(self.topic, 0, bytes));
+        let part = produced(&response);
+        if part.error_code == 0 {
+            assert_eq!(part.base_offset, self.stored, "{}", self.topic);
+            self.stored += 1;
+        }
+        part.error_code
+    }
+
+    /// Appends until there is no space left, several times in a row, since smaller steps may still fit.
+    fn fill(&mut self) {
+        let mut refused = 0;
+        while refused < 5 {
+            match self.append() {
+                0 => refused = 0,
+                STORAGE_ERROR => refused += 1,
+                error => panic!("error {error} on a full disk"),
+            }
+        }
+    }
+
+    /// Appends until it works again.
+    fn go_on(&mut self) {
+        let since = Instant::now();
+        while self.append() != 0 {
+            assert!(since.elapsed() < PATIENCE, "there is space again");
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Fails the test unless just what was acknowledged is there.
+    fn check(&mut self) {
+        assert_eq!(end_offset(&mut self.client, self.topic, 0), self.stored, "{}", self.topic);
+        let mut offset = 0;
+        while offset < self.stored {
+            let response = self.client.call(11, &fetch(self.topic, &[(0, offset)]));
+            assert_eq!(only(&response).error_code, 0, "{} at {offset}", self.topic);
+            let values = values(only(&response));
+            assert!(!values.is_empty(), "{} at {offset}", self.topic);
+            for (at, value) in values {
+                assert_eq!(at, offset);
+                assert!(value == self.value(offset), "{} at {offset}", self.topic);
+                offset += 1;
+            }
+        }
+    }
+}
+
+/// What refuses and what goes on while there is no space.
+fn serve_without_space(server: &Server, small: i64) {
+    let mut client = server.connect();
+    for offset in small..small + 10 {
+        let response = client.call(9, &produce("small", 0, batch(&["within its space"])));
+        assert_eq!((produced(&response).error_code, produced(&response).base_offset), (0, offset));
+    }
+    assert_eq!(end_offset(&mut client, "small", 0), small + 10);
+    assert_eq!(client.call(9, &metadata("full")).topics[0].error_code, 0);
+    let response = client.call(9, &produce("new", 0, batch(&["no space"])));
+    assert_eq!(produced(&response).error_code, STORAGE_ERROR);
+    assert!(produced(&response).error_message.as_ref().is_some_and(|why| why.contains("free some space")));
+    assert_eq!(end_offset(&mut client, "new", 0), 0);
+}
+
+#[test]
+fn a_full_disk_refuses_appends_and_takes_nothing() {
+    let folder = Folder::new();
+    let Some(disk) = SmallDisk::mount(&folder) else { return };
+    let server = Server::run(disk.serve(&folder), folder);
+    let mut client = server.connect();
+    for topic in ["full", "too", "small", "new"] {
+        create(&mut client, topic, 1);
+    }
+    assert_eq!(produced(&client.call(9, &produce("small", 0, batch(&["first"])))).error_code, 0);
+    disk.fill_but(24 << 20);
+    let mut producers = [Producer::new(&server, "full", 1), Producer::new(&server, "too", 2)];
+    producers.iter_mut().for_each(Producer::fill);
+    assert!(producers[0].stored > 100, "there was space for most of it");
+    producers.iter_mut().for_each(Producer::check);
+    serve_without_space(&server, 1);
+
+    // A start needs a block, and says so.
+    let folder = server.kill();
+    disk.fill_up();
+    let why = refused(disk.serve(&folder), &folder);
+    assert!(why.contains("data") && why.contains("is full: free some space"), "{why}");
+    disk.sweep_up();
+    let server = Server::run(disk.serve(&folder), folder);
+    for producer in &mut producers {
+        producer.client = server.connect();
+        producer.check();
+        producer.fill();
+    }
+    serve_without_space(&server, 11);
+
+    disk.make_room();
+    producers.iter_mut().for_each(Producer::go_on);
+    let response = server.connect().call(9, &produce("new", 0, batch(&["space"])));
+    assert_eq!((produced(&response).error_code, produced(&response).base_offset), (0, 0));
+    producers.iter_mut().for_each(Producer::check);
+}
