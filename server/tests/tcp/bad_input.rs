@@ -5,14 +5,15 @@ use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::requests::{batch, create, fetch, list, metadata, name, produce, produced};
-use crate::support::{Client, Server};
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::{
     ApiVersionsRequest, CreateTopicsRequest, DeleteTopicsRequest, FindCoordinatorRequest,
     InitProducerIdRequest, ProduceRequest, TransactionalId,
 };
 use kafka_protocol::protocol::{Request, StrBytes};
+
+use crate::support::requests::{batch, create, creation, fetch, list, metadata, name, produce, produced};
+use crate::support::{Client, Server};
 
 /// Where a batch's fields stand (`DefaultRecordBatch` in Kafka).
 const MAGIC: usize = 16;
@@ -142,6 +143,27 @@ fn a_bad_batch_gets_the_error_that_fits() {
     );
 }
 
+fn config(name: &'static str, value: &'static str) -> CreatableTopicConfig {
+    CreatableTopicConfig::default()
+        .with_name(StrBytes::from_static_str(name))
+        .with_value(Some(StrBytes::from_static_str(value)))
+}
+
+#[test]
+fn a_topic_has_its_own_largest_batch() {
+    let server = Server::start(&["message.max.bytes=5000"]);
+    let mut client = server.connect();
+    for (topic, limit) in [("more", "6000"), ("less", "1000")] {
+        let mut request = creation(topic, 1);
+        request.topics[0].configs.push(config("max.message.bytes", limit));
+        assert_eq!(client.call(7, &request).topics[0].error_code, 0);
+    }
+    let mut code =
+        |topic, size| produced(&client.call(9, &produce(topic, 0, batch(&["x".repeat(size)])))).error_code;
+    assert_eq!((code("more", 5500), code("more", 6000)), (0, 10));
+    assert_eq!((code("less", 500), code("less", 1000)), (0, 10));
+}
+
 #[test]
 fn zstd_needs_produce_7() {
     let server = Server::start(&[]);
@@ -234,12 +256,7 @@ fn topics_that_cannot_be_are_refused() {
             .with_num_partitions(partitions)
             .with_replication_factor(replicas)
     };
-    let config = |name: &'static str, value: &'static str| {
-        let config = CreatableTopicConfig::default()
-            .with_name(StrBytes::from_static_str(name))
-            .with_value(Some(StrBytes::from_static_str(value)));
-        topic("log", 1, 1).with_configs(vec![config])
-    };
+    let with = |name, value| topic("log", 1, 1).with_configs(vec![config(name, value)]);
     let cases = [
         (topic("", 1, 1), 17, "empty"),
         (topic("a/b", 1, 1), 17, "letters"),
@@ -250,9 +267,9 @@ fn topics_that_cannot_be_are_refused() {
         (topic("log", i32::MAX, 1), 37, "partitions"),
         (topic("log", 1, 2), 38, "one broker"),
         (topic("log", 1, 0), 38, "one broker"),
-        (config("max.message.bytes", "many"), 40, "whole number"),
-        (config("max.mesage.bytes", "100"), 40, "max.message.bytes"),
-        (config("cleanup.policy", "compact"), 40, "delete"),
+        (with("max.message.bytes", "many"), 40, "whole number"),
+        (with("max.mesage.bytes", "100"), 40, "max.message.bytes"),
+        (with("cleanup.policy", "compact"), 40, "delete"),
     ];
     for (topic, expected, text) in cases {
         let response = client.call(7, &CreateTopicsRequest::default().with_topics(vec![topic]));

@@ -17,5 +17,6 @@ mod disk_full;
 mod kill;
 mod protocol;
 mod records;
+mod rights;
 mod serve;
 mod streams;

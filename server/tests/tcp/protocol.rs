@@ -3,8 +3,6 @@
 
 use std::io::Write;
 
-use crate::support::requests::{batch, create, list, metadata, name, produce, produced};
-use crate::support::{Client, Server};
 use kafka_protocol::messages::create_topics_request::{
     CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
 };
@@ -17,6 +15,9 @@ use kafka_protocol::messages::{
     MetadataRequest,
 };
 use kafka_protocol::protocol::StrBytes;
+
+use crate::support::requests::{batch, create, list, metadata, name, produce, produced};
+use crate::support::{Client, Server};
 
 /// What is advertised, by key.
 const ADVERTISED: [(i16, i16, i16); 9] = [

@@ -4,10 +4,11 @@ use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use kafka_protocol::messages::{FetchRequest, InitProducerIdRequest};
+
 use crate::support::requests::{batch, create, fetch, idempotent_batch, list, metadata, produce, produced};
 use crate::support::stored::{expect_offsets, only, values};
 use crate::support::{Client, Server};
-use kafka_protocol::messages::{FetchRequest, InitProducerIdRequest};
 
 /// The topic's id as later versions name it.
 fn with_ids(mut request: FetchRequest, client: &mut Client) -> FetchRequest {

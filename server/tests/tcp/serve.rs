@@ -5,11 +5,12 @@ use std::net::TcpListener;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use crate::support::{self, Folder, Server, tora_serve};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{ApiVersionsRequest, FetchRequest, MetadataRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
+
+use crate::support::{self, Folder, Server, contains, tora_serve};
 
 /// Runs a server that must not start, and returns what it says.
 fn refused(folder: &Folder, arguments: &[&str]) -> String {
@@ -20,12 +21,6 @@ fn refused(folder: &Folder, arguments: &[&str]) -> String {
 
 fn tora(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_tora")).args(arguments).output().expect("cargo has built tora")
-}
-
-fn contains(text: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(text.contains(part), "{part:?} is missing in:\n{text}");
-    }
 }
 
 /// Ends it with a signal, within the five seconds that it promises.
@@ -91,6 +86,16 @@ fn the_folder_of_another_process_is_refused() {
     let said = refused(server.folder(), &[]);
     contains(&said, &["data", "another process"]);
     server.connect().call(0, &ApiVersionsRequest::default());
+}
+
+#[test]
+fn the_folder_of_another_program_is_refused_and_left_alone() {
+    let folder = Folder::new();
+    fs::create_dir(folder.join("data")).expect("writable");
+    let kafkas = "version=1\ncluster.id=abc\nnode.id=1\n";
+    fs::write(folder.join("data/meta.properties"), kafkas).expect("writable");
+    contains(&refused(&folder, &[]), &["data", "not Tora's", "choose an empty or new folder"]);
+    assert_eq!(fs::read_dir(folder.join("data")).expect("it is there").count(), 1);
 }
 
 #[test]

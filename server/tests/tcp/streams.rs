@@ -4,10 +4,11 @@ use std::io::Write;
 use std::thread;
 use std::time::Duration;
 
+use kafka_protocol::messages::{FetchRequest, MetadataRequest, ProduceRequest};
+
 use crate::support::Server;
 use crate::support::requests::{batch, create, fetch, metadata, produce, produced};
 use crate::support::stored::{expect_offsets, only, values};
-use kafka_protocol::messages::{FetchRequest, MetadataRequest, ProduceRequest};
 
 #[test]
 fn pipelined_requests_are_answered_in_their_order() {

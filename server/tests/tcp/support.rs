@@ -10,4 +10,4 @@ pub mod stored;
 
 pub use client::Client;
 pub use folder::Folder;
-pub use server::{Server, refused, tora_serve, tora_serve_by};
+pub use server::{Server, contains, refused, tora_serve, tora_serve_by};

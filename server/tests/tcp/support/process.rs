@@ -1,5 +1,6 @@
-//! Waiting for processes.
+//! Processes.
 
+use std::os::unix::fs::MetadataExt;
 use std::process::{Child, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,4 +17,9 @@ pub fn wait(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
         }
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Whether the tests run as root.
+pub fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }

@@ -46,6 +46,13 @@ pub fn refused(mut command: Command, folder: &Folder) -> String {
     fs::read_to_string(folder.join("log")).expect("it has a log")
 }
 
+/// Fails the test unless all of these stand in the text.
+pub fn contains(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is missing in:\n{text}");
+    }
+}
+
 /// A running server, killed with the value.
 pub struct Server {
     /// The process.
