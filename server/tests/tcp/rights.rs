@@ -6,7 +6,7 @@ use std::process::Command;
 
 use kafka_protocol::messages::ApiVersionsRequest;
 
-use crate::support::process::is_root;
+use crate::support::process::{is_root, skipped};
 use crate::support::{Folder, Server, contains, refused, tora_serve, tora_serve_by};
 
 /// `tora serve` that may lock so many bytes. Root may lock any amount, so it is taken that right.
@@ -42,7 +42,10 @@ fn too_little_lockable_memory_is_refused_with_the_ways_out() {
 #[test]
 fn smaller_buffers_need_less_lockable_memory() {
     if !is_root() {
-        // The limit is on everything of a user: other tests' servers count too, unless they are root's.
+        skipped(
+            "smaller buffers",
+            "the limit counts all servers of a user, other tests' too, unless they are root's",
+        );
         return;
     }
     let folder = Folder::new();

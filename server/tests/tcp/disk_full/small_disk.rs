@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use crate::support::process::skipped;
 use crate::support::{Folder, tora_serve_by};
 
 /// Its size, of which the file system takes some.
@@ -103,11 +104,6 @@ impl Drop for SmallDisk {
     }
 }
 
-/// Says it past the capture of what passing tests print.
 fn skip(why: &str) {
-    let text = format!(
-        "\n*** SKIPPED, a full disk is not tested: no file system could be mounted: {}\n",
-        why.trim()
-    );
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    skipped("a full disk", &format!("no file system could be mounted: {}", why.trim()));
 }

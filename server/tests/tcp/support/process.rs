@@ -1,5 +1,6 @@
 //! Processes.
 
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::process::{Child, ExitStatus};
 use std::thread;
@@ -22,4 +23,10 @@ pub fn wait(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
 /// Whether the tests run as root.
 pub fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}
+
+/// Says that something is not tested here, past the capture of what passing tests print.
+pub fn skipped(what: &str, why: &str) {
+    let text = format!("\n*** SKIPPED, not tested: {what}: {why}\n");
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
