@@ -35,6 +35,20 @@ pub const DELETE_STEP: u64 = 256 << 20;
 /// How long a stopping shard waits for what is in flight.
 pub const STOP_MS: u64 = 4_000;
 
+/// Reads of a shard in flight while nobody appends: with chunks of 256 KiB enough for any device's full throughput.
+pub const READS_MAX: usize = 16;
+
+/// Bytes of a read beside appends. Larger ones hold a flush up for longer, smaller ones cost more each.
+pub const READ_BESIDE_WRITES_BYTES: usize = 128 << 10;
+
+/// A read beside appends and the pause after it take no longer than this, whatever the device does meanwhile.
+pub const READ_TURN_NANOS_MAX: u64 = 10_000_000;
+
+/// For so long after a write reads still make room for the next one: appends that come a few a second count, too.
+pub const READS_YIELD_MS: u64 = 1_000;
+
+const _: () = assert!(READ_BESIDE_WRITES_BYTES.is_multiple_of(BLOCK_SIZE) && READS_MAX > 0);
+
 const _: () = assert!(
     ALLOCATION_STEP_MIN.is_multiple_of(BLOCK_SIZE as u64) && ALLOCATION_STEP_MIN <= ALLOCATION_STEP_MAX
 );

@@ -12,6 +12,7 @@ use crate::io::{File, Fs, OpenMode};
 use crate::limits;
 use crate::log::recovery::{self, Recovered, RecoveryError, RecoverySettings};
 use crate::log::segment;
+use crate::shard::DiskUse;
 use crate::types::{LeaderEpoch, PartitionId, TopicId};
 
 /// The topic id under which the catalog's own log is stored. No topic has it: its version bits are no UUID's.
@@ -34,6 +35,8 @@ pub struct Loaded {
     pub checkpoint: Checkpoint,
     /// The partitions that have a folder.
     pub folders: Vec<PartitionId>,
+    /// Shared by the shards: one's reads make room for another's writes.
+    pub disk_use: DiskUse,
 }
 
 /// Why a data folder cannot be opened.
@@ -102,6 +105,7 @@ pub fn load<F: Fs>(
         catalog: Catalog::new(topic_defaults(config)),
         checkpoint,
         folders,
+        disk_use: DiskUse::default(),
     };
     let settings = loaded.recovery_settings(unix_millis);
     let entry = loaded.checkpoint.get(CATALOG_PARTITION);

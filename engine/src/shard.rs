@@ -6,6 +6,8 @@
 
 mod catalog;
 mod checkpoints;
+mod gate;
+mod housekeeping;
 mod keeper;
 mod ops;
 mod requests;
@@ -23,7 +25,7 @@ use crate::error::Error;
 use crate::io::{Completion, Io, Op, Pool, Token};
 use crate::limits;
 use crate::log::recovery::{self, Recovered};
-use crate::log::{FlushMode, Log, LogSettings, Wanted};
+use crate::log::{FlushMode, Log, LogOp, LogSettings, Wanted};
 use crate::mailbox::mail::Lane;
 use crate::mailbox::{Credits, Inbox, Mail, Peers, ReplyTo};
 use crate::open::{CATALOG_PARTITION, Loaded};
@@ -34,6 +36,8 @@ use crate::request::{Reply, Request};
 use crate::types::{LeaderEpoch, Nanos, PartitionId, ShardId};
 
 use checkpoints::Checkpoints;
+pub use gate::DiskUse;
+use gate::Gate;
 use keeper::Keeper;
 pub use ops::SERVICE_BIT;
 use ops::{Ops, Owner};
@@ -55,6 +59,7 @@ pub struct Shard<I: Io> {
     /// Slots to be looked at before the turn ends.
     dirty: Vec<usize>,
     ops: Ops,
+    gate: Gate<I::Fs>,
     peers: Peers<Mail>,
     inbox: Inbox<Mail>,
     credits: Credits,
@@ -103,6 +108,7 @@ impl<I: Io> Shard<I> {
             slots: Slots::default(),
             dirty: Vec::new(),
             ops: Ops::default(),
+            gate: Gate::new(loaded.disk_use.clone()),
             peers,
             inbox,
             credits: Credits::new(shards),
@@ -288,6 +294,9 @@ impl<I: Io> Shard<I> {
         match self.ops.remove(completion.token) {
             Owner::Log { slot, op } => {
                 self.slots.at(slot).in_flight -= 1;
+                if matches!(op, LogOp::Read { .. }) {
+                    self.gate.ended(self.io.now());
+                }
                 self.with(slot, |partition, cx| partition.complete(op, completion, cx));
                 self.bury(slot);
             }
@@ -314,6 +323,7 @@ impl<I: Io> Shard<I> {
                 }
             });
         }
+        self.gate.open(&mut self.io);
         self.make_room();
         let now = self.io.now();
         self.expire_watches(now);
@@ -326,7 +336,7 @@ impl<I: Io> Shard<I> {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Nanos> {
         let watch = self.watches.first().map(|watch| watch.0);
-        [watch, self.next_housekeeping].into_iter().flatten().min()
+        [watch, self.gate.retry_at(), self.next_housekeeping].into_iter().flatten().min()
     }
 
     /// Whether there is something to do before sleeping.
@@ -409,7 +419,14 @@ impl<I: Io> Shard<I> {
         entry.in_flight += wanted.len();
         for (op, operation) in wanted.drain(..) {
             let token = self.ops.insert(Owner::Log { slot, op });
-            self.io.submit(token, operation);
+            match op {
+                LogOp::Read { .. } => self.gate.push(token, operation),
+                LogOp::Write { .. } => {
+                    self.gate.note_write(self.io.now());
+                    self.io.submit(token, operation);
+                }
+                _ => self.io.submit(token, operation),
+            }
         }
         self.wanted = wanted;
         for (to, reply) in answers.drain(..) {
@@ -426,43 +443,6 @@ impl<I: Io> Shard<I> {
             self.watches.pop_first();
             self.with_quietly(slot, |partition, cx| partition.expire_watchers(now, cx));
         }
-    }
-
-    /// Takes back tail memory, oldest first, while the pool runs low.
-    fn make_room(&mut self) {
-        let (low, enough) = (self.pool.chunks() / 8, self.pool.chunks() / 4);
-        if self.pool.free() >= low {
-            return;
-        }
-        for _ in 0..enough {
-            let oldest = self
-                .slots
-                .iter()
-                .filter_map(|(slot, entry)| entry.partition.log().oldest_memory().map(|age| (age, slot)));
-            let Some((_, slot)) = oldest.min() else { return };
-            self.slots.at(slot).partition.log_mut().give_back_memory();
-        }
-    }
-
-    /// What need not happen at once: memory of idle partitions, checkpoints, forgotten producers.
-    fn keep_house(&mut self, now: Nanos) {
-        let unix_millis = self.io.unix_millis();
-        let expiration_ms = self.config.producer_expiration_ms;
-        let slots: Vec<usize> = self.slots.iter().map(|(slot, _)| slot).collect();
-        let mut busy = false;
-        for slot in slots {
-            let entry = self.slots.at(slot);
-            if now.since(entry.last_used) < limits::IDLE_MS * 1_000_000 {
-                busy = true;
-            } else {
-                entry.partition.log_mut().shrink();
-                entry.partition.expire_producers(unix_millis, expiration_ms);
-            }
-        }
-        self.checkpoint_if_due(now);
-        // An idle shard sleeps until something comes.
-        let again = busy || self.checkpoints.is_due();
-        self.next_housekeeping = again.then(|| now.plus_millis(limits::HOUSEKEEPING_MS));
     }
 
     /// Closes and removes a deleted partition once nothing of it is in flight.

@@ -1,0 +1,45 @@
+//! What need not happen at once: memory, checkpoints, forgotten producers.
+
+use super::Shard;
+use crate::io::Io;
+use crate::limits;
+use crate::types::Nanos;
+
+impl<I: Io> Shard<I> {
+    /// Takes back tail memory, oldest first, while the pool runs low.
+    pub(super) fn make_room(&mut self) {
+        let (low, enough) = (self.pool.chunks() / 8, self.pool.chunks() / 4);
+        if self.pool.free() >= low {
+            return;
+        }
+        for _ in 0..enough {
+            let oldest = self
+                .slots
+                .iter()
+                .filter_map(|(slot, entry)| entry.partition.log().oldest_memory().map(|age| (age, slot)));
+            let Some((_, slot)) = oldest.min() else { return };
+            self.slots.at(slot).partition.log_mut().give_back_memory();
+        }
+    }
+
+    /// What need not happen at once: memory of idle partitions, checkpoints, forgotten producers.
+    pub(super) fn keep_house(&mut self, now: Nanos) {
+        let unix_millis = self.io.unix_millis();
+        let expiration_ms = self.config.producer_expiration_ms;
+        let slots: Vec<usize> = self.slots.iter().map(|(slot, _)| slot).collect();
+        let mut busy = false;
+        for slot in slots {
+            let entry = self.slots.at(slot);
+            if now.since(entry.last_used) < limits::IDLE_MS * 1_000_000 {
+                busy = true;
+            } else {
+                entry.partition.log_mut().shrink();
+                entry.partition.expire_producers(unix_millis, expiration_ms);
+            }
+        }
+        self.checkpoint_if_due(now);
+        // An idle shard sleeps until something comes.
+        let again = busy || self.checkpoints.is_due();
+        self.next_housekeeping = again.then(|| now.plus_millis(limits::HOUSEKEEPING_MS));
+    }
+}
