@@ -213,6 +213,17 @@ impl Handle {
         self.ask(self.owner(partition), request, reply!(ListOffset(result) => result))
     }
 
+    /// Deletes the records before an offset, at most the visible end: they are not read any more, and whole segments of
+    /// them are removed. Answered with the partition's first offset when that survives a power cut.
+    ///
+    /// # Errors
+    /// At once [`Error::Busy`]; then [`Error::UnknownPartition`], [`Error::OffsetOutOfRange`], [`Error::DiskFull`],
+    /// [`Error::Storage`] or [`Error::Stopped`].
+    pub fn delete_records(&self, partition: PartitionId, before: Offset) -> Result<Pending<Offset>, Error> {
+        let request = Request::DeleteRecords { partition, before };
+        self.ask(self.owner(partition), request, reply!(DeleteRecords(result) => result))
+    }
+
     /// A producer id that was never handed out before, for batches that may be sent again without being doubled
     /// ([`BatchBuilder::set_producer`](crate::batch::BatchBuilder::set_producer)).
     ///

@@ -15,6 +15,7 @@ pub mod recovery;
 pub mod segment;
 pub mod segments;
 mod space;
+mod start;
 pub mod tail;
 pub mod watermark;
 
@@ -31,6 +32,7 @@ use crate::log::positions::{Positions, WrittenTo};
 use crate::log::recovery::Recovered;
 use crate::log::segments::{FileState, Segment, Segments};
 use crate::log::space::Growth;
+use crate::log::start::Start;
 use crate::log::tail::Tail;
 use crate::log::watermark::Watermark;
 use crate::sim::plant::{Plant, planted};
@@ -67,7 +69,12 @@ pub enum LogOp {
         base: Offset,
     },
     /// A segment that has ended is trimmed and its index saved.
-    Seal,
+    Seal {
+        /// The segment.
+        base: Offset,
+    },
+    /// A segment before the log's start is removed.
+    Remove,
     /// A piece of a cold read.
     Read {
         /// The read.
@@ -118,13 +125,15 @@ pub struct Log {
     durable: Watermark,
     appender: Appender,
     next_offset: Offset,
-    start_offset: Offset,
+    start: Start,
     /// Where this opening's batches begin, and the epoch of the last one before.
     opened_at: Offset,
     opened_epoch: LeaderEpoch,
     flush_in_flight: bool,
     /// Whether an append waits for W.
     wants_flush: bool,
+    /// Up to here the log is flushed soon, whatever the mode.
+    flush_wanted: Position,
     growth: Growth,
     failed: Option<String>,
 }
@@ -141,7 +150,7 @@ impl Log {
     pub fn recovered(id: PartitionId, settings: LogSettings, recovered: Recovered) -> Self {
         let (position, offset) = (recovered.end_position, recovered.end_offset);
         let mut log = Self::at(id, settings, position, offset, &recovered.active_tail);
-        log.start_offset = recovered.log_start;
+        log.start = Start::new(recovered.log_start);
         log.opened_epoch = recovered.last_epoch;
         log.growth.has_folder = true;
         for found in recovered.segments {
@@ -151,6 +160,7 @@ impl Log {
                 end,
                 file: FileState::Closed,
                 sealed: found.sealed,
+                sealing: false,
                 index: found.index,
                 header: found.header,
             });
@@ -190,11 +200,12 @@ impl Log {
             durable: Watermark::new(position, offset),
             appender: Appender::new(position),
             next_offset: offset,
-            start_offset: Offset::ZERO,
+            start: Start::new(Offset::ZERO),
             opened_at: offset,
             opened_epoch: LeaderEpoch::new(-1),
             flush_in_flight: false,
             wants_flush: false,
+            flush_wanted: Position::ZERO,
             growth,
             failed: None,
         }
@@ -231,12 +242,6 @@ impl Log {
     #[must_use]
     pub fn end_of_pending(&self, next: Offset) -> Option<Position> {
         self.watermark.end_of(next)
-    }
-
-    /// The first offset held.
-    #[must_use]
-    pub fn start_offset(&self) -> Offset {
-        self.start_offset
     }
 
     /// What is on the disk for certain, and the offset there: what a checkpoint may claim.
@@ -289,7 +294,7 @@ impl Log {
     /// Closes all files; nothing may be in flight.
     pub fn close<F: Fs>(&mut self, out: &mut Wanted<F>) {
         self.failed.get_or_insert_with(|| "the partition is closed".into());
-        for segment in self.segments.iter_mut() {
+        for segment in self.segments.iter_mut().chain(self.start.leaving_mut()) {
             if let FileState::Open(file) = std::mem::replace(&mut segment.file, FileState::Closed) {
                 out.push((LogOp::Close, Op::Close { file }));
             }

@@ -1,5 +1,6 @@
 //! One partition: its log, its producers, and everybody who waits for something here.
 
+mod deletion;
 mod lookup;
 mod waiters;
 
@@ -9,7 +10,6 @@ use crate::batch::{BatchHeader, set_log_append_time, validate_produce};
 use crate::checkpoint::Entry;
 use crate::error::Error;
 use crate::io::{Completion, Fs, Pool, Slice};
-use crate::log::index::SparseIndex;
 use crate::log::read::{ColdRead, Find, Progress};
 use crate::log::{Admission, Log, LogOp, Plan, Wanted};
 use crate::mailbox::ReplyTo;
@@ -18,6 +18,7 @@ use crate::request::{Appended, FoundOffset, OffsetQuery, Origin, Records, Reply}
 use crate::sim::plant::{Plant, planted};
 use crate::types::{Nanos, Offset, PartitionId, Position};
 
+use deletion::Deletion;
 use waiters::{Waiter, Waiters, Watcher};
 
 /// What a partition works with during one call; what it wants done and whom it answers comes out of it.
@@ -32,6 +33,8 @@ pub struct Context<'a, F> {
     pub wanted: &'a mut Wanted<F>,
     /// Replies for the shard to deliver.
     pub replies: &'a mut Vec<(ReplyTo, Reply)>,
+    /// Set where a checkpoint has to be written, for a log's start to move.
+    pub start_moves: &'a mut bool,
 }
 
 /// A partition's own settings.
@@ -75,6 +78,7 @@ pub struct Partition {
     reads: BTreeMap<u64, (Reading, ColdRead)>,
     next_read: u64,
     after_opening: Vec<Reading>,
+    deletions: Vec<Deletion>,
     closed: bool,
 }
 
@@ -92,6 +96,7 @@ impl Partition {
             reads: BTreeMap::new(),
             next_read: 0,
             after_opening: Vec::new(),
+            deletions: Vec::new(),
             closed: false,
         }
     }
@@ -313,6 +318,7 @@ impl Partition {
         if self.log.failure().is_some() {
             self.fail_all(cx);
         }
+        self.go_on_deleting(cx);
         self.take_queued(cx);
     }
 
@@ -332,6 +338,7 @@ impl Partition {
     fn answer_all<F>(&mut self, error: &Error, cx: &mut Context<'_, F>) {
         self.waiters.fail_all(error, cx.replies);
         self.refuse_queue(error, cx);
+        self.refuse_deletions(error, cx);
         for reading in std::mem::take(&mut self.after_opening) {
             self.answer_read(reading, Err(error.clone()), cx);
         }
@@ -357,10 +364,10 @@ impl Partition {
         self.waiters.expire(Nanos::new(u64::MAX), cx.replies);
     }
 
-    /// Whether an append has not been answered yet.
+    /// Whether something that is to be durable has not been answered yet.
     #[must_use]
-    pub fn is_appending(&self) -> bool {
-        !self.queue.is_empty() || !self.waiters.is_acknowledged()
+    pub fn is_changing(&self) -> bool {
+        !self.queue.is_empty() || !self.waiters.is_acknowledged() || !self.deletions.is_empty()
     }
 
     /// Its log.
@@ -374,10 +381,10 @@ impl Partition {
         &mut self.log
     }
 
-    /// What a checkpoint holds of it: the durable end, the producers as of there, and the index of the active segment
-    /// up to there. `None` before anything is durable.
+    /// What a checkpoint holds of it: the durable end, the start, and the producers as of the end. `None` before anything
+    /// is durable.
     #[must_use]
-    pub fn durable_state(&self) -> Option<(Entry, Option<SparseIndex>)> {
+    pub fn durable_state(&self) -> Option<Entry> {
         let (flushed_position, flushed_offset) = self.log.durable();
         if flushed_position == Position::ZERO {
             return None;
@@ -386,9 +393,8 @@ impl Partition {
         durable.truncate_to(flushed_offset);
         let mut producers = Vec::new();
         durable.encode(&mut producers);
-        let (log_start, last_epoch) = (self.log.start_offset(), self.log.durable_epoch());
-        let entry = Entry { flushed_position, flushed_offset, log_start, last_epoch, producers };
-        Some((entry, self.log.durable_index()))
+        let (log_start, last_epoch) = (self.log.start_wanted(), self.log.durable_epoch());
+        Some(Entry { flushed_position, flushed_offset, log_start, last_epoch, producers })
     }
 
     /// Forgets producers that were silent for so long.

@@ -60,6 +60,14 @@ pub enum Request {
         /// When to give up.
         until: Nanos,
     },
+    /// Moves the partition's start: what lies before is not read any more, and whole segments of it are removed. Answered
+    /// when that survives a power cut.
+    DeleteRecords {
+        /// Which partition.
+        partition: PartitionId,
+        /// The first offset that stays; at most the visible end. One before the start changes nothing.
+        before: Offset,
+    },
     /// Finds an offset.
     ListOffset {
         /// Which partition.
@@ -103,6 +111,8 @@ pub enum Reply {
     Watch(bool),
     /// To [`Request::ListOffset`].
     ListOffset(Result<FoundOffset, Error>),
+    /// To [`Request::DeleteRecords`]: the first offset that the partition holds now.
+    DeleteRecords(Result<Offset, Error>),
     /// To [`Request::CreateTopic`].
     CreateTopic(Result<CreatedTopic, Error>),
     /// To [`Request::DeleteTopic`].

@@ -35,7 +35,7 @@ use crate::producers::Producers;
 use crate::request::{Reply, Request};
 use crate::types::{LeaderEpoch, Nanos, PartitionId, ShardId};
 
-use checkpoints::Checkpoints;
+use checkpoints::{Checkpoints, Extent};
 pub use gate::DiskUse;
 use gate::Gate;
 use keeper::Keeper;
@@ -324,6 +324,7 @@ impl<I: Io> Shard<I> {
             });
         }
         self.gate.open(&mut self.io);
+        self.move_starts();
         self.make_room();
         let now = self.io.now();
         self.expire_watches(now);
@@ -379,12 +380,12 @@ impl<I: Io> Shard<I> {
 
     /// Whether nothing is under way any more; writes the last checkpoint once that is all that is missing.
     pub fn has_stopped(&mut self) -> bool {
-        let appending = self.slots.iter().any(|(_, entry)| entry.partition.is_appending());
-        if appending || self.ops.len() > 0 {
+        let changing = self.slots.iter().any(|(_, entry)| entry.partition.is_changing());
+        if changing || self.ops.len() > 0 {
             return false;
         }
         if self.checkpoints.is_due() {
-            self.write_checkpoint();
+            self.write_checkpoint(Extent::Whole);
         }
         self.ops.len() == 0
     }
@@ -414,6 +415,7 @@ impl<I: Io> Shard<I> {
             unix_millis: self.io.unix_millis(),
             wanted: &mut wanted,
             replies: &mut answers,
+            start_moves: &mut self.checkpoints.start_moves,
         };
         let result = call(&mut entry.partition, &mut cx);
         entry.in_flight += wanted.len();

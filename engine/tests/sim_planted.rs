@@ -35,3 +35,8 @@ fn a_watermark_moved_early_is_found() {
 fn a_retry_acknowledged_before_its_original_is_found() {
     is_found(Plant::RetryAckedBeforeOriginal);
 }
+
+#[test]
+fn a_log_start_that_is_not_stored_is_found() {
+    is_found(Plant::LogStartNotStored);
+}

@@ -2,6 +2,7 @@
 
 mod api_versions;
 mod create_topics;
+mod delete_records;
 mod delete_topics;
 mod fetch;
 mod find_coordinator;
@@ -56,6 +57,7 @@ pub const APIS: &[Api] = &[
     api(18, "ApiVersions", api_versions::VERSIONS, 3, api_versions::start),
     api(19, "CreateTopics", create_topics::VERSIONS, 5, create_topics::start),
     api(20, "DeleteTopics", delete_topics::VERSIONS, 4, delete_topics::start),
+    api(21, "DeleteRecords", delete_records::VERSIONS, 2, delete_records::start),
     api(22, "InitProducerId", init_producer_id::VERSIONS, 2, init_producer_id::start),
 ];
 

@@ -115,6 +115,7 @@ impl Log {
             file: FileState::Closed,
             allocated: 0,
             sealed: false,
+            sealing: false,
             index,
         });
         self.bring_active_file(size, out);

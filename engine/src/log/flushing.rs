@@ -37,6 +37,11 @@ impl Log {
         self.extend_ahead(out);
     }
 
+    /// Has everything written flushed soon, whatever the mode.
+    pub fn want_flush(&mut self) {
+        self.flush_wanted = self.positions.written().position();
+    }
+
     /// Whether there is something to flush now.
     #[must_use]
     pub fn flush_due(&self) -> bool {
@@ -49,6 +54,7 @@ impl Log {
                 unflushed >= self.settings.unflushed_max / 2
                     || self.has_ended_unflushed()
                     || (self.wants_flush && unflushed > 0)
+                    || (self.flush_wanted > self.positions.flushed().position() && unflushed > 0)
             }
         };
         due && !self.flush_in_flight && self.failed.is_none()
@@ -98,11 +104,13 @@ impl Log {
             }
             LogOp::Prepare { base } | LogOp::Open { base } => self.file_came(op, base, result),
             LogOp::Extend { base, awaited } => self.space_came(base, awaited, result),
-            LogOp::Seal => {
+            LogOp::Seal { base } => {
+                self.segments.by_base(base).expect("segments stay while they are sealed").sealing = false;
                 if let Err(error) = result {
                     log::warn!("{}: sealing a segment failed, it stays untrimmed: {error}", self.id);
                 }
             }
+            LogOp::Remove => self.removed(&result),
             LogOp::Close => {}
             LogOp::Read { .. } => unreachable!("reads are completed by their owner"),
         }
@@ -114,11 +122,12 @@ impl Log {
         let flushed = self.positions.flushed().position();
         for segment in self.segments.iter_mut() {
             let Some(end) = segment.end.filter(|end| *end <= flushed && !segment.sealed) else { continue };
-            segment.sealed = true;
+            (segment.sealed, segment.sealing) = (true, true);
+            let base = segment.header.base_offset;
             let (header, index) = (segment.header.clone(), segment.index.clone());
             let (data_dir, len) = (Arc::clone(&self.settings.data_dir), end.since(segment.base()));
             let job = move |fs: &F| segment::seal(fs, &data_dir, &header, len, &index).map(|()| 0);
-            out.push((LogOp::Seal, Op::Job(Box::new(job))));
+            out.push((LogOp::Seal { base }, Op::Job(Box::new(job))));
         }
     }
 

@@ -72,9 +72,9 @@ impl Log {
         match find {
             Find::Offset(offset) => {
                 // Offsets past the watermark that exist already are about to become visible.
-                if offset < self.start_offset || offset > self.next_offset {
+                if offset < self.start_offset() || offset > self.next_offset {
                     return Err(Error::OffsetOutOfRange {
-                        start: self.start_offset,
+                        start: self.start_offset(),
                         end: self.watermark.offset(),
                     });
                 }

@@ -95,6 +95,12 @@ impl ColdRead {
         read
     }
 
+    /// Whether it reads this file.
+    #[must_use]
+    pub fn is_of(&self, file: File) -> bool {
+        self.place.file == file
+    }
+
     /// Reads `len` bytes from `place.from` on.
     fn submit<F: Fs>(&mut self, len: u64, pool: &Pool, out: &mut Vec<(LogOp, Op<F>)>) {
         assert_eq!(self.in_flight, 0, "a read is submitted again only when it has ended");

@@ -1,7 +1,8 @@
 //! Opening a partition's log after whatever happened to it.
 //!
 //! The rules, in the order in which they are applied (`FORMAT.md` has them with their reasons):
-//! 1. Segments at the end that never held a batch are removed.
+//! 1. Segments at the end that never held a batch are removed, and so are those at the beginning that lie before the log
+//!    start as a whole.
 //! 2. What the checkpoint calls flushed is not read again; from there on every batch is checked: bounds, checksum,
 //!    contiguous offsets, a leader epoch that never goes back. The producers of those batches are remembered.
 //! 3. A bad batch in any segment but the last is damage, for a segment is written only once the one before it is flushed.
@@ -97,7 +98,8 @@ pub fn recover<F: Fs>(
     settings: &RecoverySettings,
 ) -> Result<Option<Recovered>, RecoveryError> {
     let folder = segment::folder(data_dir, partition);
-    let files = Files::open(fs, &folder, partition)?;
+    let log_start = checkpoint.map_or(Offset::ZERO, |entry| entry.log_start);
+    let files = Files::open(fs, &folder, partition, log_start)?;
     if let Some(files) = &files
         && files.removed
     {

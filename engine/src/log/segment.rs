@@ -28,8 +28,8 @@ use crate::io::BLOCK_SIZE;
 use crate::stored::{Reader, StoredError, Writer};
 use crate::types::{Offset, PartitionId, Position, TopicId};
 
-pub(super) use jobs::with_file;
-pub use jobs::{extend, prepare, remove_partition, save_index_hint, seal};
+pub use jobs::{extend, prepare, remove, remove_partition, save_index_hint, seal};
+pub(super) use jobs::{remove_if_there, with_file};
 
 /// Bytes of a segment's file before its first batch.
 pub const HEADER_SIZE: u64 = BLOCK_SIZE as u64;
@@ -155,6 +155,13 @@ pub(super) fn is_unfinished(name: &str) -> bool {
 #[must_use]
 pub fn parse_file_name(name: &str) -> Option<Offset> {
     let digits = name.strip_suffix(LOG_SUFFIX).filter(|digits| is_base(digits))?;
+    digits.parse().ok().map(Offset::new)
+}
+
+/// The base offset of the segment whose saved index has this name; `None` for a name that [`index_name`] never gives.
+#[must_use]
+pub fn parse_index_name(name: &str) -> Option<Offset> {
+    let digits = name.strip_suffix(INDEX_SUFFIX).filter(|digits| is_base(digits))?;
     digits.parse().ok().map(Offset::new)
 }
 

@@ -30,6 +30,8 @@ pub struct Segment {
     pub allocated: u64,
     /// Whether it is trimmed, with its index beside it, or about to be.
     pub sealed: bool,
+    /// Whether a job is at that.
+    pub sealing: bool,
     /// Where its batches are.
     pub index: SparseIndex,
 }
@@ -47,6 +49,16 @@ impl Segment {
         match self.file {
             FileState::Open(file) => Some(file),
             FileState::Closed | FileState::Coming => None,
+        }
+    }
+
+    /// Whether its file is there for certain, by its name and durably.
+    #[must_use]
+    pub fn is_prepared(&self) -> bool {
+        match self.file {
+            FileState::Open(_) => true,
+            FileState::Closed => self.allocated > 0 || self.index.is_started(),
+            FileState::Coming => self.index.is_started(),
         }
     }
 }
@@ -113,5 +125,16 @@ impl Segments {
     #[must_use]
     pub fn first(&self) -> Option<&Segment> {
         self.list.front()
+    }
+
+    /// The one after the oldest.
+    #[must_use]
+    pub fn second(&self) -> Option<&Segment> {
+        self.list.get(1)
+    }
+
+    /// Takes the oldest one out; the active one stays.
+    pub fn pop_first(&mut self) -> Option<Segment> {
+        if self.list.len() > 1 { self.list.pop_front() } else { None }
     }
 }

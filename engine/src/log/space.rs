@@ -105,7 +105,9 @@ impl Log {
         if is_active {
             self.growth.in_flight = false;
         }
-        let segment = self.segments.by_base(base).expect("segments stay while their files are coming");
+        let leaving = self.start.leaving_mut().find(|segment| segment.header.base_offset == base);
+        let segment = self.segments.by_base(base).or(leaving);
+        let segment = segment.expect("segments stay while their files are coming");
         match result {
             Ok(value) => {
                 segment.file = FileState::Open(handle_of(value));

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::Shard;
 use super::ops::Owner;
 use crate::checkpoint::{Checkpoint, Entry};
+use crate::error::Error;
 use crate::io::{Io, Op};
 use crate::limits;
 use crate::log::segment;
-use crate::types::{Nanos, PartitionId};
+use crate::types::{Nanos, Offset, PartitionId};
 
 /// What has happened since the last checkpoint.
 #[derive(Debug, Default)]
@@ -18,6 +19,10 @@ pub struct Checkpoints {
     bytes: u64,
     last_append: Nanos,
     in_flight: bool,
+    /// Where the one in flight moves logs' starts to.
+    starts: Vec<(PartitionId, Offset)>,
+    /// Whether a log's start waits for one.
+    pub start_moves: bool,
     /// What earlier checkpoints knew of partitions that were refused.
     pub carried: Vec<(PartitionId, Entry)>,
 }
@@ -30,8 +35,17 @@ impl Checkpoints {
 
     /// Whether there is anything to write.
     pub fn is_due(&self) -> bool {
-        self.bytes > 0 && !self.in_flight
+        (self.bytes > 0 || self.start_moves) && !self.in_flight
     }
+}
+
+/// What a checkpoint is written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// For the next recovery, which is spared more with the active segments' indexes beside it.
+    Whole,
+    /// For logs' starts, which somebody waits for.
+    Starts,
 }
 
 impl<I: Io> Shard<I> {
@@ -51,23 +65,37 @@ impl<I: Io> Shard<I> {
     pub(super) fn checkpoint_if_due(&mut self, now: Nanos) {
         let idle = now.since(self.checkpoints.last_append) >= limits::CHECKPOINT_IDLE_MS * 1_000_000;
         if self.checkpoints.is_due() && (idle || self.checkpoints.bytes >= self.config.checkpoint_bytes) {
-            self.write_checkpoint();
+            self.write_checkpoint(Extent::Whole);
+        }
+    }
+
+    /// Writes a checkpoint if a log's start waits for one.
+    pub(super) fn move_starts(&mut self) {
+        if self.checkpoints.start_moves && !self.checkpoints.in_flight {
+            self.write_checkpoint(Extent::Starts);
         }
     }
 
     /// Has a checkpoint of everything durable written by a helper.
-    pub(super) fn write_checkpoint(&mut self) {
-        self.checkpoints.bytes = 0;
+    pub(super) fn write_checkpoint(&mut self, extent: Extent) {
+        if extent == Extent::Whole {
+            self.checkpoints.bytes = 0;
+        }
         self.checkpoints.in_flight = true;
+        self.checkpoints.start_moves = false;
         let mut checkpoint = Checkpoint::default();
         for (id, entry) in &self.checkpoints.carried {
             checkpoint.insert(*id, entry.clone());
         }
         let mut indexes = Vec::new();
-        for (_, entry) in self.slots.iter().filter(|(_, entry)| !entry.deleted) {
-            if let Some((known, index)) = entry.partition.durable_state() {
+        for entry in self.slots.iter_mut().filter(|entry| !entry.deleted) {
+            if let Some(known) = entry.partition.durable_state() {
                 checkpoint.insert(entry.id, known);
-                indexes.extend(index.map(|index| (entry.id, index)));
+                let start = entry.partition.log_mut().start_storing();
+                self.checkpoints.starts.extend(start.map(|start| (entry.id, start)));
+                if extent == Extent::Whole {
+                    indexes.extend(entry.partition.log().durable_index().map(|index| (entry.id, index)));
+                }
             }
         }
         let (data_dir, shard) = (Arc::clone(&self.data_dir), self.id);
@@ -86,6 +114,18 @@ impl<I: Io> Shard<I> {
 
     pub(super) fn checkpoint_written(&mut self, result: io::Result<u64>) {
         self.checkpoints.in_flight = false;
+        let refusal = result.as_ref().err().map(|error| match error.kind() {
+            io::ErrorKind::StorageFull => Error::DiskFull,
+            _ => Error::Storage(format!("writing the log's start failed: {error}")),
+        });
+        for (id, start) in std::mem::take(&mut self.checkpoints.starts) {
+            // A deleted one has answered everybody.
+            let Some(slot) = self.slots.find(id) else { continue };
+            self.with(slot, |partition, cx| match &refusal {
+                None => partition.start_stored(start, cx),
+                Some(error) => partition.start_not_stored(start, error, cx),
+            });
+        }
         if let Err(error) = result {
             log::warn!("writing a checkpoint failed, the next start has more to scan: {error}");
             if !self.stopping {

@@ -45,7 +45,8 @@ impl<I: Io> Shard<I> {
             Request::Append { partition, .. }
             | Request::Read { partition, .. }
             | Request::Watch { partition, .. }
-            | Request::ListOffset { partition, .. } => self.owner(*partition),
+            | Request::ListOffset { partition, .. }
+            | Request::DeleteRecords { partition, .. } => self.owner(*partition),
             Request::FindTopic { .. } => self.id,
             Request::CreateTopic { .. } | Request::DeleteTopic { .. } | Request::NewProducerId => {
                 CATALOG_SHARD
@@ -80,6 +81,10 @@ impl<I: Io> Shard<I> {
             Request::ListOffset { partition, query } => match self.slot_in_use(partition) {
                 Ok(slot) => self.with_quietly(slot, |partition, cx| partition.list_offset(from, query, cx)),
                 Err(error) => self.answer(from, Reply::ListOffset(Err(error))),
+            },
+            Request::DeleteRecords { partition, before } => match self.slot_in_use(partition) {
+                Ok(slot) => self.with(slot, |partition, cx| partition.delete_records(from, before, cx)),
+                Err(error) => self.answer(from, Reply::DeleteRecords(Err(error))),
             },
             Request::FindTopic { name } => {
                 let found = self.catalog.topic_named(&name).map(|topic| CreatedTopic {

@@ -72,6 +72,11 @@ impl Slots {
         self.list[slot].as_mut().expect("a slot is used while its partition is there")
     }
 
+    /// All partitions, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
+        self.list.iter_mut().filter_map(|entry| entry.as_deref_mut())
+    }
+
     /// The partitions of a topic, or all of them, with their slots.
     pub fn iter(&self) -> impl Iterator<Item = (usize, &Slot)> {
         self.list.iter().enumerate().filter_map(|(slot, entry)| entry.as_deref().map(|entry| (slot, entry)))

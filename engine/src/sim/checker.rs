@@ -8,6 +8,7 @@
 //!   restart is gone, and doesn't come back unless it is sent again.
 //! - A topic whose creation was acknowledged is there under its id; one whose deletion was acknowledged never comes back.
 //! - A producer id is handed out once.
+//! - A log starts where somebody has asked it to, and never before where anybody was told that it starts.
 //!
 //! A topic with `flush.messages` other than 1 may lose what was acknowledged or shown to a power cut, from some batch on;
 //! what lies before that stays as it is, and what is lost doesn't come back.
@@ -52,6 +53,15 @@ struct Submission {
     gone: bool,
 }
 
+/// What was known of a partition when something was asked of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Floor {
+    /// The end that was visible at least.
+    pub end: i64,
+    /// The start that was told at least.
+    pub start: i64,
+}
+
 /// A batch at its place.
 #[derive(Clone, Copy)]
 struct Placed {
@@ -67,6 +77,10 @@ struct Known {
     batches: BTreeMap<i64, Placed>,
     /// The largest visible end that anybody was told.
     visible_end: i64,
+    /// The largest start that anybody was told.
+    start: i64,
+    /// Where the start may be at most: the largest that anybody has asked for.
+    start_max: i64,
     /// The end may have been lost, and nobody has looked since.
     may_be_shorter: bool,
 }
@@ -263,18 +277,73 @@ impl Checker {
         self.partitions.get(&partition).map_or(0, |known| known.visible_end)
     }
 
-    /// A reader who asked for `from` when `floor` was visible at least has got an answer. Says where to read on.
+    /// What is known now.
+    #[must_use]
+    pub fn floor(&self, partition: PartitionId) -> Floor {
+        self.partitions
+            .get(&partition)
+            .map_or_else(Floor::default, |known| Floor { end: known.visible_end, start: known.start })
+    }
+
+    /// A client asks for the records before an offset to be deleted.
+    pub fn delete_records(&mut self, partition: PartitionId, before: i64) {
+        let known = self.partitions.entry(partition).or_default();
+        known.start_max = known.start_max.max(before);
+    }
+
+    /// They are, and the log starts at `start`.
+    pub fn records_deleted(&mut self, partition: PartitionId, before: i64, start: i64) -> Verdict {
+        if start < before {
+            return Err(format!(
+                "{partition}: what lies before {before} is deleted, but the log starts at {start}"
+            ));
+        }
+        self.starts_at(partition, Floor::default(), start)
+    }
+
+    /// Somebody who asked when `floor` was known was told that the log starts at `start`.
+    pub fn starts_at(&mut self, partition: PartitionId, floor: Floor, start: i64) -> Verdict {
+        let known = self.partitions.entry(partition).or_default();
+        if start < floor.start {
+            return Err(format!(
+                "{partition}: the log starts at {start}, but it started at {} before",
+                floor.start
+            ));
+        }
+        if start > known.start_max {
+            return Err(format!("{partition}: the log starts at {start}, and nobody has asked for that"));
+        }
+        known.start = known.start.max(start);
+        Ok(())
+    }
+
+    /// A reader who asked for `from` when `floor` was known was told that it isn't there, for the log starts at `start`.
+    pub fn out_of_range(&mut self, partition: PartitionId, from: i64, floor: Floor, start: i64) -> Verdict {
+        if from >= start {
+            return Err(format!("{partition}: {from} is out of range, but the log starts at {start}"));
+        }
+        self.starts_at(partition, floor, start)
+    }
+
+    /// A reader who asked for `from` when `floor` was known has got an answer. Says where to read on.
     pub fn read(
         &mut self,
         partition: PartitionId,
         from: i64,
-        floor: i64,
+        floor: Floor,
         records: &Records,
     ) -> Result<i64, String> {
         let end = records.high_watermark.value();
-        if end < floor {
-            return Err(format!("{partition}: the watermark is {end}, but {floor} was shown before"));
+        if end < floor.end {
+            return Err(format!("{partition}: the watermark is {end}, but {} was shown before", floor.end));
         }
+        if from < floor.start {
+            return Err(format!(
+                "{partition}: a read from {from} is answered, but the log started at {} before",
+                floor.start
+            ));
+        }
+        self.starts_at(partition, floor, records.log_start.value())?;
         let bytes: Vec<u8> = records.slices.iter().flat_map(|slice| slice.iter().copied()).collect();
         let mut expected = None;
         for batch in batches(&bytes, CrcCheck::Full) {
@@ -302,7 +371,7 @@ impl Checker {
         Ok(())
     }
 
-    /// Somebody has read the whole log, from offset 0 to `end`, since the last start and before anything was sent.
+    /// Somebody has read the whole log, from its start to `end`, since the last start and before anything was sent.
     pub fn read_whole(&mut self, partition: PartitionId, end: i64) -> Verdict {
         let known = self.partitions.entry(partition).or_default();
         if std::mem::take(&mut known.may_be_shorter) {
@@ -314,7 +383,7 @@ impl Checker {
             }
         }
         let acknowledged = known.batches.last_key_value().map_or(0, |(_, placed)| placed.end);
-        let least = acknowledged.max(known.visible_end);
+        let least = acknowledged.max(known.visible_end).max(known.start);
         if end < least {
             return Err(format!(
                 "{partition}: the log ends at {end}, but {least} was acknowledged or shown before"
@@ -329,8 +398,8 @@ impl Checker {
 
     /// Nobody could read the whole log after the last start: what may have been lost is not known any more.
     pub fn not_read_whole(&mut self, partition: PartitionId) {
-        if self.partitions.get(&partition).is_some_and(|known| known.may_be_shorter) {
-            self.partitions.remove(&partition);
+        if let Some(known) = self.partitions.get_mut(&partition).filter(|known| known.may_be_shorter) {
+            *known = Known { start: known.start, start_max: known.start_max, ..Known::default() };
             let here = self.submissions.values_mut().filter(|submission| submission.partition == partition);
             here.for_each(|submission| submission.base = None);
         }

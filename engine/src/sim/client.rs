@@ -6,7 +6,7 @@ mod requests;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::checker::{BatchNumber, Checker};
+use super::checker::{BatchNumber, Checker, Floor};
 use super::io::SimIo;
 use super::producer::{Producer, Sending};
 use super::rng::Rng;
@@ -29,11 +29,12 @@ struct Asked {
 enum What {
     Append { partition: PartitionId, number: BatchNumber },
     Produce { partition: PartitionId, number: BatchNumber, producer: usize, sending: Sending },
-    Read { partition: PartitionId, from: i64, floor: i64, why: Why },
+    Read { partition: PartitionId, from: i64, floor: Floor, why: Why },
     Watch { partition: PartitionId, end: i64, until: Nanos },
     Latest { partition: PartitionId, floor: i64 },
-    Earliest { partition: PartitionId },
+    Earliest { partition: PartitionId, floor: Floor },
     AnyOffset { partition: PartitionId },
+    DeleteRecords { partition: PartitionId, before: i64 },
     Create { name: String },
     Delete { id: TopicId },
     ProducerId,

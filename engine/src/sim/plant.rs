@@ -17,16 +17,19 @@ pub enum Plant {
     WatermarkEarly,
     /// A retried batch is acknowledged while its original is still under way.
     RetryAckedBeforeOriginal,
+    /// A log's start is moved without waiting for the checkpoint that says so.
+    LogStartNotStored,
 }
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::AckBeforeFlush,
         Self::SkipFolderSync,
         Self::StaleBytesAfterCut,
         Self::WatermarkEarly,
         Self::RetryAckedBeforeOriginal,
+        Self::LogStartNotStored,
     ];
 
     /// The name by which a run is told to plant it.
@@ -38,6 +41,7 @@ impl Plant {
             Self::StaleBytesAfterCut => "stale-bytes-after-cut",
             Self::WatermarkEarly => "watermark-early",
             Self::RetryAckedBeforeOriginal => "retry-acked-before-original",
+            Self::LogStartNotStored => "log-start-not-stored",
         }
     }
 

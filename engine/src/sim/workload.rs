@@ -26,6 +26,8 @@ pub enum Kind {
     Watch,
     /// A search for an offset.
     ListOffset,
+    /// A move of a log's start.
+    DeleteRecords,
     /// A new topic.
     Create,
     /// A topic's end.
@@ -35,12 +37,13 @@ pub enum Kind {
 }
 
 /// Each kind with its share.
-const SHARES: [(Kind, u64); 8] = [
+const SHARES: [(Kind, u64); 9] = [
     (Kind::Append, 24),
     (Kind::Produce, 32),
     (Kind::Read, 14),
     (Kind::Watch, 12),
     (Kind::ListOffset, 5),
+    (Kind::DeleteRecords, 3),
     (Kind::Create, 4),
     (Kind::Delete, 2),
     (Kind::NewProducer, 2),

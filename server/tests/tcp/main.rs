@@ -13,6 +13,7 @@ mod support;
 
 mod bad_input;
 mod clients;
+mod delete_records;
 mod disk_full;
 mod kill;
 mod protocol;

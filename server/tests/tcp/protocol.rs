@@ -20,7 +20,7 @@ use crate::support::requests::{batch, create, list, metadata, name, produce, pro
 use crate::support::{Client, Server};
 
 /// What is advertised, by key.
-const ADVERTISED: [(i16, i16, i16); 9] = [
+const ADVERTISED: [(i16, i16, i16); 10] = [
     (0, 0, 13),
     (1, 4, 18),
     (2, 1, 11),
@@ -29,6 +29,7 @@ const ADVERTISED: [(i16, i16, i16); 9] = [
     (18, 0, 4),
     (19, 2, 7),
     (20, 1, 6),
+    (21, 0, 2),
     (22, 0, 5),
 ];
 

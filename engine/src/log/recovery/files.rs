@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::RecoveryError;
 use crate::io::{Fs, OpenMode};
+use crate::limits;
 use crate::log::segment::zeros::first_nonzero;
 use crate::log::segment::{self, HEADER_SIZE, SegmentHeader, with_file};
 use crate::stored::StoredError;
@@ -26,7 +27,7 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Lists the folder; `None` if there is none.
+    /// Lists the folder; `None` if there is none. Readers get nothing before `log_start`.
     ///
     /// Segments at the end that never held a batch are removed: they were prepared, and it may never have come to the
     /// offset that they are named after.
@@ -34,16 +35,19 @@ impl Files {
         fs: &F,
         folder: &Path,
         partition: PartitionId,
+        log_start: Offset,
     ) -> Result<Option<Self>, RecoveryError> {
         let entries = match fs.list(folder) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             entries => entries.map_err(RecoveryError::io("listing", folder))?,
         };
-        let mut bases = Vec::new();
+        let (mut bases, mut indexes) = (Vec::new(), Vec::new());
         let mut removed = false;
         for entry in entries {
             if let Some(base) = segment::parse_file_name(&entry.name) {
                 bases.push(base);
+            } else if let Some(base) = segment::parse_index_name(&entry.name) {
+                indexes.push(base);
             } else if segment::is_unfinished(&entry.name) {
                 let path = folder.join(&entry.name);
                 fs.remove_file(&path).map_err(RecoveryError::io("removing", &path))?;
@@ -51,8 +55,10 @@ impl Files {
             }
         }
         let mut files = Self { segments: Vec::new(), removed };
+        indexes.retain(|base| !bases.contains(base));
+        files.drop_indexes(fs, folder, &indexes)?;
         let kept = files.drop_prepared(fs, folder, bases)?;
-        for base in kept {
+        for &base in drop_before(fs, folder, &kept, log_start) {
             let path = folder.join(segment::file_name(base));
             let (header, size) = read_header(fs, &path)?;
             let header = header.map_err(|error| unreadable(&path, error))?;
@@ -60,6 +66,21 @@ impl Files {
         }
         files.check_chain(partition)?;
         Ok(Some(files))
+    }
+
+    /// Removes indexes whose segments are gone.
+    fn drop_indexes<F: Fs>(
+        &mut self,
+        fs: &F,
+        folder: &Path,
+        indexes: &[Offset],
+    ) -> Result<(), RecoveryError> {
+        for base in indexes {
+            let path = folder.join(segment::index_name(*base));
+            fs.remove_file(&path).map_err(RecoveryError::io("removing", &path))?;
+            self.removed = true;
+        }
+        Ok(())
     }
 
     /// Removes the segments at the end that never held a batch, and answers the others.
@@ -86,12 +107,7 @@ impl Files {
                 break;
             }
             for path in [path, folder.join(segment::index_name(base))] {
-                match fs.remove_file(&path) {
-                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                        return Err(RecoveryError::io("removing", &path)(error));
-                    }
-                    _ => {}
-                }
+                segment::remove_if_there(fs, &path).map_err(RecoveryError::io("removing", &path))?;
             }
             self.removed = true;
             bases.pop();
@@ -132,6 +148,20 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// Removes the segments that lie before `log_start` as a whole, as far as a crash has left them, and answers the others.
+/// They are no part of the log any more, so one that can't be removed only takes space until the next start.
+fn drop_before<'a, F: Fs>(fs: &F, folder: &Path, bases: &'a [Offset], log_start: Offset) -> &'a [Offset] {
+    let first = bases.partition_point(|base| *base <= log_start).saturating_sub(1);
+    let (gone, kept) = bases.split_at(first);
+    for base in gone {
+        if let Err(error) = segment::remove(fs, folder, *base, limits::DELETE_STEP) {
+            let name = segment::file_name(*base);
+            log::warn!("{}: could not be removed: {error}", folder.join(name).display());
+        }
+    }
+    kept
 }
 
 /// Reads a file's header and its size.

@@ -3,11 +3,11 @@
 use std::io;
 use std::path::Path;
 
-use super::{HEADER_SIZE, SegmentHeader, folder, index_name, zeros};
+use super::{HEADER_SIZE, SegmentHeader, file_name, folder, index_name, zeros};
 use crate::io::{BLOCK_SIZE, File, Fs, OpenMode, replace_file};
 use crate::log::index::SparseIndex;
 use crate::sim::plant::{Plant, planted};
-use crate::types::PartitionId;
+use crate::types::{Offset, PartitionId};
 
 /// Makes a segment ready to be appended to, and opens it for that: allocated, with its header, and durable, so that a
 /// completed flush of the file is all that its batches need. Space for `allocate` bytes of batches is rounded up to
@@ -102,15 +102,32 @@ pub fn save_index_hint<F: Fs>(
     let path = folder(data_dir, partition).join(index_name(index.base_offset()));
     // A name of its own: a segment may be sealed while the hint of a moment ago is still being written.
     let beside = path.with_extension(super::HINT_SUFFIX.trim_start_matches('.'));
-    match fs.remove_file(&beside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    remove_if_there(fs, &beside)?;
     let file = fs.open(&beside, OpenMode::CreateNew)?;
     let written = fs.write_at(file, 0, &index.encode());
     fs.close(file);
     written?;
     fs.rename(&beside, &path)
+}
+
+/// Removes a segment at the log's beginning, and its index. The name goes first and durably, so that the segments that
+/// are left are a log whatever happens; then its space, in steps of `step` bytes. A segment that is gone already is fine.
+///
+/// # Errors
+/// The system's error; calling again goes on.
+pub fn remove<F: Fs>(fs: &F, folder: &Path, base: Offset, step: u64) -> io::Result<()> {
+    let path = folder.join(file_name(base));
+    let file = match fs.open(&path, OpenMode::ReadWrite) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        opened => Some(opened?),
+    };
+    let removed = remove_if_there(fs, &path)
+        .and_then(|()| remove_if_there(fs, &folder.join(index_name(base))))
+        .and_then(|()| fs.sync_folder(folder));
+    let Some(file) = file else { return removed };
+    let shrunk = removed.and_then(|()| shrink(fs, file, step));
+    fs.close(file);
+    shrunk
 }
 
 /// Removes a partition's folder with everything in it, large files in steps of `step` bytes, since a file system frees
@@ -119,7 +136,6 @@ pub fn save_index_hint<F: Fs>(
 /// # Errors
 /// The system's error; calling again goes on.
 pub fn remove_partition<F: Fs>(fs: &F, data_dir: &Path, partition: PartitionId, step: u64) -> io::Result<()> {
-    assert!(step > 0, "a step of nothing never ends");
     let folder = folder(data_dir, partition);
     let entries = match fs.list(&folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return fs.sync_folder(data_dir),
@@ -133,18 +149,30 @@ pub fn remove_partition<F: Fs>(fs: &F, data_dir: &Path, partition: PartitionId, 
                 path.display()
             )));
         }
-        with_file(fs, &path, OpenMode::ReadWrite, |file| {
-            let mut size = fs.size(file)?;
-            while size > step {
-                size -= step;
-                fs.truncate(file, size)?;
-            }
-            Ok(())
-        })?;
+        with_file(fs, &path, OpenMode::ReadWrite, |file| shrink(fs, file, step))?;
         fs.remove_file(&path)?;
     }
     fs.remove_folder(&folder)?;
     fs.sync_folder(data_dir)
+}
+
+/// Cuts a file that nobody needs down to one step.
+fn shrink<F: Fs>(fs: &F, file: File, step: u64) -> io::Result<()> {
+    assert!(step > 0, "a step of nothing never ends");
+    let mut size = fs.size(file)?;
+    while size > step {
+        size -= step;
+        fs.truncate(file, size)?;
+    }
+    Ok(())
+}
+
+/// Removes a file if there is one.
+pub(in crate::log) fn remove_if_there<F: Fs>(fs: &F, path: &Path) -> io::Result<()> {
+    match fs.remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Creates a file; where a crash left an unused one, in its place.

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::io::Io;
 use crate::request::{Appended, FoundOffset, Records, Reply};
 use crate::shard::Shard;
-use crate::sim::checker::{BatchNumber, Verdict};
+use crate::sim::checker::{BatchNumber, Floor, Verdict};
 use crate::sim::io::SimIo;
 use crate::sim::producer::{Producer, Sending};
 use crate::types::{PartitionId, TopicId};
@@ -27,7 +27,7 @@ impl Bench {
                 self.produced(partition, number, producer, sending, result)
             }
             (What::Read { partition, from, floor, why }, Reply::Read(result)) => match why {
-                Why::Whole { failures } => self.read_on(shard, on, partition, from, failures, result),
+                Why::Whole { failures } => self.read_on(shard, on, partition, from, floor, failures, result),
                 Why::Look | Why::News => self.has_read(partition, from, floor, why, result),
             },
             (What::Watch { partition, end, until }, Reply::Watch(news)) => {
@@ -46,12 +46,12 @@ impl Bench {
                 Ok(found) => self.checker.shown(partition, found.offset.value()),
                 Err(error) => self.excuse(partition, &error),
             },
-            (What::Earliest { partition }, Reply::ListOffset(result)) => match result {
-                Ok(found) if found.offset.value() != 0 => Err(format!(
-                    "{partition}: the log starts at {}, but nothing was ever removed",
-                    found.offset
-                )),
-                Ok(_) => Ok(()),
+            (What::Earliest { partition, floor }, Reply::ListOffset(result)) => match result {
+                Ok(found) => self.checker.starts_at(partition, floor, found.offset.value()),
+                Err(error) => self.excuse(partition, &error),
+            },
+            (What::DeleteRecords { partition, before }, Reply::DeleteRecords(result)) => match result {
+                Ok(start) => self.checker.records_deleted(partition, before, start.value()),
                 Err(error) => self.excuse(partition, &error),
             },
             (What::AnyOffset { partition }, Reply::ListOffset(result)) => self.found(partition, result),
@@ -119,7 +119,7 @@ impl Bench {
         &mut self,
         partition: PartitionId,
         from: i64,
-        floor: i64,
+        floor: Floor,
         why: Why,
         result: Result<Records, Error>,
     ) -> Verdict {
@@ -133,28 +133,36 @@ impl Bench {
                 }
                 Ok(())
             }
+            Err(Error::OffsetOutOfRange { start, .. }) => {
+                self.checker.out_of_range(partition, from, floor, start.value())
+            }
             Err(error) => self.excuse(partition, &error),
         }
     }
 
     /// Goes on reading a log as a whole.
+    #[expect(clippy::too_many_arguments, reason = "one read with its answer, judged in one place")]
     fn read_on(
         &mut self,
         shard: &mut Shard<SimIo>,
         on: u16,
         partition: PartitionId,
         from: i64,
+        floor: Floor,
         failures: u32,
         result: Result<Records, Error>,
     ) -> Verdict {
         let next = match result {
             Ok(records) => {
-                let floor = self.checker.visible_end(partition);
                 let next = self.checker.read(partition, from, floor, &records)?;
                 if next == records.high_watermark.value() {
                     return self.checker.read_whole(partition, next);
                 }
                 next
+            }
+            Err(Error::OffsetOutOfRange { start, .. }) => {
+                self.checker.out_of_range(partition, from, floor, start.value())?;
+                start.value()
             }
             Err(error) => {
                 self.excuse(partition, &error)?;

@@ -93,6 +93,7 @@ impl Bench {
             }
             Kind::Watch => self.watch(shard, on),
             Kind::ListOffset => self.list_offset(shard, on),
+            Kind::DeleteRecords => self.delete_records(shard, on),
             Kind::Read | Kind::Create | Kind::Delete | Kind::NewProducer => {
                 let partition = self.any_partition();
                 let from = self.any_offset(partition);
@@ -128,7 +129,7 @@ impl Bench {
             1 => 1 + self.rng.index(4_000),
             _ => 1 + self.rng.index(100_000),
         };
-        let floor = self.checker.visible_end(partition);
+        let floor = self.checker.floor(partition);
         let request = Request::Read { partition, from: Offset::new(from), max_bytes };
         self.ask_uncounted(shard, on, What::Read { partition, from, floor, why }, request);
     }
@@ -233,7 +234,10 @@ impl Bench {
         let floor = self.checker.visible_end(partition);
         let (what, query) = match self.rng.below(4) {
             0 | 1 => (What::Latest { partition, floor }, OffsetQuery::Latest),
-            2 => (What::Earliest { partition }, OffsetQuery::Earliest),
+            2 => {
+                let floor = self.checker.floor(partition);
+                (What::Earliest { partition, floor }, OffsetQuery::Earliest)
+            }
             _ if self.rng.coin() => (What::AnyOffset { partition }, OffsetQuery::MaxTimestamp),
             _ => {
                 let timestamp = shard.io().unix_millis() - i64::from(self.rng.coin()) * 50;
@@ -241,6 +245,17 @@ impl Bench {
             }
         };
         self.ask(shard, on, what, Request::ListOffset { partition, query });
+    }
+
+    /// Mostly the older half.
+    fn delete_records(&mut self, shard: &mut Shard<SimIo>, on: u16) {
+        let partition = self.any_partition();
+        let end = self.checker.visible_end(partition).unsigned_abs();
+        let span = if self.rng.odds(3, 4) { end / 2 } else { end };
+        let before = i64::try_from(self.rng.below(span + 1)).expect("at most the end");
+        self.checker.delete_records(partition, before);
+        let request = Request::DeleteRecords { partition, before: Offset::new(before) };
+        self.ask(shard, on, What::DeleteRecords { partition, before }, request);
     }
 
     fn any_partition(&mut self) -> PartitionId {

@@ -3,7 +3,7 @@
 use crate::batch::{BatchBuilder, stamp};
 use crate::io::Slice;
 use crate::request::Records;
-use crate::sim::checker::{BatchNumber, Checker};
+use crate::sim::checker::{BatchNumber, Checker, Floor};
 use crate::types::{LeaderEpoch, Offset, PartitionId, TopicId};
 
 /// A checker that knows one topic, whose one partition has the batches 0 to 2, of two records each.
@@ -51,7 +51,7 @@ impl Rig {
     }
 
     fn read(&mut self, batches: &[(u64, i64, i32)], end: i64) -> Result<i64, String> {
-        self.checker.read(self.partition, 0, 0, &records(batches, end))
+        self.checker.read(self.partition, 0, Floor::default(), &records(batches, end))
     }
 
     fn acknowledge(&mut self, number: u64, base: i64) -> Result<(), String> {
@@ -87,7 +87,10 @@ fn an_acknowledged_batch_must_stay() {
 fn what_was_shown_must_stay() {
     let mut rig = Rig::new(true);
     rig.read(&[(0, 0, 1)], 2).unwrap();
-    guilty(rig.checker.read(rig.partition, 0, 2, &records(&[], 0)), "the watermark is 0, but 2");
+    guilty(
+        rig.checker.read(rig.partition, 0, Floor { end: 2, start: 0 }, &records(&[], 0)),
+        "the watermark is 0, but 2",
+    );
     rig.started().unwrap();
     guilty(rig.checker.read_whole(rig.partition, 0), "the log ends at 0, but 2");
 }
@@ -142,7 +145,10 @@ fn bytes_are_those_that_were_sent() {
     guilty(rig.read(&[(9, 0, 1)], 2), "was never submitted");
     let mut cut = records(&[(0, 0, 1)], 2);
     cut.slices[0] = cut.slices[0].slice(0..50);
-    guilty(rig.checker.read(rig.partition, 0, 0, &cut), "brings the record batch is cut short");
+    guilty(
+        rig.checker.read(rig.partition, 0, Floor::default(), &cut),
+        "brings the record batch is cut short",
+    );
 }
 
 #[test]
@@ -183,4 +189,24 @@ fn ids_are_given_once() {
     guilty(rig.checker.producer_id(1), "handed out twice");
     rig.checker.create("other", 1, true);
     guilty(rig.checker.created("other", rig.topic), "was given to");
+}
+
+#[test]
+fn a_log_starts_where_it_was_asked_to() {
+    let mut rig = Rig::new(true);
+    let (partition, from) = (rig.partition, Floor::default());
+    rig.read(&[(0, 0, 1), (1, 2, 1)], 4).unwrap();
+    guilty(rig.checker.starts_at(partition, from, 2), "nobody has asked for that");
+    rig.checker.delete_records(partition, 2);
+    guilty(rig.checker.records_deleted(partition, 2, 1), "but the log starts at 1");
+    rig.checker.starts_at(partition, from, 0).unwrap();
+    rig.checker.records_deleted(partition, 2, 2).unwrap();
+    let floor = rig.checker.floor(partition);
+    assert_eq!(floor, Floor { end: 4, start: 2 });
+    guilty(rig.checker.starts_at(partition, floor, 0), "it started at 2 before");
+    rig.checker.out_of_range(partition, 1, floor, 2).unwrap();
+    guilty(rig.checker.out_of_range(partition, 2, floor, 2), "2 is out of range");
+    guilty(rig.checker.read(partition, 0, floor, &records(&[(0, 0, 1)], 4)), "a read from 0 is answered");
+    // An answer that was on its way when the start moved.
+    rig.checker.read(partition, 0, from, &records(&[(0, 0, 1)], 4)).unwrap();
 }

@@ -182,6 +182,64 @@ fn the_logs_start_comes_from_the_checkpoint() {
 }
 
 #[test]
+fn segments_before_the_logs_start_are_removed() {
+    for (log_start, first) in [(0, 0), (19, 0), (20, 1), (39, 1), (40, 2), (50, 2)] {
+        let mut machine = Machine::new(1);
+        let (headers, all) = three(&machine);
+        machine.recovered(None);
+        let mut entry = checkpoint(&all[..25]);
+        entry.log_start = Offset::new(log_start);
+        let recovered = machine.recovered(Some(&entry));
+        assert_eq!(recovered.segments.len(), 3 - first, "start {log_start}");
+        assert_eq!(recovered.segments[0].header, headers[first]);
+        assert_eq!((recovered.log_start, recovered.end_offset), (Offset::new(log_start), Offset::new(60)));
+        machine.crash();
+        let kept = machine.names();
+        for (at, header) in headers.iter().enumerate() {
+            assert_eq!(kept.contains(&segment::file_name(header.base_offset)), at >= first);
+            assert_eq!(kept.contains(&segment::index_name(header.base_offset)), at >= first && at < 2);
+        }
+    }
+}
+
+#[test]
+fn what_a_removal_left_is_not_damage() {
+    let machine = Machine::new(1);
+    let (headers, all) = three(&machine);
+    machine.recovered(None);
+    // A crash has undone the first removal and kept the second one.
+    machine.fs.remove_file(&segment::path(data_dir(), &headers[1])).expect("it is there");
+    let mut entry = checkpoint(&all[..25]);
+    entry.log_start = Offset::new(44);
+    let recovered = machine.recovered(Some(&entry));
+    assert_eq!((recovered.segments.len(), recovered.end_offset), (1, Offset::new(60)));
+    assert_eq!(machine.names(), [segment::file_name(Offset::new(40))], "nor is an index of nothing left");
+}
+
+#[test]
+fn a_removal_leaves_a_log_whenever_it_crashes() {
+    for events in 0..40 {
+        let mut machine = Machine::new(events);
+        let (headers, _) = three(&machine);
+        machine.recovered(None);
+        machine.world.crash_after(events);
+        let mut bases = headers[..2].iter().map(|header| header.base_offset);
+        let done = bases.all(|base| segment::remove(&machine.fs, &folder(), base, 4096).is_ok());
+        machine.crash();
+        // Without a checkpoint, too: what is left begins where its first segment does.
+        let recovered = machine.recovered(None);
+        let left = recovered.segments.len();
+        assert_eq!(recovered.end_offset, Offset::new(60));
+        assert_eq!(recovered.log_start, headers[3 - left].base_offset);
+        if done {
+            assert_eq!(left, 1);
+            return;
+        }
+    }
+    panic!("removing takes fewer than 40 calls");
+}
+
+#[test]
 fn unreadable_headers_of_unfinished_preparations_are_removed() {
     let machine = Machine::new(1);
     let first = batches(0, &[1500; 5], 3);
