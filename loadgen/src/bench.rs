@@ -19,7 +19,9 @@ use crate::durability::Durability;
 use crate::meter::Acknowledged;
 use crate::phase::{self, Context, EndedBy, Limits};
 use crate::placement::{self, Leadership, Placement};
+use crate::probe::{self, DiskProbe};
 use crate::progress::Progress;
+use crate::report;
 use crate::stamp::SessionId;
 use crate::summary::{BrokerReport, Report};
 use crate::sys;
@@ -46,6 +48,7 @@ pub fn run(args: &BenchArgs) -> Result<bool, String> {
         broker: subject.describe(),
         durability,
         volume: subject.volume.clone(),
+        probe: subject.probe(&out, &progress),
         partitions: 0,
         topic: String::new(),
         workload,
@@ -68,7 +71,8 @@ pub fn run(args: &BenchArgs) -> Result<bool, String> {
         );
     }
     report.write(&out).map_err(|e| format!("cannot write the summary to {}: {e}", out.display()))?;
-    println!("{}results in {}", table::render(&report), out.display());
+    let shown = report::build(std::slice::from_ref(&out), None)?;
+    println!("{}report: {}\nresults in {}", table::render(&report), shown.display(), out.display());
     if let Some(why) = &report.error {
         eprintln!("tora-load: {why}");
     }
@@ -143,9 +147,26 @@ impl Subject {
         })
     }
 
+    /// The disk's own times, while the broker has nothing to do.
+    fn probe(&self, out: &Path, progress: &Progress) -> Option<DiskProbe> {
+        let volume = self.volume.as_ref().filter(|volume| !volume.is_memory())?;
+        progress.say("measuring the disk itself: 4 KiB written and flushed");
+        match probe::measure(&volume.folder, out) {
+            Ok(probe) => Some(probe),
+            Err(error) => {
+                progress.say(&format!(
+                    "the disk itself cannot be measured in {}: {error}",
+                    volume.folder.display()
+                ));
+                None
+            }
+        }
+    }
+
     fn describe(&self) -> BrokerReport {
         match &self.own {
             Some((launch, _)) => BrokerReport::Tora {
+                version: launch.version(),
                 cores: launch.cores,
                 settings: launch.settings.clone(),
                 ready_after_ms: self.ready_after.iter().map(|ready| ready.as_secs_f64() * 1e3).collect(),
@@ -208,7 +229,7 @@ impl Guard {
         let free = volume
             .free_bytes()
             .map_err(|e| format!("cannot tell how much space {} has: {e}", volume.mount_point))?;
-        let producing = phases.iter().filter(|&&phase| phase != Phase::ConsumeCold).count() as u64;
+        let producing = phases.iter().filter(|phase| phase.produces()).count() as u64;
         Ok(Self { free_floor: free / 2, bytes: free / 2 / producing.max(1) })
     }
 }
@@ -249,9 +270,9 @@ impl Bench<'_> {
                 threads: self.report.workload.threads,
             };
             // What the consumers of a hot phase are to find begins with its own producers.
-            let earlier = if phase == Phase::ConsumeCold { acknowledged.clone() } else { Vec::new() };
+            let earlier = if phase.produces() { Vec::new() } else { acknowledged.clone() };
             let outcome = phase::run(&context, phase, plan, self.limits(phase), earlier)?;
-            if phase != Phase::ConsumeCold {
+            if phase.produces() {
                 acknowledged.extend_from_slice(&outcome.acknowledged);
             }
             let interrupted = outcome.ended_by == EndedBy::Interrupt;
@@ -266,7 +287,7 @@ impl Bench<'_> {
     fn limits(&self, phase: Phase) -> Limits {
         let workload = &self.report.workload;
         match phase {
-            Phase::Produce | Phase::ConsumeHot => Limits {
+            Phase::Produce | Phase::ConsumeHot | Phase::EndToEnd => Limits {
                 warmup: workload.warmup,
                 duration: workload.duration,
                 bytes: self.guard.map(|guard| guard.bytes),
@@ -285,10 +306,10 @@ impl Bench<'_> {
         topic: &Arc<str>,
         acknowledged: &[Acknowledged],
     ) -> Result<Plan, String> {
-        let workload = self.report.workload.clone();
+        let workload = self.report.workload.of(phase);
         let leadership = admin.leadership(topic)?;
         self.report.partitions = leadership.partitions();
-        let (produces, consumes) = (phase != Phase::ConsumeCold, phase != Phase::Produce);
+        let (produces, consumes) = (phase.produces(), phase.consumes());
         let first_session = acknowledged.iter().map(|a| a.session.0 + 1).max().unwrap_or(0);
         let agree = |api| {
             let hint = if api == Api::Fetch { "; --phases produce does without" } else { "" };
@@ -308,7 +329,7 @@ impl Bench<'_> {
             fetch_version,
             producers,
             consumers,
-            timed: phase == Phase::ConsumeHot,
+            timed: phase.follows(),
         })
     }
 }
@@ -348,7 +369,7 @@ fn consumers(
 ) -> Result<Vec<ConsumerPlan>, String> {
     let begin = |&partition: &i32| {
         let end = ends.get(&partition).copied().unwrap_or(0);
-        Position { partition, offset: if phase == Phase::ConsumeHot { end } else { 0 } }
+        Position { partition, offset: if phase.follows() { end } else { 0 } }
     };
     let plan = |placement: Placement| ConsumerPlan {
         address: placement.address,

@@ -48,6 +48,14 @@ impl Launch {
         ))
     }
 
+    /// What it says its version is.
+    pub fn version(&self) -> Option<String> {
+        let output = Command::new(&self.program).arg("--version").stdin(Stdio::null()).output().ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        Some(text.trim().strip_prefix("tora ").unwrap_or(text.trim()).to_owned())
+            .filter(|text| !text.is_empty())
+    }
+
     /// Starts it on a free port of the loopback interface and waits until it serves.
     pub fn start(&self) -> Result<Tora, String> {
         let cannot = |e: io::Error| format!("cannot start {}: {e}", self.program.display());

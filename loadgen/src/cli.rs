@@ -15,9 +15,19 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Measure a broker: produce, consume while producing, consume from the disk
+    /// Measure a broker: produce, consume while producing, end to end, consume from the disk
     #[command(long_about = BENCH_ABOUT, after_long_help = BENCH_EXAMPLES)]
     Bench(Box<BenchArgs>),
+    /// Build the HTML report of a run, or of several side by side, from their raw data
+    #[command(after_long_help = REPORT_EXAMPLES)]
+    Report {
+        /// Results folders of `tora-load bench`
+        #[arg(required = true, value_name = "DIR")]
+        folders: Vec<PathBuf>,
+        /// The file to write (default: report.html in the first folder)
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// Write the data set for --payload (click, sensor and log lines) into a folder
     #[command(hide = true)]
     Dataset {
@@ -35,6 +45,8 @@ Without --bootstrap it starts `tora` (the binary beside this one) on a fresh dat
 The phases:
   produce       the producers alone
   consume_hot   producers again, and consumers that follow them from the log's end
+  end_to_end    the same at a steady rate, for the time from one end to the other: --rate, or 100,000 records/s where \
+that is `max`, because as fast as it goes the time would only tell how long the queue is
   consume_cold  the whole topic from offset 0, after a restart of the broker (a broker given by --bootstrap is not \
 restarted, and the table says so)
 
@@ -42,8 +54,11 @@ Every record is different, and every record is checked: it carries the number of
 its send time, and consumers verify each batch's CRC and look for gaps, duplicates and disorder. A record lost or \
 duplicated makes the exit code 1.
 
-Latency of produce is from the intended send to the acknowledgement; of consume_hot from the intended send to the \
-record's arrival. MB is 10^6 bytes of record values. cpu-s/GB is the broker's CPU time for a GB of values; flush/ack \
+Latency of produce is from the intended send to the acknowledgement; of consume_hot and end_to_end from the intended \
+send to the record's arrival at a consumer, whose fetches wait at the broker for a first record as those of Kafka's \
+consumer do (fetch.min.bytes 1, fetch.max.wait.ms 500). In an open loop (--rate) the intended send is the schedule's, \
+however late the batch really went out, so that a stall counts for all that it held up. The disk's own time, a 4 KiB \
+O_DIRECT write and its flush, is measured before the phases and stands below the table. MB is 10^6 bytes of record values. cpu-s/GB is the broker's CPU time for a GB of values; flush/ack \
 counts all flushes of the broker's device, whoever asked for them, for each acknowledged request.";
 
 const BENCH_EXAMPLES: &str = "\
@@ -59,8 +74,17 @@ Examples:
   tora-load bench --bootstrap localhost:9092 --pid $(pgrep -f kafka.Kafka)
       another broker, with its CPU time
 
-Results: DIR/summary.json, and DIR/*.hlog in HdrHistogram's log format (microseconds), which HistogramLogAnalyzer and \
+Results: DIR/report.html to look at; DIR/summary.json; DIR/PHASE.csv, a line a second; and DIR/*.hlog in HdrHistogram's log format (microseconds), which HistogramLogAnalyzer and \
 HistogramLogProcessor read.";
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  tora-load report results/local/2026-01-31T23-59-59Z
+      makes that run's report.html again; prints where it is
+  tora-load report results/local/flushed results/local/written --out both.html
+      two runs side by side, every picture with a line for each
+
+The file needs nothing else: no script, no font, no network.";
 
 /// A phase of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -71,19 +95,41 @@ pub enum Phase {
     /// Producers, and consumers following them
     #[value(name = "consume_hot")]
     ConsumeHot,
+    /// The same at a steady rate
+    #[value(name = "end_to_end")]
+    EndToEnd,
     /// The whole topic from offset 0, after a restart
     #[value(name = "consume_cold")]
     ConsumeCold,
 }
 
 impl Phase {
+    /// All of them, in the order in which they run.
+    pub const ALL: [Self; 4] = [Self::Produce, Self::ConsumeHot, Self::EndToEnd, Self::ConsumeCold];
+
     /// The phase's name in tables, files and the summary.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Produce => "produce",
             Self::ConsumeHot => "consume_hot",
+            Self::EndToEnd => "end_to_end",
             Self::ConsumeCold => "consume_cold",
         }
+    }
+
+    /// Whether it has producers.
+    pub const fn produces(self) -> bool {
+        !matches!(self, Self::ConsumeCold)
+    }
+
+    /// Whether its consumers follow its own producers.
+    pub const fn follows(self) -> bool {
+        matches!(self, Self::ConsumeHot | Self::EndToEnd)
+    }
+
+    /// Whether it has consumers.
+    pub const fn consumes(self) -> bool {
+        !matches!(self, Self::Produce)
     }
 }
 
@@ -161,7 +207,7 @@ pub struct BenchArgs {
     pub tora: Option<PathBuf>,
 
     /// Records a second, in an open loop, over all connections: latency then counts from the time at which a batch was
-    /// due. `max` is a closed loop with --in-flight requests per connection
+    /// due. `max` is a closed loop with --in-flight requests per connection (end_to_end runs at 100,000 then)
     #[arg(long, value_name = "N|max", default_value = "max", value_parser = rate, help_heading = "Load")]
     pub rate: Rate,
 
@@ -210,7 +256,7 @@ pub struct BenchArgs {
         long,
         value_name = "PHASE,…",
         value_delimiter = ',',
-        default_value = "produce,consume_hot,consume_cold",
+        default_value = "produce,consume_hot,end_to_end,consume_cold",
         help_heading = "Load"
     )]
     pub phases: Vec<Phase>,

@@ -1,4 +1,5 @@
-//! CPU time of a process, from /proc/PID/stat (proc(5): utime and stime, in clock ticks).
+//! CPU time and memory of a process, from /proc/PID/stat and status, and of the whole machine, from /proc/stat
+//! (proc(5); CPU times are in clock ticks).
 
 use std::fs;
 
@@ -10,6 +11,17 @@ pub fn seconds_of(pid: u32) -> Option<f64> {
     Some(ticks(&stat)? as f64 / sys::ticks_per_second() as f64)
 }
 
+/// Seconds of CPU that all processes and the kernel together have used since boot.
+pub fn seconds_of_machine() -> Option<f64> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    Some(busy_ticks(&stat)? as f64 / sys::ticks_per_second() as f64)
+}
+
+/// Bytes of memory that process `pid` holds; `None` where it is gone or hidden.
+pub fn resident_bytes_of(pid: u32) -> Option<u64> {
+    resident_bytes(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
+}
+
 /// utime + stime of a stat line. The second field, the program's name in parentheses, may hold blanks and parentheses.
 fn ticks(stat: &str) -> Option<u64> {
     const UTIME_AFTER_NAME: usize = 11;
@@ -17,6 +29,20 @@ fn ticks(stat: &str) -> Option<u64> {
     let mut fields = fields.split_whitespace().skip(UTIME_AFTER_NAME);
     let mut next = || fields.next()?.parse::<u64>().ok();
     Some(next()? + next()?)
+}
+
+/// user + nice + system + irq + softirq of all processors: neither idle, nor waiting, nor taken by the hypervisor.
+fn busy_ticks(stat: &str) -> Option<u64> {
+    const BUSY: [usize; 5] = [0, 1, 2, 5, 6];
+    let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
+    let fields: Vec<u64> = line.split_whitespace().map_while(|field| field.parse().ok()).collect();
+    BUSY.iter().map(|&index| fields.get(index)).sum()
+}
+
+/// VmRSS of a status file, which has it in KiB.
+fn resident_bytes(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The disk below the broker's data: what it is, how full, and how often it is flushed.
+//! The disk below the broker's data: what it is, how full, and how much it reads, writes and flushes.
 //!
 //! Sources: proc(5) for /proc/self/mountinfo; the kernel's `iostats` and `queue-sysfs` documents for /proc/diskstats
 //! and /sys/block/DEVICE/queue.
@@ -23,6 +23,31 @@ pub struct Volume {
     pub device: Option<String>,
     /// The kernel's view of the device's cache: `write back` (a flush matters) or `write through`.
     pub write_cache: Option<String>,
+    /// The filesystem's mount options, such as `rw,noatime`.
+    pub mount_options: String,
+}
+
+/// What a device has completed since boot, or between two readings, for anybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DiskUse {
+    pub read_bytes: u64,
+    pub written_bytes: u64,
+    pub reads: u64,
+    pub writes: u64,
+    pub flushes: u64,
+}
+
+impl DiskUse {
+    /// What was done from `earlier` to here.
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            read_bytes: self.read_bytes.saturating_sub(earlier.read_bytes),
+            written_bytes: self.written_bytes.saturating_sub(earlier.written_bytes),
+            reads: self.reads.saturating_sub(earlier.reads),
+            writes: self.writes.saturating_sub(earlier.writes),
+            flushes: self.flushes.saturating_sub(earlier.flushes),
+        }
+    }
 }
 
 impl Volume {
@@ -41,6 +66,7 @@ impl Volume {
             mount_point: mount.point.to_owned(),
             device,
             write_cache,
+            mount_options: mount.options.to_owned(),
         })
     }
 
@@ -54,10 +80,10 @@ impl Volume {
         sys::free_bytes(&self.folder)
     }
 
-    /// Flush requests that the device has completed since boot, by anybody.
-    pub fn flushes(&self) -> Option<u64> {
+    /// What the device has completed since boot.
+    pub fn used(&self) -> Option<DiskUse> {
         let stats = fs::read_to_string("/proc/diskstats").ok()?;
-        flushes_of(&stats, self.device.as_deref()?)
+        use_of(&stats, self.device.as_deref()?)
     }
 }
 
@@ -67,6 +93,7 @@ struct Mount<'a> {
     point: &'a str,
     filesystem: &'a str,
     source: &'a str,
+    options: &'a str,
 }
 
 impl<'a> Mount<'a> {
@@ -82,8 +109,13 @@ impl<'a> Mount<'a> {
     /// Reads `ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [FIELD]… - TYPE SOURCE OPTIONS`.
     fn parse(line: &'a str) -> Option<Self> {
         let (before, after) = line.split_once(" - ")?;
-        let mut after = after.split(' ');
-        Some(Self { point: before.split(' ').nth(4)?, filesystem: after.next()?, source: after.next()? })
+        let (mut before, mut after) = (before.split(' ').skip(4), after.split(' '));
+        Some(Self {
+            point: before.next()?,
+            options: before.next()?,
+            filesystem: after.next()?,
+            source: after.next()?,
+        })
     }
 }
 
@@ -114,16 +146,22 @@ fn write_cache(device: &str) -> Option<String> {
     Some(mode.trim().to_owned())
 }
 
-/// The completed flush requests of `device` in the text of /proc/diskstats (since Linux 5.5).
-fn flushes_of(stats: &str, device: &str) -> Option<u64> {
+/// The counters of `device` in the text of /proc/diskstats; flushes are there since Linux 5.5. Sectors are 512 bytes,
+/// whatever the device's own are.
+fn use_of(stats: &str, device: &str) -> Option<DiskUse> {
     const NAME: usize = 2;
-    const FLUSHES: usize = 18;
-    stats.lines().find_map(|line| {
+    const SECTOR_BYTES: u64 = 512;
+    let line = stats.lines().find_map(|line| {
         let mut fields = line.split_whitespace().skip(NAME);
-        if fields.next()? != device {
-            return None;
-        }
-        fields.nth(FLUSHES - NAME - 1)?.parse().ok()
+        (fields.next()? == device).then_some(fields)
+    })?;
+    let fields: Vec<u64> = line.map_while(|field| field.parse().ok()).collect();
+    Some(DiskUse {
+        reads: *fields.first()?,
+        read_bytes: fields.get(2)? * SECTOR_BYTES,
+        writes: *fields.get(4)?,
+        written_bytes: fields.get(6)? * SECTOR_BYTES,
+        flushes: *fields.get(15)?,
     })
 }
 

@@ -3,7 +3,7 @@
 //!
 //! The way through: [`cli`] → [`workload`] (the arguments, checked) → [`bench`] (broker, topic, phases) → [`phase`]
 //! (one phase: starting, watching) → [`worker`] (a thread and its ring) → [`driver`] and [`consumer`] (a connection
-//! each) → [`summary`] and [`table`].
+//! each) → [`summary`] and [`table`], and from what these leave on the disk → [`report`].
 
 mod admin;
 mod bench;
@@ -20,10 +20,14 @@ mod disk;
 mod driver;
 mod durability;
 mod histogram;
+mod machine;
 mod meter;
 mod phase;
 mod placement;
+mod probe;
 mod progress;
+mod report;
+mod samples;
 mod schedule;
 mod stamp;
 mod summary;
@@ -31,6 +35,7 @@ mod sys;
 mod table;
 mod template;
 mod timer;
+mod usage;
 mod verify;
 mod worker;
 mod workload;
@@ -48,6 +53,10 @@ fn main() -> ExitCode {
     sys::catch_interrupts();
     let result = match Cli::parse().command {
         Command::Bench(args) => bench::run(&args),
+        Command::Report { folders, out } => report::build(&folders, out.as_deref()).map(|path| {
+            println!("{}", path.display());
+            true
+        }),
         Command::Dataset { folder } => dataset::write(&folder).map(|()| true),
     };
     match result {

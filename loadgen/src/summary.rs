@@ -10,10 +10,12 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use crate::cli::{Acks, Rate};
-use crate::disk::Volume;
+use crate::disk::{DiskUse, Volume};
 use crate::durability::Durability;
 use crate::histogram::Percentiles;
+use crate::machine;
 use crate::phase::{EndedBy, Flow, Outcome};
+use crate::probe::{self, DiskProbe};
 use crate::verify::Verdict;
 use crate::workload::{Values, Workload};
 
@@ -26,6 +28,8 @@ pub struct Report {
     pub broker: BrokerReport,
     pub durability: Durability,
     pub volume: Option<Volume>,
+    /// The disk's own times; `None` in memory, or where the disk is unknown.
+    pub probe: Option<DiskProbe>,
     pub workload: Workload,
     /// Partitions that the topic really has.
     pub partitions: usize,
@@ -39,7 +43,7 @@ pub struct Report {
 #[derive(Debug, Clone, PartialEq)]
 pub enum BrokerReport {
     /// Our own: how it was set, and how long it took to be ready (first start, restart).
-    Tora { cores: u32, settings: Vec<(String, String)>, ready_after_ms: Vec<f64> },
+    Tora { version: Option<String>, cores: u32, settings: Vec<(String, String)>, ready_after_ms: Vec<f64> },
     /// Somebody else's.
     Foreign { bootstrap: String, pid: Option<u32> },
 }
@@ -77,7 +81,9 @@ impl Report {
             "error": self.error,
             "broker": broker(&self.broker),
             "durability": self.durability.to_string(),
+            "machine": machine::describe(),
             "disk": self.volume.as_ref().map(disk),
+            "disk_probe": self.probe.as_ref().map(probe),
             "workload": workload(&self.workload, self.partitions),
             "topic": self.topic,
             "phases": phases,
@@ -88,8 +94,9 @@ impl Report {
 
 fn broker(broker: &BrokerReport) -> Value {
     match broker {
-        BrokerReport::Tora { cores, settings, ready_after_ms } => json!({
+        BrokerReport::Tora { version, cores, settings, ready_after_ms } => json!({
             "kind": "tora",
+            "version": version,
             "cores": cores,
             "settings": settings.iter().map(|(k, v)| (k.clone(), json!(v))).collect::<Map<_, _>>(),
             "ready_after_ms": ready_after_ms,
@@ -104,8 +111,20 @@ fn disk(volume: &Volume) -> Value {
     json!({
         "filesystem": volume.filesystem,
         "mount_point": volume.mount_point,
+        "mount_options": volume.mount_options,
         "device": volume.device,
+        "block_device": volume.device.as_deref().map(machine::device),
         "write_cache": volume.write_cache,
+    })
+}
+
+fn probe(probe: &DiskProbe) -> Value {
+    json!({
+        "block_bytes": probe::BLOCK_BYTES,
+        "writes": probe.writes,
+        "write_us": percentiles(probe.write_us),
+        "flush_us": percentiles(probe.flush_us),
+        "write_and_flush_us": percentiles(probe.both_us),
     })
 }
 
@@ -126,45 +145,71 @@ fn workload(workload: &Workload, partitions: usize) -> Value {
         "partitions": partitions,
         "acks": match workload.acks { Acks::None => "0", Acks::Leader => "1", Acks::All => "all" },
         "idempotent": workload.idempotent,
-        "rate": match workload.rate { Rate::Max => json!("max"), Rate::PerSecond(rate) => json!(rate) },
+        "rate": rate(workload.rate),
         "duration_seconds": workload.duration.as_secs_f64(),
         "warmup_seconds": workload.warmup.as_secs_f64(),
         "threads": workload.threads,
     })
 }
 
+fn rate(rate: Rate) -> Value {
+    match rate {
+        Rate::Max => json!("max"),
+        Rate::PerSecond(rate) => json!(rate),
+    }
+}
+
 fn phase(outcome: &Outcome) -> Value {
-    let gigabytes = outcome.main.value_bytes as f64 / 1e9;
-    let per_gb = |seconds: f64| finite(seconds / gigabytes);
-    let acknowledgements = outcome.producing.map_or(outcome.main.requests, |flow| flow.requests);
-    let produces = outcome.sent_bytes > 0;
     let mut object = flow(&outcome.main, outcome.seconds);
     let more = json!({
         "seconds": outcome.seconds,
+        "rate": outcome.phase.produces().then(|| rate(outcome.rate)),
         "ended_by": match outcome.ended_by {
             EndedBy::Duration => "duration",
             EndedBy::EndOfLog => "end of log",
             EndedBy::DiskGuard => "disk guard: half of the free space was used",
             EndedBy::Interrupt => "interrupt",
         },
-        "broker_cpu_seconds": outcome.broker_cpu_seconds,
-        "broker_cpu_seconds_per_gb": outcome.broker_cpu_seconds.map(per_gb),
-        "load_generator_cpu_seconds_per_gb": per_gb(outcome.own_cpu_seconds),
-        "device_flushes": outcome.device_flushes,
-        "device_flushes_per_acknowledgement": outcome
-            .device_flushes
-            .filter(|_| produces)
-            .map(|flushes| finite(flushes as f64 / acknowledgements as f64)),
+        "broker_resident_bytes": outcome.broker_resident_bytes,
+        "load_generator_busy_share": finite(outcome.own_busy_share()),
+        "load_generator_bound": outcome.generator_bound(),
         "producing": outcome.producing.map(|producing| Value::Object(flow(&producing, outcome.seconds))),
         "lag_records": outcome.lag_records,
         "lateness_us": outcome.lateness_us.map(percentiles),
         "unsent_records": outcome.unsent_records,
         "verification": outcome.verdict.map(verification),
     });
-    if let Value::Object(more) = more {
-        object.extend(more);
+    for more in [more, used(outcome)] {
+        if let Value::Object(more) = more {
+            object.extend(more);
+        }
     }
     Value::Object(object)
+}
+
+/// What a phase used, in all and for what it moved.
+fn used(outcome: &Outcome) -> Value {
+    let used = &outcome.used;
+    let per_gb = |seconds: f64| finite(seconds / (outcome.main.value_bytes as f64 / 1e9));
+    let per_million = |seconds: f64| finite(seconds / (outcome.main.records as f64 / 1e6));
+    let produced = outcome.phase.produces().then(|| outcome.producing.unwrap_or(outcome.main));
+    let disk_per = |count: fn(&DiskUse) -> u64, of: fn(&Flow) -> u64| {
+        let (disk, produced) = (used.disk.as_ref()?, produced.as_ref()?);
+        Some(finite(count(disk) as f64 / of(produced) as f64))
+    };
+    json!({
+        "broker_cpu_seconds": used.broker_cpu_seconds,
+        "broker_cpu_seconds_per_gb": used.broker_cpu_seconds.map(per_gb),
+        "broker_cpu_seconds_per_million_records": used.broker_cpu_seconds.map(per_million),
+        "load_generator_cpu_seconds": used.own_cpu_seconds,
+        "load_generator_cpu_seconds_per_gb": per_gb(used.own_cpu_seconds),
+        "machine_cpu_seconds": used.machine_cpu_seconds,
+        "device_read_bytes": used.disk.map(|disk| disk.read_bytes),
+        "device_written_bytes": used.disk.map(|disk| disk.written_bytes),
+        "device_written_bytes_per_produced_byte": disk_per(|disk| disk.written_bytes, |flow| flow.value_bytes),
+        "device_flushes": used.disk.map(|disk| disk.flushes),
+        "device_flushes_per_acknowledgement": disk_per(|disk| disk.flushes, |flow| flow.requests),
+    })
 }
 
 fn flow(flow: &Flow, seconds: f64) -> Map<String, Value> {

@@ -68,10 +68,10 @@ fn about_load(report: &Report) -> String {
 
 fn phase_rows(text: &mut String, outcome: &Outcome) {
     let gigabytes = outcome.main.value_bytes as f64 / 1e9;
-    let cpu = outcome.broker_cpu_seconds.map(|seconds| seconds / gigabytes);
+    let cpu = outcome.used.broker_cpu_seconds.map(|seconds| seconds / gigabytes);
     let acknowledgements = outcome.producing.unwrap_or(outcome.main).requests as f64;
-    let flushes =
-        outcome.device_flushes.filter(|_| outcome.sent_bytes > 0).map(|f| f as f64 / acknowledgements);
+    let disk = outcome.used.disk.filter(|_| outcome.phase.produces());
+    let flushes = disk.map(|disk| disk.flushes as f64 / acknowledgements);
     row(text, outcome.phase.name(), &outcome.main, outcome.seconds, cpu, flushes);
     if let Some(producing) = &outcome.producing {
         row(text, "  its producers", producing, outcome.seconds, None, None);
@@ -105,6 +105,12 @@ fn notes(report: &Report) -> Vec<String> {
              power; give --data-dir on a disk."
         ));
     }
+    if let Some(probe) = &report.probe {
+        notes.push(format!(
+            "the disk itself: a 4 KiB O_DIRECT write and its flush take {} µs (p50), {} (p99): {} + {} µs",
+            probe.both_us.p50, probe.both_us.p99, probe.write_us.p50, probe.flush_us.p50
+        ));
+    }
     for outcome in &report.phases {
         notes.extend(phase_notes(report, outcome));
     }
@@ -127,6 +133,16 @@ fn phase_notes(report: &Report, outcome: &Outcome) -> Vec<String> {
         }
         EndedBy::Interrupt => notes.push(format!("{name}: interrupted after {:.1} s", outcome.seconds)),
         EndedBy::Duration | EndedBy::EndOfLog => {}
+    }
+    if let (Phase::EndToEnd, Rate::PerSecond(rate)) = (outcome.phase, outcome.rate) {
+        notes.push(format!("{name}: at a steady {} records/s", quantity(rate as f64)));
+    }
+    if outcome.generator_bound() {
+        notes.push(format!(
+            "{name}: the load generator was busy {:.0} % of the time: it may have set the pace, not the broker; give \
+             it more --threads",
+            outcome.own_busy_share() * 100.0
+        ));
     }
     if let Some(late) = outcome.lateness_us {
         notes.push(format!(

@@ -5,8 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cli::{Acks, BenchArgs, Rate};
+use crate::cli::{Acks, BenchArgs, Phase, Rate};
 use crate::stamp::STAMP_LEN;
+
+/// The rate of the end-to-end phase where none is given, in records a second: far below what any broker of this kind
+/// bears, so that it shows how long a record takes and not how long the queue is.
+pub const END_TO_END_RATE: u64 = 100_000;
 
 /// Limits, each far beyond what a broker accepts by default, that keep the generator's own memory bounded.
 const BATCH_BYTES_MAX: u64 = 64 << 20;
@@ -156,6 +160,15 @@ impl Workload {
             warmup: args.warmup,
             threads: threads.min(args.connections) as usize,
         })
+    }
+
+    /// The load of `phase`: end to end has a steady rate, whatever the others do.
+    pub fn of(&self, phase: Phase) -> Self {
+        let rate = match (phase, self.rate) {
+            (Phase::EndToEnd, Rate::Max) => Rate::PerSecond(END_TO_END_RATE),
+            (_, rate) => rate,
+        };
+        Self { rate, ..self.clone() }
     }
 }
 

@@ -40,6 +40,7 @@ fn one_command_measures_all_phases() {
     let run = bench(&[]);
     run.assert_phase("produce", true);
     run.assert_phase("consume_hot", true);
+    run.assert_phase("end_to_end", true);
     run.assert_phase("consume_cold", false);
     let summary = &run.summary;
     assert_eq!(summary["broker"]["kind"], "tora");
@@ -48,7 +49,12 @@ fn one_command_measures_all_phases() {
     let on_disk = summary["disk"]["device"].is_string();
     let contract = summary["durability"].as_str().expect("the contract is stated");
     assert!(contract == "flushed" || (!on_disk && contract.starts_with("not durable")), "{contract}");
+    let end_to_end = &summary["phases"]["end_to_end"];
+    assert_eq!(end_to_end["rate"], 100_000, "it has a steady rate of its own: {end_to_end:#}");
+    assert!(end_to_end["lateness_us"]["p99"].is_u64(), "{end_to_end:#}");
     if on_disk {
+        let probe = &summary["disk_probe"]["write_and_flush_us"];
+        assert!(probe["p50"].as_u64() > Some(0), "{summary:#}");
         let flushes = summary["phases"]["produce"]["device_flushes"].as_u64();
         assert!(flushes > Some(0), "acknowledged means flushed: {summary:#}");
     }

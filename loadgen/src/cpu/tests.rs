@@ -13,3 +13,17 @@ fn our_own_time_is_known_and_no_process_has_pid_0() {
     assert!(seconds_of(std::process::id()).is_some());
     assert_eq!(seconds_of(0), None);
 }
+
+#[test]
+fn the_machines_busy_time_is_neither_idle_nor_stolen() {
+    const STAT: &str = "cpu  100 20 30 4000 500 6 7 800 0 0\ncpu0 1 2 3 4 5 6 7 8 0 0\nintr 1\n";
+    assert_eq!(busy_ticks(STAT), Some(100 + 20 + 30 + 6 + 7));
+    assert_eq!(busy_ticks("cpu  1 2 3\n"), None);
+}
+
+#[test]
+fn resident_memory_is_in_kibibytes() {
+    assert_eq!(resident_bytes("Name:\tx\nVmHWM:\t  99 kB\nVmRSS:\t   12 kB\n"), Some(12 * 1024));
+    assert_eq!(resident_bytes("Name:\tkthreadd\n"), None);
+    assert!(resident_bytes_of(std::process::id()) > Some(0));
+}

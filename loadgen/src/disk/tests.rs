@@ -27,15 +27,22 @@ fn nonsense_lines_are_passed_over() {
 }
 
 #[test]
-fn flushes_are_the_sixteenth_statistic() {
+fn the_counters_of_a_device() {
     const STATS: &str = "\
  254       1 vda1 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 99 17
  254       0 vda 78010 10185 17138370 137798 4736678 771152 1661423888 1334775 0 520156 1654706 8897 52 925281088 41563 1345547 140568
    7       0 loop0 0 0 0 0 0 0 0 0 0 0 0
 ";
-    assert_eq!(flushes_of(STATS, "vda"), Some(1_345_547));
-    assert_eq!(flushes_of(STATS, "loop0"), None, "before Linux 5.5 there are no such figures");
-    assert_eq!(flushes_of(STATS, "sda"), None);
+    let expected = DiskUse {
+        reads: 78_010,
+        read_bytes: 17_138_370 * 512,
+        writes: 4_736_678,
+        written_bytes: 1_661_423_888 * 512,
+        flushes: 1_345_547,
+    };
+    assert_eq!(use_of(STATS, "vda"), Some(expected));
+    assert_eq!(use_of(STATS, "loop0"), None, "before Linux 5.5 flushes are not counted");
+    assert_eq!(use_of(STATS, "sda"), None);
 }
 
 #[test]
@@ -53,6 +60,7 @@ fn memory_is_told_from_disk() {
         mount_point: "/".into(),
         device: None,
         write_cache: None,
+        mount_options: String::new(),
     };
     assert!(on("tmpfs").is_memory() && on("ramfs").is_memory());
     assert!(!on("ext4").is_memory());

@@ -11,6 +11,7 @@ fn volume(filesystem: &str) -> Volume {
         mount_point: "/".into(),
         device: None,
         write_cache: None,
+        mount_options: String::new(),
     }
 }
 

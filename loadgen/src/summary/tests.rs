@@ -2,6 +2,7 @@ use clap::Parser;
 
 use super::*;
 use crate::cli::{Cli, Command, Phase};
+use crate::usage::Usage;
 
 /// A report of a run of all three phases that lasted two seconds each.
 pub fn report() -> Report {
@@ -21,9 +22,15 @@ pub fn report() -> Report {
         lateness_us: None,
         unsent_records: 0,
         lag_records: producing.map(|_| 10),
-        broker_cpu_seconds: Some(0.1),
-        own_cpu_seconds: 0.2,
-        device_flushes: Some(1000),
+        used: Usage {
+            broker_cpu_seconds: Some(0.1),
+            own_cpu_seconds: 0.2,
+            machine_cpu_seconds: Some(0.5),
+            disk: Some(DiskUse { written_bytes: 300_000_000, flushes: 1000, ..DiskUse::default() }),
+        },
+        broker_resident_bytes: Some(50_000_000),
+        rate: if phase == Phase::EndToEnd { Rate::PerSecond(100_000) } else { Rate::Max },
+        threads: 1,
         verdict: (phase != Phase::Produce).then_some(verdict),
         sent_bytes: if phase == Phase::ConsumeCold { 0 } else { 1 },
         acknowledged: Vec::new(),
@@ -32,15 +39,22 @@ pub fn report() -> Report {
     Report {
         started_at: "2026-01-31T23-59-59Z".into(),
         command: vec!["tora-load".into(), "bench".into()],
-        broker: BrokerReport::Tora { cores: 2, settings: Vec::new(), ready_after_ms: vec![12.5, 20.0] },
+        broker: BrokerReport::Tora {
+            version: Some("0.1.0".into()),
+            cores: 2,
+            settings: Vec::new(),
+            ready_after_ms: vec![12.5, 20.0],
+        },
         durability: Durability::Flushed,
         volume: None,
+        probe: Some(DiskProbe { writes: 10, write_us: latency, flush_us: latency, both_us: latency }),
         workload: Workload::new(&args).expect("the defaults are fine"),
         partitions: 4,
         topic: "t".into(),
         phases: vec![
             outcome(Phase::Produce, flow, None),
             outcome(Phase::ConsumeHot, flow, Some(flow)),
+            outcome(Phase::EndToEnd, flow, Some(flow)),
             outcome(Phase::ConsumeCold, untimed, None),
         ],
         error: None,
@@ -62,7 +76,14 @@ fn the_shape_that_others_rely_on() {
     assert_eq!(summary["phases"]["consume_hot"]["producing"]["records_per_second"], 1_000_000.0);
     assert_eq!(summary["phases"]["consume_cold"]["latency_us"], Value::Null);
     assert_eq!(summary["phases"]["consume_cold"]["device_flushes_per_acknowledgement"], Value::Null);
-    assert_eq!(summary["verification"]["verified"], 4_000_000);
+    assert_eq!(produce["device_written_bytes_per_produced_byte"], 1.5);
+    assert_eq!(produce["load_generator_busy_share"], 0.1);
+    assert_eq!(produce["load_generator_bound"], false);
+    let end_to_end = &summary["phases"]["end_to_end"];
+    assert_eq!(end_to_end["rate"], 100_000);
+    assert_eq!(end_to_end["latency_us"]["p99"], 3);
+    assert_eq!(summary["disk_probe"]["write_and_flush_us"]["p50"], 1);
+    assert_eq!(summary["verification"]["verified"], 6_000_000);
     assert_eq!(summary["durability"], "flushed");
     assert_eq!(summary["ok"], true);
 }
@@ -70,7 +91,7 @@ fn the_shape_that_others_rely_on() {
 #[test]
 fn a_loss_or_an_error_is_not_ok() {
     let mut lossy = report();
-    if let Some(verdict) = &mut lossy.phases[2].verdict {
+    if let Some(verdict) = &mut lossy.phases[3].verdict {
         verdict.lost = 1;
     }
     assert!(!lossy.is_ok());

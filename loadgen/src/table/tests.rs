@@ -4,9 +4,16 @@ use crate::summary::tests::report;
 #[test]
 fn every_phase_has_its_row_and_the_contract_is_named() {
     let text = render(&report());
-    for expected in
-        ["produce ", "consume_hot ", "  its producers ", "consume_cold ", "acknowledged means: flushed"]
-    {
+    for expected in [
+        "produce ",
+        "consume_hot ",
+        "  its producers ",
+        "end_to_end ",
+        "consume_cold ",
+        "the disk itself: ",
+        "end_to_end: at a steady 100.0 k",
+        "acknowledged means: flushed",
+    ] {
         assert!(text.contains(expected), "{expected} is missing from\n{text}");
     }
     assert!(text.contains("0 lost, 0 duplicated"), "{text}");
@@ -33,6 +40,14 @@ fn a_rate_that_was_not_held_is_told() {
     let mut report = report();
     report.phases[0].unsent_records = 1500;
     assert!(render(&report).contains("1.5 k records were due and never sent"));
+}
+
+#[test]
+fn a_generator_that_set_the_pace_is_told() {
+    let mut report = report();
+    assert!(!render(&report).contains("may have set the pace"));
+    report.phases[0].used.own_cpu_seconds = 1.99;
+    assert!(render(&report).contains("produce: the load generator was busy 100 % of the time"));
 }
 
 #[test]

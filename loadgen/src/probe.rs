@@ -1,0 +1,107 @@
+//! How long the disk itself takes: the yardstick beside every latency of a broker that flushes.
+//!
+//! One 4 KiB block after another is written around the page cache (O_DIRECT) into a file whose blocks have been written
+//! before, as a log with space ahead has them, and each is flushed (fdatasync). Nothing can acknowledge sooner.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::histogram::{self, LatencyLog, Percentiles, Recorder};
+
+/// What is written and flushed at a time, and what O_DIRECT wants buffers and positions aligned to.
+pub const BLOCK_BYTES: usize = 4096;
+/// The file, written over from its beginning when its end is reached.
+const FILE_BYTES: usize = 8 << 20;
+/// Enough for a 99th percentile that is no accident; a slow disk does with less.
+const WRITES: u64 = 2000;
+const TIME: Duration = Duration::from_secs(2);
+
+/// The histogram log of writes and flushes together, in the results folder.
+pub const LOG_FILE: &str = "disk_probe.hlog";
+
+/// The disk's own times, in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiskProbe {
+    pub writes: u64,
+    /// The O_DIRECT write of 4 KiB alone.
+    pub write_us: Percentiles,
+    /// The fdatasync behind it alone.
+    pub flush_us: Percentiles,
+    /// Both together.
+    pub both_us: Percentiles,
+}
+
+/// Measures the disk below `folder` for two seconds at most, and leaves the histogram log in `out`; the file it needs is
+/// gone afterwards.
+///
+/// # Errors
+/// Where the filesystem has no O_DIRECT, or the folder may not be written.
+pub fn measure(folder: &Path, out: &Path) -> io::Result<DiskProbe> {
+    let file = ProbeFile::create(folder)?;
+    // O_DIRECT wants an aligned buffer: some position in twice the space is.
+    let space = vec![0xA5; 2 * BLOCK_BYTES];
+    let block = &space[space.as_ptr().align_offset(BLOCK_BYTES)..][..BLOCK_BYTES];
+    for at in (0..FILE_BYTES).step_by(BLOCK_BYTES) {
+        file.file.write_all_at(block, at as u64)?;
+    }
+    file.file.sync_all()?;
+
+    let [mut write_us, mut flush_us] = [(); 2].map(|()| histogram::empty());
+    let both = Recorder::default();
+    let mut log = LatencyLog::create(
+        &out.join(LOG_FILE),
+        "the disk itself: 4 KiB O_DIRECT write and fdatasync",
+        SystemTime::now(),
+    )?;
+    let begun = Instant::now();
+    let blocks = (0..FILE_BYTES).step_by(BLOCK_BYTES).cycle();
+    for at in blocks.take(WRITES as usize) {
+        let before = Instant::now();
+        file.file.write_all_at(block, at as u64)?;
+        let written = Instant::now();
+        file.file.sync_data()?;
+        let flushed = Instant::now();
+        let micros = |from: Instant, to: Instant| u64::try_from((to - from).as_micros()).unwrap_or(u64::MAX);
+        write_us.saturating_record(micros(before, written));
+        flush_us.saturating_record(micros(written, flushed));
+        both.record(micros(before, flushed), 1);
+        if begun.elapsed() > TIME {
+            break;
+        }
+    }
+    log.cut([&both].into_iter(), Duration::ZERO, begun.elapsed())?;
+    let percentiles = |of| Percentiles::of(of).ok_or_else(|| io::Error::other("nothing was written"));
+    Ok(DiskProbe {
+        writes: log.total.len(),
+        write_us: percentiles(&write_us)?,
+        flush_us: percentiles(&flush_us)?,
+        both_us: percentiles(&log.total)?,
+    })
+}
+
+/// A file that is removed with the value.
+struct ProbeFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl ProbeFile {
+    fn create(folder: &Path) -> io::Result<Self> {
+        let path = folder.join(format!(".tora-load-probe-{}", std::process::id()));
+        let mut options = File::options();
+        options.write(true).create_new(true).custom_flags(libc::O_DIRECT);
+        Ok(Self { file: options.open(&path)?, path })
+    }
+}
+
+impl Drop for ProbeFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests;
