@@ -3,32 +3,13 @@
 mod common;
 
 use std::path::Path;
-use std::process::Command;
-use std::sync::Once;
 
 use common::Run;
 
-/// Sees to it that a fresh `tora` lies beside `tora-load`: cargo builds the binaries of this package only for its tests.
-fn with_server() {
-    static BUILT: Once = Once::new();
-    BUILT.call_once(|| {
-        let folder = Path::new(env!("CARGO_BIN_EXE_tora-load")).parent().expect("a binary lies in a folder");
-        let target = folder.parent().expect("a profile's folder lies in the target folder");
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--package", "tora-server", "--target-dir"]).arg(target);
-        if folder.ends_with("release") {
-            build.arg("--release");
-        }
-        let status = build.status().expect("cargo runs this test, so that it is there");
-        assert!(status.success(), "the server does not build");
-    });
-}
-
 /// A short run; what it made for itself must be gone afterwards.
 fn bench(arguments: &[&str]) -> Run {
-    with_server();
     let fixed = ["--duration=2s", "--warmup=500ms"];
-    let run = Run::bench(&[&fixed[..], arguments].concat());
+    let run = Run::of_server(&[&fixed[..], arguments].concat());
     run.assert_success();
     run.assert_nothing_lost();
     assert_eq!(run.left_behind(), Vec::<String>::new(), "the data folder is removed");

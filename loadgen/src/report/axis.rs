@@ -38,10 +38,10 @@ pub fn quantile(quantile: f64, count: u64) -> f64 {
     if quantile >= 1.0 { end } else { (1.0 / (1.0 - quantile)).log10().clamp(0.0, end) }
 }
 
-/// The marks of a percentile axis up to `end`: 0, 50, 90, 99, 99.9 % and so on.
+/// The marks of a percentile axis up to `end`: 50, 90, 99, 99.9 % and so on.
 pub fn quantile_marks(end: f64) -> Marks {
     let nines = (1..=end.floor() as i32).map(f64::from);
-    [0.0, 2f64.log10()].into_iter().chain(nines).collect()
+    [2f64.log10()].into_iter().chain(nines).collect()
 }
 
 /// What a mark at `position` of the percentile axis says.

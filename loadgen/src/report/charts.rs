@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 
 use super::axis;
 use super::draw::{Axis, Cell, Chart, Ink, Line, Stroke};
-use super::figures::{bytes, count, one_digit};
+use super::figures::{bytes, round_count, round_number};
 use super::raw::{Interval, Latencies, PhaseData, Run};
 use crate::samples::Sample;
 
@@ -48,7 +48,7 @@ impl Subject<'_> {
             Some(records as f64 / sample.length.as_secs_f64())
         });
         let verb = if self.phase == "produce" { "Acknowledged" } else { "Consumed" };
-        self.over_time("Throughput over time", &format!("{verb} records a second."), lines, count)
+        self.over_time("Throughput over time", &format!("{verb} records a second."), lines, round_count)
             .map(|picture| picture.expect("every sample has its records"))
     }
 
@@ -60,7 +60,7 @@ impl Subject<'_> {
         }
         lines.extend(self.lines(Stroke::Dashed, |_, s| per_second(Some(s.used.own_cpu_seconds), s)));
         let note = "Cores kept busy: the broker (solid) and the load generator (dashed).";
-        self.over_time("CPU over time", note, lines, one_digit)
+        self.over_time("CPU over time", note, lines, round_number)
     }
 
     fn disk(&self) -> Result<Option<Picture>, String> {
@@ -85,7 +85,7 @@ impl Subject<'_> {
             "Flushes over time",
             "Flushes a second that the broker's device completed.",
             lines,
-            count,
+            round_count,
         )
     }
 
@@ -229,10 +229,13 @@ fn heat_map(phase: &str, data: &PhaseData, of: Option<(usize, &Run)>) -> Result<
     Ok(Some(Picture { title, note: note.into(), svg: chart.svg()? }))
 }
 
-/// The intervals, joined where there are more than can be told apart.
+/// The intervals, joined where there are more than can be told apart. What arrived after the end of the measured time
+/// is a sliver of an interval and goes with the last whole one.
 fn columns(latency: &Latencies) -> Vec<Interval> {
     const COLUMNS_MAX: usize = 90;
+    const SLIVER: u32 = 3;
     let joined = latency.intervals.len().div_ceil(COLUMNS_MAX).max(1);
+    let whole = latency.intervals.first().map_or(Duration::ZERO, |first| first.length);
     let join = |intervals: &[Interval]| {
         let (first, last) = (intervals.first().expect("chunks"), intervals.last().expect("chunks"));
         let mut histogram = first.histogram.clone();
@@ -241,7 +244,16 @@ fn columns(latency: &Latencies) -> Vec<Interval> {
         }
         Interval { start: first.start, length: last.start + last.length - first.start, histogram }
     };
-    latency.intervals.chunks(joined).map(join).collect()
+    let sliver = |interval: &Interval| interval.length * SLIVER < whole;
+    let slivers = latency.intervals.iter().rev().take_while(|interval| sliver(interval)).count();
+    let (intervals, slivers) = latency.intervals.split_at(latency.intervals.len() - slivers);
+    let mut columns: Vec<_> = intervals.chunks(joined).map(join).collect();
+    if let Some(last) = columns.last_mut() {
+        for late in slivers {
+            last.histogram.add(&late.histogram).expect("all histograms have the same bounds");
+        }
+    }
+    columns
 }
 
 fn cells(column: &Interval) -> Vec<Cell> {

@@ -11,9 +11,9 @@ use super::axis::Marks;
 
 /// The picture's own coordinates. It is scaled to its place on the page: two abreast on a desk, one on a phone.
 const SIZE: (u32, u32) = (1000, 560);
-const FONT_SIZE: u32 = 25;
-const LABEL_LEFT: u32 = 112;
-const LABEL_BOTTOM: u32 = 46;
+const FONT_SIZE: u32 = 32;
+const LABEL_LEFT: u32 = 124;
+const LABEL_BOTTOM: u32 = 52;
 
 type Painted = Result<(), DrawingAreaErrorKind<io::Error>>;
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -116,7 +116,7 @@ impl Chart {
     fn paint(&self, area: &Area<'_>) -> Painted {
         let mut chart = ChartBuilder::on(area)
             .margin_top(18)
-            .margin_right(34)
+            .margin_right(44)
             .set_label_area_size(LabelAreaPosition::Left, LABEL_LEFT)
             .set_label_area_size(LabelAreaPosition::Bottom, LABEL_BOTTOM)
             .build_cartesian_2d(Scale::new(&self.x), Scale::new(&self.y))?;

@@ -70,6 +70,21 @@ pub fn bytes(bytes: f64) -> String {
     }
 }
 
+/// A count at a mark of an axis, which is a round number: 800 k, 1.5 M.
+pub fn round_count(number: f64) -> String {
+    let text = quantity(number);
+    let (digits, unit) = text.split_once(' ').unwrap_or((&text, ""));
+    let digits =
+        if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits };
+    format!("{digits} {unit}").trim_end().to_owned()
+}
+
+/// A number at a mark of an axis: as many digits as it needs, two at most.
+pub fn round_number(number: f64) -> String {
+    let text = format!("{number:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// A number with one digit behind the point, from a hundred on with none.
 pub fn one_digit(number: f64) -> String {
     if number < 100.0 { format!("{number:.1}") } else { format!("{number:.0}") }

@@ -1,8 +1,11 @@
 //! What the tests that run `tora-load` share.
 
+#![allow(dead_code, reason = "no test uses all of it")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
@@ -32,6 +35,22 @@ impl Drop for Folder {
     }
 }
 
+/// Sees to it that a fresh `tora` lies beside `tora-load`: cargo builds the binaries of this package only for its tests.
+pub fn with_server() {
+    static BUILT: Once = Once::new();
+    BUILT.call_once(|| {
+        let folder = Path::new(env!("CARGO_BIN_EXE_tora-load")).parent().expect("a binary lies in a folder");
+        let target = folder.parent().expect("a profile's folder lies in the target folder");
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--package", "tora-server", "--target-dir"]).arg(target);
+        if folder.ends_with("release") {
+            build.arg("--release");
+        }
+        let status = build.status().expect("cargo runs this test, so that it is there");
+        assert!(status.success(), "the server does not build");
+    });
+}
+
 /// One run of `tora-load bench`.
 pub struct Run {
     pub output: Output,
@@ -55,6 +74,17 @@ impl Run {
         let text = fs::read_to_string(out.path().join("summary.json")).unwrap_or_else(|_| "null".into());
         let summary = serde_json::from_str(&text).expect("summary.json is JSON");
         Self { output, summary, out }
+    }
+
+    /// Runs it against a `tora` of its own.
+    pub fn of_server(arguments: &[&str]) -> Self {
+        with_server();
+        Self::bench(arguments)
+    }
+
+    /// The results folder.
+    pub fn folder(&self) -> &Path {
+        self.out.path()
     }
 
     /// Fails the test, showing all there is, unless the run went well.

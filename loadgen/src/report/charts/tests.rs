@@ -24,10 +24,14 @@ fn long_runs_are_joined_into_columns_that_can_be_told_apart() {
         length: Duration::from_secs(1),
         histogram: histogram.clone(),
     };
-    let latency = Latencies { total: histogram.clone(), intervals: (0..200).map(interval).collect() };
+    let mut intervals: Vec<_> = (0..200).map(interval).collect();
+    intervals.push(Interval { length: Duration::from_millis(20), ..interval(200) });
+    let latency = Latencies { total: histogram.clone(), intervals };
     let columns = columns(&latency);
     assert!(columns.len() <= 90);
-    assert_eq!(columns.iter().map(|column| column.histogram.len()).sum::<u64>(), 200, "nothing is dropped");
+    assert_eq!(columns.iter().map(|column| column.histogram.len()).sum::<u64>(), 201, "nothing is dropped");
+    let last = columns.last().expect("there are columns");
+    assert_eq!(last.start + last.length, Duration::from_secs(200), "the late one widens nothing");
     assert_eq!(columns[0].length, Duration::from_secs(3));
 }
 

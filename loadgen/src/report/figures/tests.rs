@@ -23,6 +23,11 @@ fn units_follow_the_size() {
     for (size, expected) in [(12.0, "12 B"), (1500.0, "1.5 kB"), (3e6, "3 MB"), (4.5e9, "4.50 GB")] {
         assert_eq!(text(bytes(size)), expected);
     }
+    for (number, expected) in [(0.0, "0"), (800.0, "800"), (800e3, "800 k"), (1.5e6, "1.5 M"), (20e6, "20 M")]
+    {
+        assert_eq!(round_count(number), expected);
+    }
+    assert_eq!([0.0, 0.05, 1.5, 100.0].map(round_number), ["0", "0.05", "1.5", "100"]);
     assert_eq!(text(percent(0.256)), "26 %");
     assert_eq!((one_digit(12.34), one_digit(123.4)), ("12.3".into(), "123".into()));
 }

@@ -6,17 +6,26 @@ use serde_json::Value;
 use super::super::figures::bytes;
 use super::super::raw::Run;
 
-/// What is told of every run, and how.
-const ROWS: &[(&str, fn(&Run) -> String)] = &[
-    ("Broker", Run::broker),
-    ("Its settings", settings),
-    ("Processor", |run| {
+/// What is told of every run.
+struct Row {
+    name: &'static str,
+    show: fn(&Run) -> String,
+}
+
+const fn row(name: &'static str, show: fn(&Run) -> String) -> Row {
+    Row { name, show }
+}
+
+const ROWS: &[Row] = &[
+    row("Broker", Run::broker),
+    row("Its settings", settings),
+    row("Processor", |run| {
         let figures = run.figures();
         let processors = figures.show("machine/processors", |n| format!("{n:.0}"));
         format!("{} ({processors} processors)", figures.text_or_unknown("machine/cpu"))
     }),
-    ("Memory", |run| run.figures().show("machine/memory_bytes", bytes)),
-    ("System", |run| {
+    row("Memory", |run| run.figures().show("machine/memory_bytes", bytes)),
+    row("System", |run| {
         let figures = run.figures();
         format!(
             "{}, Linux {}",
@@ -24,8 +33,8 @@ const ROWS: &[(&str, fn(&Run) -> String)] = &[
             figures.text_or_unknown("machine/kernel")
         )
     }),
-    ("Disk", disk),
-    ("Filesystem", |run| {
+    row("Disk", disk),
+    row("Filesystem", |run| {
         let figures = run.figures();
         format!(
             "{} ({})",
@@ -33,14 +42,14 @@ const ROWS: &[(&str, fn(&Run) -> String)] = &[
             figures.text_or_unknown("disk/mount_options")
         )
     }),
-    ("Acknowledged means", |run| run.figures().text_or_unknown("durability").to_owned()),
-    ("Broker ready after", ready),
-    ("Load generator", |run| {
+    row("Acknowledged means", |run| run.figures().text_or_unknown("durability").to_owned()),
+    row("Broker ready after", ready),
+    row("Load generator", |run| {
         let figures = run.figures();
         let threads = figures.show("workload/threads", |n| format!("{n:.0}"));
         format!("tora-load {}, {threads} threads", figures.text_or_unknown("tora_load"))
     }),
-    ("Results folder", |run| run.folder.clone()),
+    row("Results folder", |run| run.folder.clone()),
 ];
 
 /// The last sections.
@@ -54,8 +63,8 @@ pub fn render(runs: &[Run]) -> Markup {
                         thead { tr { th { } @for run in runs { th scope="col" { (run.name) } } } }
                     }
                     tbody {
-                        @for (name, show) in ROWS {
-                            tr { th scope="row" { (name) } @for run in runs { td { (show(run)) } } }
+                        @for row in ROWS {
+                            tr { th scope="row" { (row.name) } @for run in runs { td { ((row.show)(run)) } } }
                         }
                     }
                 }

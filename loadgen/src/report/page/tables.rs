@@ -61,9 +61,9 @@ pub fn render(runs: &[Run]) -> Markup {
 
 fn table(runs: &[Run], caption: &str, columns: &[Column], with_producers: bool) -> Markup {
     html! {
+        p.caption { (caption) }
         div.scroll {
             table {
-                caption { (caption) }
                 thead { tr { th { } @for column in columns { th scope="col" { (column.head) } } } }
                 tbody {
                     @for phase in Phase::ALL {

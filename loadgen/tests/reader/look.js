@@ -1,0 +1,83 @@
+// Opens a report in headless Chromium as a reader would, and prints as JSON what there is to see and what went wrong.
+//
+//   node look.js REPORT.html [PNG]      PNG: the first screen as a picture
+
+const { chromium } = require('playwright-core');
+
+const VIEWS = [
+  { name: 'light', width: 1280, height: 900, colorScheme: 'light' },
+  { name: 'dark', width: 1280, height: 900, colorScheme: 'dark' },
+  { name: 'phone', width: 390, height: 844, colorScheme: 'light' },
+];
+
+// Runs in the page.
+function inspect() {
+  const colour = (element, property) => getComputedStyle(element)[property];
+  const pictures = [...document.querySelectorAll('figure')].map((figure) => {
+    const svg = figure.querySelector('svg');
+    const box = svg ? svg.getBoundingClientRect() : { width: 0, height: 0 };
+    const marks = svg ? [...svg.querySelectorAll('polyline, rect, path')] : [];
+    const shown = marks.filter((mark) => {
+      const { width, height } = mark.getBoundingClientRect();
+      const painted = [colour(mark, 'stroke'), colour(mark, 'fill')].some((c) => c !== 'none');
+      return painted && width + height > 0;
+    });
+    return {
+      section: figure.closest('section').id,
+      title: figure.querySelector('h3').textContent,
+      described: svg ? svg.getAttribute('aria-label') : null,
+      width: box.width,
+      height: box.height,
+      marks: shown.length,
+      labels: svg ? svg.querySelectorAll('text').length : 0,
+      labelHeight: svg ? Math.min(...[...svg.querySelectorAll('text')].map((t) => t.getBoundingClientRect().height)) : 0,
+    };
+  });
+  return {
+    title: document.title,
+    headline: document.querySelector('h1').textContent,
+    // What a reader sees without scrolling.
+    figuresOnTheFirstScreen: [...document.querySelectorAll('.figure')].filter(
+      (figure) => figure.getBoundingClientRect().bottom < window.innerHeight
+    ).length,
+    pictures,
+    paper: colour(document.body, 'backgroundColor'),
+    ink: colour(document.body, 'color'),
+    lines: [...new Set([...document.querySelectorAll('[class^=s-run]')].map((line) => colour(line, 'stroke')))],
+    overflow: document.documentElement.scrollWidth - window.innerWidth,
+  };
+}
+
+(async () => {
+  const [report, png] = process.argv.slice(2);
+  const address = `file://${require('path').resolve(report)}`;
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update'],
+  });
+  const seen = { errors: [], requests: [], views: {} };
+  try {
+    for (const { name, width, height, colorScheme } of VIEWS) {
+      const context = await browser.newContext({ viewport: { width, height }, colorScheme });
+      const page = await context.newPage();
+      page.on('console', (message) => seen.errors.push(`${message.type()}: ${message.text()}`));
+      page.on('pageerror', (error) => seen.errors.push(String(error)));
+      page.on('request', (request) => {
+        if (request.url() !== address && !request.url().startsWith('data:')) seen.requests.push(request.url());
+      });
+      await page.goto(address);
+      seen.views[name] = await page.evaluate(inspect);
+      if (png && name === 'light') await page.screenshot({ path: png });
+      await context.close();
+    }
+    const page = await browser.newPage();
+    await page.goto(address);
+    seen.printedBytes = (await page.pdf({ format: 'A4' })).length;
+  } finally {
+    await browser.close();
+  }
+  console.log(JSON.stringify(seen));
+})().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});
