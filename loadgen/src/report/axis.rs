@@ -44,16 +44,16 @@ pub fn quantile_marks(end: f64) -> Marks {
     [2f64.log10()].into_iter().chain(nines).collect()
 }
 
-/// What a mark at `position` of the percentile axis says.
+/// What a mark at `position` of the percentile axis says: the percentile, whose nines leave no room for a sign.
 pub fn quantile_label(position: f64) -> String {
     if position < 1.0 {
-        return format!("{:.0} %", 100.0 * (1.0 - 10f64.powf(-position)));
+        return format!("{:.0}", 100.0 * (1.0 - 10f64.powf(-position)));
     }
     let nines = position.round() as usize;
     match nines {
-        1 => "90 %".into(),
-        2 => "99 %".into(),
-        _ => format!("99.{} %", "9".repeat(nines - 2)),
+        1 => "90".into(),
+        2 => "99".into(),
+        _ => format!("99.{}", "9".repeat(nines - 2)),
     }
 }
 
