@@ -2,23 +2,38 @@
 
 mod api_versions;
 mod create_topics;
+mod delete_groups;
 mod delete_records;
 mod delete_topics;
+mod describe_groups;
 mod fetch;
 mod find_coordinator;
+mod group_work;
+mod heartbeat;
 mod init_producer_id;
+mod join_group;
+mod leave_group;
+mod list_groups;
 mod list_offsets;
 mod metadata;
+mod offset_commit;
+mod offset_delete;
+mod offset_fetch;
 mod produce;
+mod sync_group;
 
-use tora_engine::io::Slice;
 use tora_engine::io::ring::RingIo;
+use tora_engine::io::{Io, Slice, socket};
 use tora_engine::request::{Reply, Request};
 use tora_engine::shard::Shard;
-use tora_engine::types::{Nanos, Offset, PartitionId};
+use tora_engine::types::{Nanos, Offset, PartitionId, ShardId, TopicId};
 
 use crate::config::{HostPort, Settings};
+use crate::connection::Connection;
 use crate::connection::order::{Kind, Sequence};
+use crate::coordinator::{Answer, Ask, Name, OFFSETS_TOPIC, Ticket, partition_of};
+use crate::error_code::ErrorCode;
+use crate::service::groups::{Desk, Errand, Mail};
 use crate::slab::Slab;
 use crate::wire::{Encoding, Malformed, Reader, Writer};
 
@@ -53,12 +68,23 @@ pub const APIS: &[Api] = &[
     api(1, "Fetch", fetch::VERSIONS, 12, fetch::start),
     api(2, "ListOffsets", list_offsets::VERSIONS, 6, list_offsets::start),
     api(3, "Metadata", metadata::VERSIONS, 9, metadata::start),
+    api(8, "OffsetCommit", offset_commit::VERSIONS, 8, offset_commit::start),
+    api(9, "OffsetFetch", offset_fetch::VERSIONS, 6, offset_fetch::start),
     api(10, "FindCoordinator", find_coordinator::VERSIONS, 3, find_coordinator::start),
+    api(11, "JoinGroup", join_group::VERSIONS, 6, join_group::start),
+    api(12, "Heartbeat", heartbeat::VERSIONS, 4, heartbeat::start),
+    api(13, "LeaveGroup", leave_group::VERSIONS, 4, leave_group::start),
+    api(14, "SyncGroup", sync_group::VERSIONS, 4, sync_group::start),
+    api(15, "DescribeGroups", describe_groups::VERSIONS, 5, describe_groups::start),
+    api(16, "ListGroups", list_groups::VERSIONS, 3, list_groups::start),
     api(18, "ApiVersions", api_versions::VERSIONS, 3, api_versions::start),
     api(19, "CreateTopics", create_topics::VERSIONS, 5, create_topics::start),
     api(20, "DeleteTopics", delete_topics::VERSIONS, 4, delete_topics::start),
     api(21, "DeleteRecords", delete_records::VERSIONS, 2, delete_records::start),
     api(22, "InitProducerId", init_producer_id::VERSIONS, 2, init_producer_id::start),
+    api(42, "DeleteGroups", delete_groups::VERSIONS, 2, delete_groups::start),
+    // Its encoding never became flexible.
+    api(47, "OffsetDelete", offset_delete::VERSIONS, i16::MAX, offset_delete::start),
 ];
 
 const API_VERSIONS: i16 = 18;
@@ -73,6 +99,11 @@ pub fn find(key: i16) -> Option<&'static Api> {
 pub trait Work: Send {
     /// Takes the answer to the engine request that was made as `part`.
     fn on_reply(&mut self, part: u32, reply: Reply, cx: &mut Context<'_>);
+
+    /// Takes the answer of the group that was asked as `part`. Only for work that [asks groups](Context::ask_group).
+    fn on_group_answer(&mut self, _: u32, _: Answer, _: &mut Context<'_>) {
+        unreachable!("it asks no group");
+    }
 
     /// One of the partitions it waits for may have more, or the time that it set is up. Only for work that
     /// [waits](Context::wait).
@@ -116,8 +147,16 @@ pub struct Call {
     pub encoding: Encoding,
 }
 
-/// An engine request that has not been answered.
-pub struct Asked {
+/// A request to the engine, or to a group, that has not been answered.
+pub enum Asked {
+    /// On behalf of a client.
+    Client(Client),
+    /// By one of this core's coordinators, to the engine.
+    Errand(Errand),
+}
+
+/// On whose behalf something was asked.
+pub struct Client {
     /// The connection, by number.
     pub connection: u32,
     /// Numbers are used again; this is not.
@@ -156,8 +195,12 @@ pub struct Context<'a> {
     pub settings: &'a Settings,
     /// What clients are told to connect to.
     pub advertised: &'a HostPort,
-    /// Engine requests under way.
+    /// Requests under way.
     pub asked: &'a mut Slab<Asked>,
+    /// Where requests to groups are left.
+    pub desk: &'a mut Desk,
+    /// This core's connections.
+    pub connections: &'a mut Slab<Connection>,
     /// What the request waits for, if it does.
     pub waiting: &'a mut Waiting,
     /// The connection, by number.
@@ -171,11 +214,52 @@ pub struct Context<'a> {
 impl Context<'_> {
     /// Asks the engine; the reply comes to [`Work::on_reply`] with `part`.
     pub fn ask(&mut self, part: usize, request: Request) {
+        let tag = self.tag(part);
+        self.shard.request(u64::from(tag), request);
+    }
+
+    /// Asks a group, on whichever core it is; the answer comes to [`Work::on_group_answer`] with `part`.
+    pub fn ask_group(&mut self, part: usize, group: Name, ask: Ask) {
+        let ticket = Ticket { core: self.shard.id(), tag: self.tag(part) };
+        let topic = self.shard.catalog().topic_named(OFFSETS_TOPIC);
+        let found = topic.map(|topic| PartitionId::new(topic.id, partition_of(&group, topic.partitions)));
+        let partition = found.map_or(-1, |id| id.index.value());
+        let mail = Mail::Ask { ticket, partition, group, ask };
+        match found {
+            Some(id) => self.desk.ask(self.shard.owner(id), mail),
+            // Looking for the coordinator makes the topic.
+            None => self.desk.refuse(mail, ErrorCode::NOT_COORDINATOR),
+        }
+    }
+
+    /// Asks every core for its groups; the answers come to [`Work::on_group_answer`]. Says how many there will be.
+    pub fn ask_for_groups(&mut self) -> usize {
+        let cores = self.shard.shards();
+        for core in (0..cores).map(ShardId::new) {
+            let ticket = Ticket { core: self.shard.id(), tag: self.tag(usize::from(core.value())) };
+            self.desk.ask(core, Mail::List { ticket });
+        }
+        usize::from(cores)
+    }
+
+    /// Where the client is, as Kafka writes it.
+    pub fn client_host(&mut self) -> Name {
+        let connection = self.connections.get_mut(self.connection).filter(|one| one.serial == self.serial);
+        let peer = connection.map(|connection| socket::peer(connection.transport.socket()));
+        let host = peer.as_deref().and_then(|peer| peer.rsplit_once(':')).map_or("", |(host, _)| host);
+        Name::from(format!("/{host}"))
+    }
+
+    /// A random UUID.
+    pub fn random_uuid(&mut self) -> TopicId {
+        TopicId::from_random(self.shard.io().random(), self.shard.io().random())
+    }
+
+    fn tag(&mut self, part: usize) -> u32 {
         let part = u32::try_from(part).expect("a request's parts are limited far below 2³²");
         let purpose = Purpose::Part { sequence: self.sequence, part };
-        let asked = Asked { connection: self.connection, serial: self.serial, purpose };
-        let tag = self.asked.insert(asked);
-        self.shard.request(u64::from(tag), request);
+        let client = Client { connection: self.connection, serial: self.serial, purpose };
+        self.asked.insert(Asked::Client(client))
     }
 
     /// Parks the request until one of the partitions it waits for has more, or until then.
@@ -236,10 +320,23 @@ pub fn read_header(frame: &Slice) -> Result<(&'static Api, Call, usize), Refused
     if !served {
         return Ok((api, call, frame.len()));
     }
+    debug_assert_eq!(reader.position(), CLIENT_ID_AT);
     reader.classic_nullable_string().map_err(Refused::Malformed)?;
     reader.set_encoding(encoding);
     reader.skip_tagged_fields().map_err(Refused::Malformed)?;
     Ok((api, call, reader.position()))
+}
+
+/// Where a request's header has the client's id.
+const CLIENT_ID_AT: usize = 8;
+
+/// The client's id, of a request whose header was read.
+///
+/// # Errors
+/// None, since the header was read before.
+pub fn client_id(request: &[u8]) -> Result<Name, Malformed> {
+    let mut reader = Reader::new(&request[CLIENT_ID_AT..], Encoding::Classic);
+    Ok(Name::from(reader.nullable_string()?.unwrap_or_default()))
 }
 
 /// Starts a request whose header was read up to `body`.

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 
 use tora_engine::Config as EngineConfig;
 
+use crate::coordinator::Settings as GroupSettings;
 use crate::limits;
 
 /// Everything that can be set, with its value.
@@ -31,6 +32,12 @@ pub struct Settings {
     pub idle_ms: u64,
     /// `fetch.max.bytes`.
     pub fetch_bytes_max: usize,
+    /// `offsets.topic.num.partitions`.
+    pub offsets_partitions: i32,
+    /// `offsets.topic.segment.bytes`.
+    pub offsets_segment_bytes: u64,
+    /// How groups are kept.
+    pub groups: GroupSettings,
     /// The engine's.
     pub engine: EngineConfig,
 }
@@ -50,8 +57,26 @@ impl Default for Settings {
             connections_max: limits::CONNECTIONS_MAX,
             idle_ms: limits::IDLE_MS,
             fetch_bytes_max: limits::FETCH_BYTES_MAX as usize,
+            offsets_partitions: limits::OFFSETS_PARTITIONS,
+            offsets_segment_bytes: limits::OFFSETS_SEGMENT_BYTES,
+            groups: group_defaults(),
             engine,
         }
+    }
+}
+
+/// Kafka's defaults.
+fn group_defaults() -> GroupSettings {
+    GroupSettings {
+        session_min_ms: 6_000,
+        session_max_ms: 1_800_000,
+        initial_delay_ms: 3_000,
+        group_size_max: i32::MAX as usize,
+        retention_ms: 7 * 24 * 60 * 60_000,
+        check_interval_ms: 600_000,
+        metadata_bytes_max: 4_096,
+        batch_bytes_max: usize::MAX,
+        compact_bytes: limits::OFFSETS_COMPACT_BYTES,
     }
 }
 

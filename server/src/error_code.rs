@@ -32,10 +32,32 @@ codes! {
     REQUEST_TIMED_OUT = 7;
     /// A batch above `max.message.bytes`.
     MESSAGE_TOO_LARGE = 10;
+    /// What a client keeps with an offset is longer than `offset.metadata.max.bytes`.
+    OFFSET_METADATA_TOO_LARGE = 12;
+    /// The group's coordinator is reading its log: clients try again.
+    COORDINATOR_LOAD_IN_PROGRESS = 14;
+    /// There is no coordinator just now: clients look again.
+    COORDINATOR_NOT_AVAILABLE = 15;
+    /// The group is kept elsewhere: clients look again.
+    NOT_COORDINATOR = 16;
     /// A topic's name that cannot be one.
     INVALID_TOPIC_EXCEPTION = 17;
     /// Acknowledgements asked for are not −1, 0 or 1.
     INVALID_REQUIRED_ACKS = 21;
+    /// The member speaks of another generation than the group's.
+    ILLEGAL_GENERATION = 22;
+    /// Members of a group that have no assignor, or not the same kind, in common.
+    INCONSISTENT_GROUP_PROTOCOL = 23;
+    /// A group's id that cannot be one.
+    INVALID_GROUP_ID = 24;
+    /// The group has no such member: it joins again.
+    UNKNOWN_MEMBER_ID = 25;
+    /// A session's time outside of what is allowed.
+    INVALID_SESSION_TIMEOUT = 26;
+    /// The group's members are to join again.
+    REBALANCE_IN_PROGRESS = 27;
+    /// Offsets that do not fit into one batch.
+    INVALID_COMMIT_OFFSET_SIZE = 28;
     /// Records with the broker's time that did not come from a broker.
     INVALID_TIMESTAMP = 32;
     /// A version that is not served.
@@ -62,6 +84,10 @@ codes! {
     INVALID_PRODUCER_EPOCH = 47;
     /// The partition's disk failed or is full.
     KAFKA_STORAGE_ERROR = 56;
+    /// The group has members, and cannot be deleted.
+    NON_EMPTY_GROUP = 68;
+    /// There is no such group.
+    GROUP_ID_NOT_FOUND = 69;
     /// A fetch session that this broker never gave out.
     FETCH_SESSION_ID_NOT_FOUND = 70;
     /// The client's leader epoch is older than the partition's.
@@ -70,6 +96,14 @@ codes! {
     UNKNOWN_LEADER_EPOCH = 75;
     /// A codec that the version of the request does not allow.
     UNSUPPORTED_COMPRESSION_TYPE = 76;
+    /// The member is told its id, with which it joins.
+    MEMBER_ID_REQUIRED = 79;
+    /// `group.max.size` members are in the group.
+    GROUP_MAX_SIZE_REACHED = 81;
+    /// Another member has the same `group.instance.id` now.
+    FENCED_INSTANCE_ID = 82;
+    /// A member of the group reads the topic, whose offsets therefore stay.
+    GROUP_SUBSCRIBED_TO_TOPIC = 86;
     /// A batch that is whole but must not be appended.
     INVALID_RECORD = 87;
     /// No topic has this id.

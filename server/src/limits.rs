@@ -70,6 +70,57 @@ pub const ELEMENTS_PER_REQUEST_MAX: usize = 200_000;
 /// How soon accepting is tried again where it failed: out of descriptors, say, which a connection's end will help.
 pub const ACCEPT_RETRY_MS: u64 = 100;
 
+/// Ids of one group that were given out and whose owners have not joined. Clients join within milliseconds of being told.
+pub const PENDING_MEMBERS_MAX: usize = 10_000;
+
+/// A member that has not been in a generation yet is given up after this: its client may have given up waiting for the
+/// answer that tells its id, and asked again (Kafka's time).
+pub const NEW_MEMBER_JOIN_MS: u64 = 300_000;
+
+/// Bytes of a name in a group request (the group's, a member's, an assignor's): what the stored records' two-byte lengths
+/// hold, with room for the UUID that a member's id gets.
+pub const GROUP_NAME_BYTES_MAX: usize = i16::MAX as usize - 64;
+
+/// Messages about groups on their way to a core. More wait where they come from.
+pub const GROUP_MAIL_SLOTS: usize = 1024;
+
+/// Requests to groups that wait at one core for room in another's queue. More are refused, and clients ask again.
+pub const GROUP_MAIL_WAITING_MAX: usize = 100_000;
+
+/// Messages about groups that a core takes in one turn, so that its connections get theirs.
+pub const GROUP_MAIL_PER_TURN: usize = 512;
+
+/// How soon what a full queue did not take is sent again.
+pub const GROUP_MAIL_RETRY_MS: u64 = 1;
+
+/// For so long those who ask a coordinator that is reading its log are held: most logs are read sooner, and clients that
+/// are sent away wait longer than that before they ask again.
+pub const GROUP_LOAD_HOLD_MS: u64 = 500;
+
+/// How many are held.
+pub const GROUP_LOAD_HELD_MAX: usize = 10_000;
+
+/// What a coordinator reads of its log at a time.
+pub const GROUP_LOAD_READ_BYTES: usize = 1 << 20;
+
+/// A batch's header, and more: what a coordinator's records have to leave of `max.message.bytes`.
+pub const BATCH_FRAME_BYTES: usize = 128;
+
+/// Partitions of `__consumer_offsets` (`offsets.topic.num.partitions`): Kafka's 50, which spread over any number of cores;
+/// those that no group falls into cost nothing.
+pub const OFFSETS_PARTITIONS: i32 = 50;
+
+/// A segment of `__consumer_offsets`: what is given up goes by whole segments, so they are small beside the growth that
+/// is allowed between two times.
+pub const OFFSETS_SEGMENT_BYTES: u64 = 16 << 20;
+
+/// Bytes by which a partition of `__consumer_offsets` grows before its live state is written again: read in well under a
+/// second when the server starts.
+pub const OFFSETS_COMPACT_BYTES: u64 = 64 << 20;
+
+/// A coordinator's live state is written again in steps of this, so that a large one does not hold up its shard.
+pub const COMPACTION_STEP_BYTES: usize = 1 << 20;
+
 const _: () = {
     assert!(RECEIVE_BYTES_BASE < RECEIVE_BYTES_GROWN && RECEIVE_BYTES_GROWN < REQUEST_BYTES_MAX as usize);
     assert!(QUEUED_REQUEST_BYTES_MAX >= REQUEST_BYTES_MAX as u64);

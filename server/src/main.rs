@@ -5,6 +5,7 @@ mod api;
 mod cli;
 mod config;
 mod connection;
+mod coordinator;
 mod error_code;
 mod limits;
 mod memory;

@@ -14,7 +14,7 @@ use tora_engine::placement::CATALOG_SHARD;
 use crate::cli::Serve;
 use crate::config::{HostPort, Settings, file};
 use crate::limits;
-use crate::service::{Common, Server};
+use crate::service::{Common, Server, groups};
 
 /// How soon a signal is noticed.
 const SIGNAL_POLL: Duration = Duration::from_millis(50);
@@ -48,6 +48,7 @@ pub fn serve(flags: &Serve) -> Result<(), String> {
     let common = Arc::new(Common {
         advertised,
         inboxes: (0..cores).map(|_| ArrayQueue::new(limits::INBOX_CONNECTIONS)).collect(),
+        group_mail: groups::queues(cores),
         connections: AtomicU32::new(0),
         settings,
     });

@@ -6,6 +6,7 @@
 
 mod arrivals;
 mod ends;
+pub mod groups;
 mod waits;
 
 use std::collections::BTreeSet;
@@ -20,7 +21,7 @@ use tora_engine::service::Service;
 use tora_engine::shard::Shard;
 use tora_engine::types::{Nanos, ShardId};
 
-use crate::api::{self, Asked, Context, Ending, Purpose, Waiting};
+use crate::api::{self, Asked, Client, Context, Ending, Purpose, Waiting};
 use crate::config::{HostPort, Settings};
 use crate::connection::order::Sequence;
 use crate::connection::{Connection, Job, Parked};
@@ -29,6 +30,7 @@ use crate::memory::{ReceiveMemory, ResponseMemory};
 use crate::slab::Slab;
 use crate::wire::Writer;
 use arrivals::Arrivals;
+use groups::{Groups, Mail};
 
 /// What the cores' services have in common.
 pub struct Common {
@@ -38,6 +40,8 @@ pub struct Common {
     pub advertised: HostPort,
     /// Sockets on their way to each core.
     pub inboxes: Vec<ArrayQueue<Socket>>,
+    /// Requests to groups, and answers, on their way to each core.
+    pub group_mail: Vec<ArrayQueue<Mail>>,
     /// Connections of all cores.
     pub connections: AtomicU32,
 }
@@ -85,6 +89,7 @@ pub struct Server {
     connections: Slab<Connection>,
     next_serial: u64,
     asked: Slab<Asked>,
+    groups: Groups,
     /// Connections to be advanced at the turn's end.
     dirty: Vec<u32>,
     /// When each waiting request has waited long enough, with its connection.
@@ -110,6 +115,7 @@ impl Server {
             connections: Slab::default(),
             next_serial: 0,
             asked: Slab::default(),
+            groups: Groups::new(id, common.inboxes.len()),
             dirty: Vec::new(),
             deadlines: BTreeSet::new(),
             receive_memory: ReceiveMemory::new(queued),
@@ -241,6 +247,15 @@ impl Server {
         }
     }
 
+    /// Settles a request that has just got something, and has its connection looked at if it is done.
+    fn carry_on(&mut self, shard: &mut Shard<RingIo>, request: RequestId, job: Job) {
+        let done = job.work.is_done();
+        self.settle(shard, request, job);
+        if done {
+            self.mark_dirty(request.connection);
+        }
+    }
+
     fn context<'a>(&'a mut self, shard: &'a mut Shard<RingIo>, request: RequestId) -> Context<'a> {
         let Common { settings, advertised, .. } = &*self.common;
         let RequestId { connection, serial, sequence } = request;
@@ -249,6 +264,8 @@ impl Server {
             settings,
             advertised,
             asked: &mut self.asked,
+            desk: &mut self.groups.desk,
+            connections: &mut self.connections,
             waiting: &mut self.waiting,
             connection,
             serial,
@@ -345,6 +362,7 @@ fn gather(writer: &Writer, memory: &mut ResponseMemory) -> Vec<Slice> {
 
 impl Service<RingIo> for Server {
     fn start(&mut self, shard: &mut Shard<RingIo>) {
+        self.load_groups(shard);
         self.accept(shard);
     }
 
@@ -366,8 +384,14 @@ impl Service<RingIo> for Server {
 
     fn on_reply(&mut self, shard: &mut Shard<RingIo>, tag: u64, reply: Reply) {
         let key = u32::try_from(tag).expect("tags are the slab's numbers");
-        let Asked { connection: key, serial, purpose } =
-            self.asked.remove(key).expect("every request is answered once");
+        let asked = self.asked.remove(key).expect("every request is answered once");
+        let Client { connection: key, serial, purpose } = match asked {
+            Asked::Client(client) => client,
+            Asked::Errand(errand) => {
+                self.errand_done(shard, errand, reply);
+                return;
+            }
+        };
         let Some(connection) = self.connections.get_mut(key).filter(|connection| connection.serial == serial)
         else {
             return;
@@ -383,17 +407,14 @@ impl Service<RingIo> for Server {
         let Some(mut job) = connection.order.take(sequence) else { return };
         let request = RequestId { connection: key, serial, sequence };
         job.work.on_reply(part, reply, &mut self.context(shard, request));
-        let done = job.work.is_done();
-        self.settle(shard, request, job);
-        if done {
-            self.mark_dirty(key);
-        }
+        self.carry_on(shard, request, job);
     }
 
     fn on_turn(&mut self, shard: &mut Shard<RingIo>) {
         self.take_arrivals(shard);
         let now = shard.io().now();
         self.wake_expired(shard, now);
+        self.serve_groups(shard);
         self.advance_dirty(shard);
         if now >= self.next_tick {
             self.tick(shard, now);
@@ -403,11 +424,13 @@ impl Service<RingIo> for Server {
     fn next_deadline(&self) -> Option<Nanos> {
         let waiting = self.deadlines.first().map(|deadline| deadline.0);
         let tick = (self.next_tick != Nanos::new(u64::MAX)).then_some(self.next_tick);
-        [waiting, tick, self.arrivals.retry_at()].into_iter().flatten().min()
+        [waiting, tick, self.arrivals.retry_at(), self.groups.next_deadline()].into_iter().flatten().min()
     }
 
     fn has_mail(&self) -> bool {
-        !self.common.inboxes[usize::from(self.id.value())].is_empty()
+        let core = usize::from(self.id.value());
+        let arrived = !self.common.inboxes[core].is_empty();
+        arrived || !self.common.group_mail[core].is_empty() || self.groups.has_mail()
     }
 
     fn on_stop(&mut self, shard: &mut Shard<RingIo>) -> bool {

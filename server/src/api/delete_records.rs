@@ -9,6 +9,7 @@ use tora_engine::request::{OffsetQuery, Reply, Request};
 use tora_engine::types::{Offset, PartitionId};
 
 use super::{Call, Context, Work};
+use crate::coordinator::is_internal;
 use crate::error_code::ErrorCode;
 use crate::wire::{Malformed, Reader, Writer};
 
@@ -38,6 +39,7 @@ pub fn start(reader: &mut Reader<'_>, _: &Call, cx: &mut Context<'_>) -> Result<
     for _ in 0..reader.array_len()? {
         let name = reader.string()?.to_owned();
         let topic = cx.shard.catalog().topic_named(&name).map(|topic| (topic.id, topic.partitions));
+        let internal = is_internal(&name);
         work.topics.push((name, work.parts.len()));
         for _ in 0..reader.array_len()? {
             let index = reader.i32()?;
@@ -45,7 +47,12 @@ pub fn start(reader: &mut Reader<'_>, _: &Call, cx: &mut Context<'_>) -> Result<
             reader.skip_tagged_fields()?;
             let topic = topic.filter(|topic| (0..topic.1).contains(&index));
             let partition = topic.map(|(id, _)| PartitionId::new(id, index));
-            let outcome = partition.is_none().then_some(Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+            let outcome = match partition {
+                None => Some(Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)),
+                Some(_) if internal => Some(Err(ErrorCode::INVALID_TOPIC_EXCEPTION)),
+                Some(_) => None,
+            };
+            let partition = partition.filter(|_| outcome.is_none());
             work.parts.push(Part { index, partition, outcome });
             wanted.push(offset);
         }

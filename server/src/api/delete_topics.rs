@@ -1,13 +1,14 @@
 //! DeleteTopics (20).
 //!
 //! Versions 1–6. 5 adds an error text, 6 topic ids: each topic is named or identified. Answered when the deletion is
-//! durable; the files go afterwards.
+//! durable; the files go afterwards. The broker's own topic is not deleted: INVALID_TOPIC_EXCEPTION.
 
 use tora_engine::error::Error;
 use tora_engine::request::{Reply, Request};
 use tora_engine::types::TopicId;
 
 use super::{Call, Context, Work};
+use crate::coordinator::is_internal;
 use crate::error_code::ErrorCode;
 use crate::wire::{Malformed, Reader, Writer};
 
@@ -57,6 +58,10 @@ pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Resu
                 topic.outcome = Some(Err((unknown, why)));
             }
             None => topic.outcome = Some(Err((unknown, Error::UnknownPartition.to_string()))),
+            Some(found) if is_internal(found.name.as_str()) => {
+                let why = format!("{} is the broker's own, and stays", found.name.as_str());
+                topic.outcome = Some(Err((ErrorCode::INVALID_TOPIC_EXCEPTION, why)));
+            }
             Some(found) => {
                 topic.name = Some(found.name.as_str().to_owned());
                 topic.id = found.id;

@@ -13,7 +13,9 @@ use tora_engine::catalog::{Topic, TopicName};
 use tora_engine::request::{Reply, Request};
 use tora_engine::types::TopicId;
 
+use super::find_coordinator::offsets_topic;
 use super::{Call, Context, Work};
+use crate::coordinator::is_internal;
 use crate::error_code::ErrorCode;
 use crate::wire::{Malformed, Reader, Writer};
 
@@ -72,12 +74,11 @@ impl Metadata {
             let Wanted::Name(name) = wanted else { continue };
             if cx.shard.catalog().topic_named(name).is_none() {
                 self.missing += 1;
-                let name = name.clone();
-                let request = Request::CreateTopic {
-                    name,
-                    partitions: None,
-                    configs: Vec::new(),
-                    validate_only: false,
+                let request = if is_internal(name) {
+                    offsets_topic(cx.settings)
+                } else {
+                    let (name, configs) = (name.clone(), Vec::new());
+                    Request::CreateTopic { name, partitions: None, configs, validate_only: false }
                 };
                 cx.ask(at, request);
             }
@@ -201,7 +202,7 @@ fn write_head(version: i16, error: ErrorCode, name: Option<&str>, id: TopicId, o
         out.topic_id(id);
     }
     if version >= 1 {
-        out.bool(false);
+        out.bool(name.is_some_and(is_internal));
     }
 }
 

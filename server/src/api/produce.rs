@@ -6,16 +6,22 @@
 //! before, KIP-110), 8 an error text, 9 the flexible encoding, 10 leader hints (not sent: there is one broker), 12 transactions v2 (not offered, so never used), 13 topic
 //! ids instead of names.
 //!
+//! A topic of the broker's own takes no client's records: INVALID_TOPIC_EXCEPTION.
+//!
 //! Each batch goes to its partition as it lies in the receive buffer. `acks=0` gets no response, and where something
 //! fails its connection is closed, as Kafka does, so that the client looks for its topics again; 1 and −1 wait for the
 //! same: see `flush.messages`. The timeout is not used, there being no replicas to wait for.
 
+use std::sync::Arc;
+
 use tora_engine::batch::{Attributes, Codec, layout};
+use tora_engine::catalog::Topic;
 use tora_engine::io::Slice;
 use tora_engine::request::{Appended, Origin, Reply, Request};
 use tora_engine::types::{PartitionId, TopicId};
 
 use super::{Call, Context, Ending, Work};
+use crate::coordinator::is_internal;
 use crate::error_code::ErrorCode;
 use crate::wire::{Malformed, Reader, Writer};
 
@@ -110,12 +116,18 @@ fn read_topic(
 ) -> Result<(TopicName, Found), Malformed> {
     if version >= 13 {
         let id = reader.topic_id()?;
-        let found = cx.shard.catalog().topic(id).map(|topic| topic.id).ok_or(ErrorCode::UNKNOWN_TOPIC_ID);
-        return Ok((TopicName::Id(id), found));
+        let topic = cx.shard.catalog().topic(id);
+        return Ok((TopicName::Id(id), writable(topic, ErrorCode::UNKNOWN_TOPIC_ID)));
     }
     let name = reader.string()?;
-    let found = cx.shard.catalog().topic_named(name).map(|topic| topic.id);
-    Ok((TopicName::Name(name.to_owned()), found.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)))
+    let topic = cx.shard.catalog().topic_named(name);
+    Ok((TopicName::Name(name.to_owned()), writable(topic, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)))
+}
+
+/// A topic that clients may append to.
+fn writable(topic: Option<&Arc<Topic>>, unknown: ErrorCode) -> Found {
+    let topic = topic.ok_or(unknown)?;
+    if is_internal(topic.name.as_str()) { Err(ErrorCode::INVALID_TOPIC_EXCEPTION) } else { Ok(topic.id) }
 }
 
 impl Work for Produce {

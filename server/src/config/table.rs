@@ -66,6 +66,38 @@ pub const PROPERTIES: &[Property] = &[
         apply: flush_messages,
     },
     Property {
+        name: "group.initial.rebalance.delay.ms",
+        default: "3000",
+        doc: "How long an empty group waits for more members before it assigns for the first time.",
+        apply: |settings, value| {
+            number(value, 0, 3_600_000).map(|value| settings.groups.initial_delay_ms = value)
+        },
+    },
+    Property {
+        name: "group.max.session.timeout.ms",
+        default: "1800000",
+        doc: "The longest session.timeout.ms of a group's member.",
+        apply: |settings, value| {
+            number(value, 1, i32::MAX as u64).map(|value| settings.groups.session_max_ms = int(value))
+        },
+    },
+    Property {
+        name: "group.max.size",
+        default: "2147483647",
+        doc: "Members of one group at most.",
+        apply: |settings, value| {
+            number(value, 1, i32::MAX as u64).map(|value| settings.groups.group_size_max = size(value))
+        },
+    },
+    Property {
+        name: "group.min.session.timeout.ms",
+        default: "6000",
+        doc: "The shortest session.timeout.ms of a group's member.",
+        apply: |settings, value| {
+            number(value, 1, i32::MAX as u64).map(|value| settings.groups.session_min_ms = int(value))
+        },
+    },
+    Property {
         name: "listeners",
         default: "PLAINTEXT://127.0.0.1:9092",
         doc: "Where connections are accepted; port 0 takes a free one.",
@@ -126,6 +158,47 @@ pub const PROPERTIES: &[Property] = &[
         },
     },
     Property {
+        name: "offset.metadata.max.bytes",
+        default: "4096",
+        doc: "What a client may keep with a committed offset.",
+        apply: |settings, value| {
+            number(value, 0, 32_000).map(|value| settings.groups.metadata_bytes_max = size(value))
+        },
+    },
+    Property {
+        name: "offsets.retention.check.interval.ms",
+        default: "600000",
+        doc: "How often expired offsets are looked for.",
+        apply: |settings, value| {
+            number(value, 1, 86_400_000).map(|value| settings.groups.check_interval_ms = value)
+        },
+    },
+    Property {
+        name: "offsets.retention.minutes",
+        default: "10080",
+        doc: "Offsets of a group without members are kept for so long after the last one left.",
+        apply: |settings, value| {
+            number(value, 1, i32::MAX as u64)
+                .map(|value| settings.groups.retention_ms = i64::from(int(value)) * 60_000)
+        },
+    },
+    Property {
+        name: "offsets.topic.num.partitions",
+        default: "50",
+        doc: "Partitions of __consumer_offsets, when it is first made; each group belongs to one, and with it to a core.",
+        apply: |settings, value| {
+            number(value, 1, 100_000).map(|value| settings.offsets_partitions = int(value))
+        },
+    },
+    Property {
+        name: "offsets.topic.segment.bytes",
+        default: "16777216",
+        doc: "The size of a segment of __consumer_offsets, when it is first made.",
+        apply: |settings, value| {
+            number(value, 1 << 20, i32::MAX as u64).map(|value| settings.offsets_segment_bytes = value)
+        },
+    },
+    Property {
         name: "producer.id.expiration.ms",
         default: "86400000",
         doc: "An idempotent producer is remembered for so long after its last batch.",
@@ -171,6 +244,14 @@ pub const PROPERTIES: &[Property] = &[
         },
     },
     Property {
+        name: "tora.offsets.compact.bytes",
+        default: "67108864",
+        doc: "Bytes by which a partition of __consumer_offsets grows before what is still true is written again and the rest given up.",
+        apply: |settings, value| {
+            number(value, 1 << 10, 1 << 40).map(|value| settings.groups.compact_bytes = value)
+        },
+    },
+    Property {
         name: "tora.pin",
         default: "true",
         doc: "Whether each core's thread is tied to it.",
@@ -201,6 +282,10 @@ fn number(value: &str, min: u64, max: u64) -> Result<u64, String> {
     number
         .filter(|number| (min..=max).contains(number))
         .ok_or_else(|| format!("use a whole number from {min} to {max}"))
+}
+
+fn int(value: u64) -> i32 {
+    i32::try_from(value).expect("it was bounded to an i32's")
 }
 
 fn truth(value: &str) -> Result<bool, String> {

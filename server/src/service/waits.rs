@@ -7,7 +7,7 @@ use tora_engine::shard::Shard;
 use tora_engine::types::Nanos;
 
 use super::{RequestId, Server};
-use crate::api::{Asked, Purpose};
+use crate::api::{Asked, Client, Purpose};
 
 impl Server {
     /// Parks a request if it said so: watches what it waits for, as far as a watch is not under way already, and notes
@@ -23,8 +23,8 @@ impl Server {
         for (partition, end) in self.waiting.partitions.drain(..) {
             if connection.watches.insert(partition) {
                 let purpose = Purpose::Watch(partition);
-                let asked = Asked { connection: request.connection, serial: request.serial, purpose };
-                let tag = self.asked.insert(asked);
+                let client = Client { connection: request.connection, serial: request.serial, purpose };
+                let tag = self.asked.insert(Asked::Client(client));
                 shard.request(u64::from(tag), Request::Watch { partition, end, until });
             }
         }
@@ -44,11 +44,7 @@ impl Server {
         let Some(mut job) = connection.order.take(sequence) else { return };
         let request = RequestId { connection: key, serial, sequence };
         job.work.on_wake(&mut self.context(shard, request));
-        let done = job.work.is_done();
-        self.settle(shard, request, job);
-        if done {
-            self.mark_dirty(key);
-        }
+        self.carry_on(shard, request, job);
     }
 
     /// Wakes the requests whose time is up.

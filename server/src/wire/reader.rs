@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use tora_engine::io::Slice;
 use tora_engine::types::TopicId;
@@ -183,6 +184,26 @@ impl<'a> Reader<'a> {
             Some(message) => message.slice(range),
             None => Slice::copy_from(&self.bytes[range]),
         }))
+    }
+
+    /// Bytes that must be there, copied.
+    ///
+    /// # Errors
+    /// Where they are null or longer than the message.
+    pub fn opaque(&mut self) -> Result<Arc<[u8]>, Malformed> {
+        let at = self.at;
+        let length = match self.encoding {
+            Encoding::Classic => i64::from(self.i32()?),
+            Encoding::Flexible => i64::from(self.unsigned_varint()?) - 1,
+        };
+        let range = self.range(length, "bytes", at)?.ok_or(Malformed { what: "bytes", at })?;
+        Ok(Arc::from(&self.bytes[range]))
+    }
+
+    /// The whole message, what was read of it included.
+    #[must_use]
+    pub const fn message(&self) -> &'a [u8] {
+        self.bytes
     }
 
     /// The number of elements of an array that must be there. It is never more than there are bytes left, since no

@@ -98,6 +98,12 @@ impl Writer {
         }
     }
 
+    /// Bytes that are copied in.
+    pub fn opaque(&mut self, bytes: &[u8]) {
+        self.length_or_i32(bytes.len());
+        self.bytes.extend_from_slice(bytes);
+    }
+
     /// The number of elements of the array that follows.
     pub fn array_len(&mut self, count: usize) {
         self.length_or_i32(count);

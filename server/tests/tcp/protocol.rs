@@ -20,17 +20,27 @@ use crate::support::requests::{batch, create, list, metadata, name, produce, pro
 use crate::support::{Client, Server};
 
 /// What is advertised, by key.
-const ADVERTISED: [(i16, i16, i16); 10] = [
+const ADVERTISED: &[(i16, i16, i16)] = &[
     (0, 0, 13),
     (1, 4, 18),
     (2, 1, 11),
     (3, 0, 13),
+    (8, 2, 10),
+    (9, 1, 10),
     (10, 0, 6),
+    (11, 0, 9),
+    (12, 0, 4),
+    (13, 0, 5),
+    (14, 0, 5),
+    (15, 0, 6),
+    (16, 0, 5),
     (18, 0, 4),
     (19, 2, 7),
     (20, 1, 6),
     (21, 0, 2),
     (22, 0, 5),
+    (42, 0, 2),
+    (47, 0, 0),
 ];
 
 #[test]
@@ -315,9 +325,12 @@ fn find_coordinator_at_every_version() {
         assert_eq!((error, node.0), (0, 9), "version {version}");
         assert!(server.address.ends_with(&format!(":{port}")));
         if version >= 1 {
-            let response = client.call(version, &request.with_key_type(1));
-            let error = response.coordinators.first().map_or(response.error_code, |found| found.error_code);
-            assert_eq!(error, 42, "nobody coordinates transactions");
+            for kind in [1, 2] {
+                let response = client.call(version, &request.clone().with_key_type(kind));
+                let error =
+                    response.coordinators.first().map_or(response.error_code, |found| found.error_code);
+                assert_eq!(error, 42, "nobody coordinates transactions or share groups");
+            }
         }
     }
 }

@@ -41,7 +41,7 @@ once() {
 }
 
 kafkajs() {
-    cp "$here/package.json" "$here/package-lock.json" "$here/produce.js" "$1/"
+    cp "$here/package.json" "$here/package-lock.json" "$here"/*.js "$1/"
     npm ci --prefix "$1" --no-audit --no-fund --loglevel=error
 }
 
@@ -58,7 +58,7 @@ kafkajs)
     need node nodejs
     need npm npm
     # A changed script or version is a new folder.
-    folder=$cache/kafkajs/$(cat "$here/package-lock.json" "$here/produce.js" | sha256sum | cut -c1-12)
+    folder=$cache/kafkajs/$(cat "$here/package-lock.json" "$here"/*.js | sha256sum | cut -c1-12)
     once "$folder" kafkajs "$folder"
     echo "$folder"
     ;;
