@@ -5,29 +5,43 @@
 //! may be dropped: the request takes its course all the same.
 //!
 //! Requests of one thread to one partition take effect in the order in which they were made. Past the engine's limit
-//! a method fails with [`Error::Busy`] and has done nothing; [`Handle::append_blocking`] waits for room instead. Once
-//! the engine is closed, everything answers [`Error::Stopped`].
+//! a method fails with [`Error::Busy`] and has done nothing; [`Handle::append_blocking`] and [`Handle::append_async`]
+//! wait for room instead. Once the engine is closed, everything answers [`Error::Stopped`].
+//!
+//! Each of a handle's appends is a batch of its own. An [`Appender`] gathers single records from any thread into
+//! batches.
 
+mod appender;
 mod pending;
 mod records;
+mod room;
 mod scan;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use appender::{Appender, AppenderOptions, PendingRecord, RecordRoom};
 pub use pending::Pending;
 pub use records::RecordRef;
+pub use room::AppendRoom;
 pub use scan::for_each_record;
 
 use crate::error::Error;
 use crate::io::Slice;
+use crate::limits;
 use crate::mailbox::budget::{Budget, Permit};
 use crate::mailbox::completion::completion;
+use crate::mailbox::gather::Gatherer;
+use crate::mailbox::room::Room;
 use crate::mailbox::{Lane, Mail, Peers, ReplyTo, is_shard_thread};
 use crate::placement::{CATALOG_SHARD, owner};
-use crate::request::{Appended, CreatedTopic, FoundOffset, OffsetQuery, Origin, Records, Reply, Request};
+use crate::request::{
+    Appended, CreatedTopic, Described, FoundOffset, OffsetQuery, Origin, Records, Reply, Request,
+};
 use crate::types::{Nanos, Offset, PartitionId, ProducerId, ShardId, TopicId};
+
+use pending::block_on;
 
 /// The clocks that deadlines and record timestamps are made with: the shards' own.
 pub trait Clock: Send + Sync {
@@ -53,13 +67,13 @@ struct Inner {
 
 /// What may be under way at one shard.
 struct Budgets {
-    requests: Arc<Budget>,
-    watches: Arc<Budget>,
+    requests: Budget,
+    watches: Budget,
 }
 
 impl Default for Budgets {
     fn default() -> Self {
-        let budget = |lane: Lane| Arc::new(Budget::new(lane.handle_credits()));
+        let budget = |lane: Lane| Budget::new(lane.handle_credits());
         Self { requests: budget(Lane::Request), watches: budget(Lane::Watch) }
     }
 }
@@ -149,8 +163,47 @@ impl Handle {
         if is_shard_thread() {
             return Err(Error::WouldDeadlock);
         }
-        let permit = self.budget(self.owner(partition), Lane::Request).take_waiting();
+        let mut place = self.budget(self.owner(partition), Lane::Request).place();
+        let permit = block_on(|waker| place.poll(waker));
         Ok(self.append_with(permit, partition, Slice::copy_from(batch)))
+    }
+
+    /// [`Handle::append`] that waits for room where the engine is busy, as a future of any runtime. It is ready when the
+    /// request has been sent, and its [`Pending`] when the append is done. Dropped before, it has sent nothing.
+    pub fn append_async<'a>(&self, partition: PartitionId, batch: &'a [u8]) -> AppendRoom<'a> {
+        let place = self.budget(self.owner(partition), Lane::Request).place();
+        AppendRoom::new(self.clone(), place, partition, batch)
+    }
+
+    /// An [`Appender`] for a partition, with the default options.
+    ///
+    /// # Errors
+    /// As [`Handle::appender_with`].
+    pub fn appender(&self, partition: PartitionId) -> Result<Pending<Appender>, Error> {
+        self.appender_with(partition, AppenderOptions::default())
+    }
+
+    /// An [`Appender`] for a partition: gathers single records from any thread into batches.
+    ///
+    /// # Errors
+    /// At once [`Error::Busy`]; then [`Error::UnknownPartition`], [`Error::Storage`] or [`Error::Stopped`].
+    pub fn appender_with(
+        &self,
+        partition: PartitionId,
+        options: AppenderOptions,
+    ) -> Result<Pending<Appender>, Error> {
+        let shard = self.owner(partition);
+        let slot = self.permit(shard, Lane::Request)?;
+        let handle = self.clone();
+        let read = move |reply| {
+            let described = reply!(Describe(result) => result)(reply)?;
+            let batch_bytes = options.batch_bytes.min(described.max_message_bytes);
+            let room = Arc::new(Room::new(options.bytes_max.max(limits::APPENDER_BYTES_MIN)));
+            let peers = handle.inner.peers.clone();
+            let gatherer = Gatherer::new(partition, shard, peers, slot, room, batch_bytes);
+            Ok(Appender::new(Arc::new(gatherer), Arc::clone(&handle.inner.clock)))
+        };
+        self.ask(shard, Request::Describe { partition }, read)
     }
 
     /// Appends records as one uncompressed batch; they become visible together. Who appends many batches saves memory
@@ -224,6 +277,15 @@ impl Handle {
         self.ask(self.owner(partition), request, reply!(DeleteRecords(result) => result))
     }
 
+    /// How a partition stands: its first and last offsets, and the largest batch it takes.
+    ///
+    /// # Errors
+    /// At once [`Error::Busy`]; then [`Error::UnknownPartition`], [`Error::Storage`] or [`Error::Stopped`].
+    pub fn describe(&self, partition: PartitionId) -> Result<Pending<Described>, Error> {
+        let request = Request::Describe { partition };
+        self.ask(self.owner(partition), request, reply!(Describe(result) => result))
+    }
+
     /// A producer id that was never handed out before, for batches that may be sent again without being doubled
     /// ([`BatchBuilder::set_producer`](crate::batch::BatchBuilder::set_producer)).
     ///
@@ -248,7 +310,7 @@ impl Handle {
         &self,
         to: ShardId,
         request: Request,
-        read: fn(Reply) -> Result<T, Error>,
+        read: impl FnOnce(Reply) -> Result<T, Error> + Send + 'static,
     ) -> Result<Pending<T>, Error> {
         let permit = self.permit(to, Lane::of(&request))?;
         Ok(self.send(permit, to, request, read))
@@ -259,7 +321,7 @@ impl Handle {
         permit: Permit,
         to: ShardId,
         request: Request,
-        read: fn(Reply) -> Result<T, Error>,
+        read: impl FnOnce(Reply) -> Result<T, Error> + Send + 'static,
     ) -> Pending<T> {
         let (completer, completion) = completion(permit);
         self.inner.peers.send(to, Mail::Request { from: ReplyTo::Handle(completer), request });
@@ -270,7 +332,7 @@ impl Handle {
         self.budget(shard, lane).try_take().ok_or(Error::Busy)
     }
 
-    fn budget(&self, shard: ShardId, lane: Lane) -> &Arc<Budget> {
+    fn budget(&self, shard: ShardId, lane: Lane) -> &Budget {
         let budgets = &self.inner.budgets[usize::from(shard.value())];
         match lane {
             Lane::Request => &budgets.requests,

@@ -14,6 +14,16 @@ pub const PRODUCERS_MAX: usize = 10_000;
 /// Messages that a shard takes from its mailbox in one turn, so that its own connections get theirs.
 pub const MAIL_PER_TURN: usize = 256;
 
+/// Bytes of records that an appender gathers by default and may have unanswered, at most: half of the default W, so that
+/// one appender does not make itself wait for flushes, and far more than a device moves while one is under way.
+pub const APPENDER_BYTES: u32 = 4 << 20;
+
+/// An appender takes no less than this, so that a small limit means few records and not none.
+pub const APPENDER_BYTES_MIN: u32 = 4 << 10;
+
+/// What a record counts for beside its key, value and headers: its own lengths and whoever waits for it.
+pub const APPENDER_RECORD_BYTES: usize = 64;
+
 /// Partitions that one topic may have: each costs about a kilobyte of memory per broker.
 pub const PARTITIONS_MAX: i32 = 100_000;
 

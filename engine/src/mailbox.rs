@@ -2,7 +2,8 @@
 //!
 //! Sending never blocks and never fails. Every message takes a slot that was reserved before: a request by one of its
 //! sender's [`Credits`], its reply by the same credit, which comes back with the reply; an embedding service's request
-//! by its [budget](budget::Budget). A mailbox has room for all of them together ([`mail::open`]), so a full one is a
+//! by its [budget](budget::Budget), gathered records by a permit of that budget that their [gatherer](gather) keeps. A
+//! mailbox has room for all of them together ([`mail::open`]), so a full one is a
 //! bug and asserted.
 //!
 //! Going to sleep and sending are each other's mirror image: the shard stores "asleep" and then looks at its queue,
@@ -16,7 +17,10 @@ pub mod budget;
 pub mod completion;
 mod credits;
 mod doorbell;
+pub mod gather;
+pub mod group;
 pub mod mail;
+pub mod room;
 mod shard_thread;
 mod sync;
 

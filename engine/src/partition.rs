@@ -14,7 +14,7 @@ use crate::log::read::{ColdRead, Find, Progress};
 use crate::log::{Admission, Log, LogOp, Plan, Wanted};
 use crate::mailbox::ReplyTo;
 use crate::producers::{Producers, Verdict};
-use crate::request::{Appended, FoundOffset, OffsetQuery, Origin, Records, Reply};
+use crate::request::{Appended, Described, FoundOffset, OffsetQuery, Origin, Records, Reply};
 use crate::sim::plant::{Plant, planted};
 use crate::types::{Nanos, Offset, PartitionId, Position};
 
@@ -294,6 +294,19 @@ impl Partition {
             None => Ok(FoundOffset { offset, timestamp: -1, leader_epoch: -1 }),
         };
         cx.replies.push((from, Reply::ListOffset(found)));
+    }
+
+    /// Says how the partition stands.
+    pub fn describe<F>(&self, from: ReplyTo, cx: &mut Context<'_, F>) {
+        let described = match self.log.failure() {
+            Some(why) => Err(Error::Storage(why.to_owned())),
+            None => Ok(Described {
+                max_message_bytes: self.settings.max_message_bytes,
+                log_start: self.log.start_offset(),
+                high_watermark: self.log.visible_upto(),
+            }),
+        };
+        cx.replies.push((from, Reply::Describe(described)));
     }
 
     // ---- what the shard drives

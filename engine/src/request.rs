@@ -75,6 +75,11 @@ pub enum Request {
         /// Which offset.
         query: OffsetQuery,
     },
+    /// Says how a partition stands.
+    Describe {
+        /// Which partition.
+        partition: PartitionId,
+    },
     /// Creates a topic. Answered when it is durable and every shard knows it.
     CreateTopic {
         /// Its name.
@@ -113,6 +118,8 @@ pub enum Reply {
     ListOffset(Result<FoundOffset, Error>),
     /// To [`Request::DeleteRecords`]: the first offset that the partition holds now.
     DeleteRecords(Result<Offset, Error>),
+    /// To [`Request::Describe`].
+    Describe(Result<Described, Error>),
     /// To [`Request::CreateTopic`].
     CreateTopic(Result<CreatedTopic, Error>),
     /// To [`Request::DeleteTopic`].
@@ -163,6 +170,17 @@ pub struct FoundOffset {
     pub timestamp: i64,
     /// The leader epoch of that record's batch, or −1.
     pub leader_epoch: i32,
+}
+
+/// How a partition stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// The largest batch it takes, in bytes (`max.message.bytes`).
+    pub max_message_bytes: usize,
+    /// The first offset it holds.
+    pub log_start: Offset,
+    /// The offset after the last visible record.
+    pub high_watermark: Offset,
 }
 
 /// A topic as it was created, or found.

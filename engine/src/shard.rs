@@ -272,6 +272,7 @@ impl<I: Io> Shard<I> {
             let Some(mail) = self.inbox.pop() else { return };
             match mail {
                 Mail::Request { from, request } => self.perform(from, request),
+                Mail::Gathered(gathering) => self.append_gathered(gathering),
                 Mail::Reply { from, tag, reply } => {
                     let lane = Lane::of_reply(&reply);
                     self.credits.put_back(from, lane);

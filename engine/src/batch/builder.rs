@@ -6,6 +6,10 @@ use super::record::Header;
 use super::varint;
 use crate::types::ProducerId;
 
+/// Memory that an empty builder has at most after it gave a batch away: most batches fit, and thousands of idle builders
+/// do not matter.
+const KEPT_BYTES: usize = 16 * 1024;
+
 /// Collects records and writes them as one uncompressed batch, as a client would send it: base offset 0, no leader
 /// epoch. One builder makes many batches, one after the other, and keeps its memory.
 #[derive(Debug)]
@@ -136,6 +140,17 @@ impl BatchBuilder {
         let crc = layout::checksum(bytes);
         layout::write(bytes, layout::CRC, crc.to_be_bytes());
         Some(bytes)
+    }
+
+    /// Writes the header and gives the batch away; `None` if it has no records. The builder is empty afterwards, with
+    /// memory for the start of another batch like this one.
+    #[must_use]
+    pub fn take(&mut self) -> Option<Vec<u8>> {
+        self.finish()?;
+        let next = Vec::with_capacity(self.bytes.len().min(KEPT_BYTES));
+        let batch = std::mem::replace(&mut self.bytes, next);
+        self.clear();
+        Some(batch)
     }
 
     /// Starts an empty batch of no producer.

@@ -19,12 +19,16 @@ use crate::request::Reply;
 #[must_use = "the request takes its course, but nobody learns whether it failed"]
 pub struct Pending<T> {
     completion: Completion,
-    read: fn(Reply) -> Result<T, Error>,
+    /// Until the answer was there. Closures that capture nothing cost no allocation.
+    read: Option<Box<dyn FnOnce(Reply) -> Result<T, Error> + Send>>,
 }
 
 impl<T> Pending<T> {
-    pub(super) fn new(completion: Completion, read: fn(Reply) -> Result<T, Error>) -> Self {
-        Self { completion, read }
+    pub(super) fn new(
+        completion: Completion,
+        read: impl FnOnce(Reply) -> Result<T, Error> + Send + 'static,
+    ) -> Self {
+        Self { completion, read: Some(Box::new(read)) }
     }
 
     /// Whether the answer is there, so that [`Pending::wait`] returns at once.
@@ -42,18 +46,14 @@ impl<T> Pending<T> {
         if is_shard_thread() && !self.is_ready() {
             return Err(Error::WouldDeadlock);
         }
-        let waker = this_thread();
-        loop {
-            match self.poll_with(&waker) {
-                Poll::Ready(answer) => return answer,
-                // Wakes that were meant for something else end it too; the loop looks again.
-                Poll::Pending => thread::park(),
-            }
-        }
+        block_on(|waker| self.poll_with(waker))
     }
 
     fn poll_with(&mut self, waker: &Waker) -> Poll<Result<T, Error>> {
-        self.completion.poll(waker).map(|reply| reply.map_or(Err(Error::Stopped), self.read))
+        self.completion.poll(waker).map(|reply| {
+            let read = self.read.take().expect("a future is not polled again after it was ready");
+            reply.map_or(Err(Error::Stopped), read)
+        })
     }
 }
 
@@ -68,6 +68,18 @@ impl<T> Future for Pending<T> {
 impl<T> fmt::Debug for Pending<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Pending({})", if self.is_ready() { "ready" } else { "under way" })
+    }
+}
+
+/// Blocks this thread, which must not be a shard's, until `poll` is ready.
+pub(super) fn block_on<T>(mut poll: impl FnMut(&Waker) -> Poll<T>) -> T {
+    let waker = this_thread();
+    loop {
+        match poll(&waker) {
+            Poll::Ready(output) => return output,
+            // Wakes that were meant for something else end it too; the loop looks again.
+            Poll::Pending => thread::park(),
+        }
     }
 }
 

@@ -41,5 +41,5 @@ pub(super) fn build<'a>(
         let timestamp = record.timestamp.unwrap_or(now_ms);
         builder.push_with_headers(timestamp, record.key, record.value, record.headers)?;
     }
-    builder.finish().map(Slice::copy_from).ok_or(BatchError::Empty)
+    builder.take().map(Slice::from_vec).ok_or(BatchError::Empty)
 }

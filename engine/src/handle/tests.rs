@@ -9,6 +9,7 @@ use crate::batch::{BatchBuilder, BatchError, CrcCheck, batches};
 use crate::io::Wake as WakeShard;
 use crate::mailbox::{Inbox, mail, mark_shard_thread};
 
+mod gathering;
 mod scanning;
 
 struct NeverAsleep;
@@ -52,7 +53,7 @@ fn next_request(inbox: &mut Inbox<Mail>) -> (ReplyTo, Request) {
 fn answer(to: ReplyTo, reply: Reply) {
     match to {
         ReplyTo::Handle(completer) => completer.complete(reply),
-        ReplyTo::Shard { .. } => panic!("a handle asked"),
+        other => panic!("{other:?} is no handle"),
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::ops::{Deref, Range};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -22,7 +23,12 @@ pub const CHUNK_SIZE: usize = 256 * 1024;
 /// Where a chunk's memory came from, and so where it goes.
 enum Origin {
     Heap,
-    Pool { pool: Arc<PoolMemory>, index: u32 },
+    /// A vector's, unaligned.
+    Vec,
+    Pool {
+        pool: Arc<PoolMemory>,
+        index: u32,
+    },
 }
 
 struct ChunkMemory {
@@ -54,6 +60,9 @@ impl Drop for ChunkMemory {
         match &self.origin {
             // SAFETY: allocated in `Pool::heap` with the same layout, and nobody holds the chunk any more.
             Origin::Heap => unsafe { dealloc(self.start.as_ptr(), layout(self.capacity)) },
+            // SAFETY: start and capacity are those of the vector that `Slice::from_vec` took apart, and bytes need no
+            // dropping.
+            Origin::Vec => unsafe { drop(Vec::from_raw_parts(self.start.as_ptr(), 0, self.capacity)) },
             Origin::Pool { pool, index } => {
                 pool.free.push(*index).expect("the free list has room for every chunk of the pool");
             }
@@ -162,7 +171,7 @@ impl fmt::Debug for ChunkMut {
 impl ChunkMemory {
     fn pool_id(&self) -> Option<u32> {
         match &self.origin {
-            Origin::Heap => None,
+            Origin::Heap | Origin::Vec => None,
             Origin::Pool { pool, .. } => Some(pool.id),
         }
     }
@@ -183,6 +192,15 @@ impl Slice {
         let mut chunk = Pool::heap(bytes.len().max(1));
         chunk.push(bytes);
         chunk.filled()
+    }
+
+    /// The bytes of a vector, without a copy. They lie anywhere, so that no file is written from them.
+    #[must_use]
+    pub fn from_vec(bytes: Vec<u8>) -> Self {
+        let mut bytes = ManuallyDrop::new(bytes);
+        let start = NonNull::new(bytes.as_mut_ptr()).expect("a vector's pointer is never null");
+        let memory = ChunkMemory { start, capacity: bytes.capacity(), origin: Origin::Vec };
+        Self { memory: Arc::new(memory), start: 0, len: bytes.len() }
     }
 
     /// The bytes of `range` within this slice.

@@ -1,105 +1,78 @@
 //! How much the threads outside the shards may have under way at one shard.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
+use std::task::{Poll, Waker};
 
-use super::sync::{AtomicU32, Condvar, Fence, Mutex, Ordering};
+use super::room::{Place, Room};
+#[cfg(all(test, loom))]
+use super::sync::Fence;
 
-/// A number of requests that may be under way, shared by all threads. Taking and giving back are an atomic operation
-/// each; a lock is taken, and anybody woken, only while a thread waits for room.
+/// A number of requests that may be under way, shared by all threads.
 pub struct Budget {
-    left: AtomicU32,
-    total: u32,
-    waiting: AtomicU32,
-    fence: Fence,
-    room: Mutex<()>,
-    freed: Condvar,
+    room: Arc<Room>,
 }
 
 impl Budget {
     /// Room for `total` requests.
     #[must_use]
     pub fn new(total: u32) -> Self {
-        Self::with_fence(total, Fence::new())
+        Self { room: Arc::new(Room::new(total)) }
     }
 
     /// One with a fence that a test may have left out.
+    #[cfg(all(test, loom))]
     pub(super) fn with_fence(total: u32, fence: Fence) -> Self {
-        Self {
-            left: AtomicU32::new(total),
-            total,
-            waiting: AtomicU32::new(0),
-            fence,
-            room: Mutex::new(()),
-            freed: Condvar::new(),
-        }
+        Self { room: Arc::new(Room::with_fence(total, fence)) }
     }
 
     /// Room for one request; `None` while all of it is taken.
     #[must_use]
-    pub fn try_take(self: &Arc<Self>) -> Option<Permit> {
-        self.take().then(|| Permit { budget: Arc::clone(self) })
+    pub fn try_take(&self) -> Option<Permit> {
+        self.room.try_take(1).then(|| Permit { room: Arc::clone(&self.room) })
     }
 
-    /// Room for one request; waits until there is some. Not for a shard's own thread, which may be the one to free it.
+    /// A place in line for one request.
     #[must_use]
-    pub fn take_waiting(self: &Arc<Self>) -> Permit {
-        if !self.take() {
-            self.wait_and_take();
-        }
-        Permit { budget: Arc::clone(self) }
+    pub fn place(&self) -> PermitPlace {
+        PermitPlace { place: Place::new(Arc::clone(&self.room), 1), room: Arc::clone(&self.room) }
     }
 
     /// Requests that may still be sent.
     #[must_use]
     pub fn left(&self) -> u32 {
-        self.left.load(Ordering::Relaxed)
-    }
-
-    fn take(&self) -> bool {
-        self.left.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
-    }
-
-    fn wait_and_take(&self) {
-        let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        loop {
-            // Says that it waits, then looks; `put_back` gives back, then looks for who waits.
-            self.fence.full();
-            if self.take() {
-                break;
-            }
-            room = self.freed.wait(room).unwrap_or_else(PoisonError::into_inner);
-        }
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    fn put_back(&self) {
-        let left = self.left.fetch_add(1, Ordering::AcqRel);
-        assert!(left < self.total, "more room is given back than was taken");
-        self.fence.full();
-        if self.waiting.load(Ordering::Relaxed) > 0 {
-            // Who has looked in vain and is about to wait holds the lock until it does.
-            drop(self.room.lock().unwrap_or_else(PoisonError::into_inner));
-            self.freed.notify_one();
-        }
+        self.room.left()
     }
 }
 
 impl fmt::Debug for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Budget({} of {} left)", self.left(), self.total)
+        write!(f, "Budget({} of {} left)", self.left(), self.room.total())
     }
 }
 
 /// Room for one request, given back when dropped.
 #[derive(Debug)]
 pub struct Permit {
-    budget: Arc<Budget>,
+    room: Arc<Room>,
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.budget.put_back();
+        self.room.give_back(1);
+    }
+}
+
+/// Somebody who waits for a [`Permit`].
+#[derive(Debug)]
+pub struct PermitPlace {
+    place: Place,
+    room: Arc<Room>,
+}
+
+impl PermitPlace {
+    /// The permit once there is one, as [`Place::poll`].
+    pub fn poll(&mut self, waker: &Waker) -> Poll<Permit> {
+        self.place.poll(waker).map(|()| Permit { room: Arc::clone(&self.room) })
     }
 }

@@ -12,9 +12,14 @@ use loom::thread;
 
 use super::budget::Budget;
 use super::completion::completion;
+use super::gather::{Gathered, Gatherer};
+use super::group::{Group, GroupCompleter, GroupRecord};
+use super::room::Room;
 use super::sync::{Fence, Ordering};
 use super::*;
-use crate::request::Reply;
+use crate::batch::BatchHeader;
+use crate::request::{Appended, Reply};
+use crate::types::{Offset, PartitionId, TopicId};
 
 const SHARD: ShardId = ShardId::new(0);
 
@@ -213,20 +218,25 @@ fn nothing_stays_in_a_mailbox_that_is_closed_meanwhile() {
     });
 }
 
+/// What a thread outside the shards does until `poll` is ready.
+fn wait<T>(mut poll: impl FnMut(&Waker) -> Poll<T>) -> T {
+    let eventfd = EventFd::new();
+    let waker = Waker::from(Arc::clone(&eventfd));
+    loop {
+        match poll(&waker) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => eventfd.sleep(),
+        }
+    }
+}
+
 #[test]
 fn a_completion_is_not_missed() {
     loom::model(|| {
-        let budget = Arc::new(Budget::new(1));
+        let budget = Budget::new(1);
         let (completer, mut completion) = completion(budget.try_take().unwrap());
         let thread = thread::spawn(move || completer.complete(Reply::Watch(true)));
-        let eventfd = EventFd::new();
-        let waker = Waker::from(Arc::clone(&eventfd));
-        let reply = loop {
-            match completion.poll(&waker) {
-                Poll::Ready(reply) => break reply,
-                Poll::Pending => eventfd.sleep(),
-            }
-        };
+        let reply = wait(|waker| completion.poll(waker));
         assert!(matches!(reply, Some(Reply::Watch(true))));
         assert!(budget.try_take().is_some(), "the room is free when the reply is there");
         thread.join().unwrap();
@@ -234,10 +244,11 @@ fn a_completion_is_not_missed() {
 }
 
 fn who_waits_for_room(fence: fn() -> Fence) {
-    let budget = Arc::new(Budget::with_fence(1, fence()));
+    let budget = Budget::with_fence(1, fence());
     let permit = budget.try_take().unwrap();
     let thread = thread::spawn(move || drop(permit));
-    drop(budget.take_waiting());
+    let mut place = budget.place();
+    drop(wait(|waker| place.poll(waker)));
     thread.join().unwrap();
 }
 
@@ -250,4 +261,115 @@ fn who_waits_for_room_gets_it() {
 #[should_panic(expected = "deadlock")]
 fn without_the_fence_who_waits_for_room_misses_it() {
     loom::model(|| who_waits_for_room(Fence::left_out));
+}
+
+#[test]
+fn of_two_who_wait_for_room_both_get_it() {
+    model_bounded(2, || {
+        let budget = Arc::new(Budget::new(1));
+        let permit = budget.try_take().unwrap();
+        let other = Arc::clone(&budget);
+        let thread = thread::spawn(move || {
+            let mut place = other.place();
+            drop(wait(|waker| place.poll(waker)));
+        });
+        drop(permit);
+        let mut place = budget.place();
+        drop(wait(|waker| place.poll(waker)));
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn who_leaves_the_line_passes_the_room_on() {
+    model_bounded(2, || {
+        let budget = Arc::new(Budget::new(1));
+        let permit = budget.try_take().unwrap();
+        let mut leaver = budget.place();
+        let eventfd = EventFd::new();
+        assert!(leaver.poll(&Waker::from(Arc::clone(&eventfd))).is_pending());
+        let other = Arc::clone(&budget);
+        let thread = thread::spawn(move || {
+            let mut place = other.place();
+            drop(wait(|waker| place.poll(waker)));
+        });
+        drop(permit);
+        drop(leaver);
+        thread.join().unwrap();
+    });
+}
+
+fn two_records_of_a_batch(fence: fn() -> Fence) {
+    let group = Arc::new(Group::with_fence(fence()));
+    let room = Arc::new(Room::new(2));
+    assert!(room.try_take(2));
+    let records = [0, 1].map(|number| GroupRecord::new(Arc::clone(&group), number));
+    let completer = GroupCompleter::new(group, room, 2);
+    let [mut first, mut second] = records;
+    let shard = thread::spawn(move || {
+        let appended = Appended { base_offset: Offset::new(7), log_append_time: -1, log_start: Offset::ZERO };
+        completer.complete(Reply::Append(Ok(appended)));
+    });
+    let other = thread::spawn(move || wait(|waker| second.poll(waker)));
+    assert_eq!(wait(|waker| first.poll(waker)), Ok(Offset::new(7)));
+    assert_eq!(other.join().unwrap(), Ok(Offset::new(8)));
+    shard.join().unwrap();
+}
+
+#[test]
+fn no_record_of_a_batch_misses_its_answer() {
+    model_bounded(3, || two_records_of_a_batch(Fence::new));
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_the_fence_a_record_misses_its_answer() {
+    model_bounded(3, || two_records_of_a_batch(Fence::left_out));
+}
+
+/// Two threads append a record each; a shard takes what was gathered, whenever a message comes.
+fn two_records_and_a_shard(fence: fn() -> Fence) {
+    let (peers, mut inboxes) = mailboxes(1, 1);
+    let mut held = Held(inboxes.pop());
+    let inbox = held.0.as_mut().expect("held until the end");
+    let eventfd = EventFd::new();
+    inbox.register(Arc::clone(&eventfd) as Arc<dyn Wake>);
+    let (slot, room) = (Budget::new(1).try_take().unwrap(), Arc::new(Room::new(2)));
+    assert!(room.try_take(2));
+    let partition = PartitionId::new(TopicId::from_random(1, 2), 0);
+    let gatherer = Gatherer::new(partition, SHARD, peers, slot, room, 1 << 20).with_fence(fence());
+    let gatherer = Arc::new(gatherer);
+    let append = |gatherer: &Arc<Gatherer>| {
+        let record = Gathered { timestamp: 0, key: None, value: None, headers: &[] };
+        drop(gatherer.push(&record, 1).unwrap());
+    };
+    let other = Arc::clone(&gatherer);
+    let threads = [thread::spawn(move || append(&other)), thread::spawn(move || append(&gatherer))];
+    let mut records = 0;
+    while records < 2 {
+        while let Some(mail) = inbox.pop() {
+            let Mail::Gathered(gathering) = mail else { panic!("{mail:?}") };
+            for batch in gathering.take() {
+                records += BatchHeader::parse(&batch.batch).unwrap().records_count;
+            }
+        }
+        if records < 2 && inbox.try_sleep(|| false) {
+            eventfd.sleep();
+        }
+        inbox.awake();
+    }
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
+#[test]
+fn no_gathered_record_is_left_behind() {
+    model_bounded(2, || two_records_and_a_shard(Fence::new));
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_the_fence_a_gathered_record_is_left_behind() {
+    model_bounded(3, || two_records_and_a_shard(Fence::left_out));
 }

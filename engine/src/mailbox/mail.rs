@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::gather::Gathering;
+use super::group::GroupCompleter;
 use super::{Completer, Inbox, Peers, mailboxes};
 use crate::request::{Reply, Request};
 use crate::types::ShardId;
@@ -16,6 +18,8 @@ pub enum Mail {
         /// The question.
         request: Request,
     },
+    /// Records that were gathered outside the shards, to be appended.
+    Gathered(Gathering),
     /// The reply to a request that this shard made of another. It brings the request's credit back.
     Reply {
         /// The shard that answers.
@@ -53,6 +57,8 @@ pub enum ReplyTo {
     },
     /// To a thread outside the shards. Dropping it answers [`Error::Stopped`](crate::error::Error::Stopped).
     Handle(Completer),
+    /// To the records of a gathered batch. Dropping it answers as for a handle.
+    Group(GroupCompleter),
 }
 
 /// Which credits a request draws on. Watches have their own, since they are under way for as long as nothing happens:

@@ -6,12 +6,12 @@
 mod model;
 
 #[cfg(loom)]
-pub(super) use model::{AtomicBool, AtomicU8, AtomicU32, Condvar, Fence, Mutex, Ordering, Queue};
+pub(super) use model::{AtomicBool, AtomicU8, AtomicU32, Fence, Mutex, MutexGuard, Ordering, Queue};
 #[cfg(not(loom))]
 pub(super) use {
     real::{Fence, Queue},
     std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering},
-    std::sync::{Condvar, Mutex},
+    std::sync::{Mutex, MutexGuard},
 };
 
 #[cfg(not(loom))]

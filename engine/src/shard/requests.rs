@@ -5,10 +5,11 @@ use super::keeper::Wish;
 use super::ops::SERVICE_BIT;
 use crate::error::Error;
 use crate::io::Io;
+use crate::mailbox::gather::{Batch, Gathering};
 use crate::mailbox::mail::Lane;
 use crate::mailbox::{Mail, ReplyTo};
 use crate::placement::CATALOG_SHARD;
-use crate::request::{CreatedTopic, Reply, Request};
+use crate::request::{CreatedTopic, Origin, Reply, Request};
 use crate::types::{PartitionId, ShardId, TopicId};
 
 /// The tag of the catalog keeper's own appends: the service's tags have 63 bits.
@@ -46,7 +47,8 @@ impl<I: Io> Shard<I> {
             | Request::Read { partition, .. }
             | Request::Watch { partition, .. }
             | Request::ListOffset { partition, .. }
-            | Request::DeleteRecords { partition, .. } => self.owner(*partition),
+            | Request::DeleteRecords { partition, .. }
+            | Request::Describe { partition } => self.owner(*partition),
             Request::FindTopic { .. } => self.id,
             Request::CreateTopic { .. } | Request::DeleteTopic { .. } | Request::NewProducerId => {
                 CATALOG_SHARD
@@ -86,6 +88,10 @@ impl<I: Io> Shard<I> {
                 Ok(slot) => self.with(slot, |partition, cx| partition.delete_records(from, before, cx)),
                 Err(error) => self.answer(from, Reply::DeleteRecords(Err(error))),
             },
+            Request::Describe { partition } => match self.slot_in_use(partition) {
+                Ok(slot) => self.with_quietly(slot, |partition, cx| partition.describe(from, cx)),
+                Err(error) => self.answer(from, Reply::Describe(Err(error))),
+            },
             Request::FindTopic { name } => {
                 let found = self.catalog.topic_named(&name).map(|topic| CreatedTopic {
                     id: topic.id,
@@ -101,6 +107,12 @@ impl<I: Io> Shard<I> {
             }
             Request::DeleteTopic { id } => self.wish(Some(from), Wish::Delete { id }),
             Request::NewProducerId => self.wish(Some(from), Wish::ProducerId),
+        }
+    }
+
+    pub(super) fn append_gathered(&mut self, gathering: Gathering) {
+        for Batch { partition, batch, from } in gathering.take() {
+            self.perform(from, Request::Append { partition, batch, origin: Origin::Client });
         }
     }
 
@@ -126,6 +138,7 @@ impl<I: Io> Shard<I> {
                 self.peers.send(shard, Mail::Reply { from: self.id, tag, reply })
             }
             ReplyTo::Handle(completer) => completer.complete(reply),
+            ReplyTo::Group(completer) => completer.complete(reply),
         }
     }
 }

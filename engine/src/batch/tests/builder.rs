@@ -114,3 +114,18 @@ impl RandomRecord {
         }
     }
 }
+
+#[test]
+fn a_batch_that_is_given_away_leaves_an_empty_builder() {
+    let mut builder = BatchBuilder::new(1000);
+    assert_eq!(builder.take(), None);
+    builder.set_producer(ProducerId::new(1000), 7, 42);
+    builder.push(5, None, Some(b"first")).unwrap();
+    let shown = builder.finish().unwrap().to_vec();
+    assert_eq!(builder.take(), Some(shown));
+    assert_eq!((builder.take(), builder.size()), (None, layout::HEADER_SIZE));
+    builder.push(6, None, Some(b"second")).unwrap();
+    let batch = builder.take().unwrap();
+    let header = BatchHeader::parse(&batch).unwrap();
+    assert_eq!((header.records_count, header.base_timestamp, header.producer_id.value()), (1, 6, -1));
+}

@@ -49,3 +49,16 @@ fn a_full_chunk_takes_what_fits() {
 fn a_slice_of_unfilled_bytes_is_refused() {
     let _ = Pool::heap(BLOCK_SIZE).slice(0..1);
 }
+
+#[test]
+fn a_vectors_bytes_are_shared_where_they_lie() {
+    let mut bytes = Vec::with_capacity(100);
+    bytes.extend_from_slice(b"a vector");
+    let at = bytes.as_ptr();
+    let slice = Slice::from_vec(bytes);
+    assert_eq!((&*slice, slice.as_ptr()), (&b"a vector"[..], at));
+    let part = slice.slice(2..8);
+    drop(slice);
+    assert_eq!(&*part, b"vector");
+    assert_eq!(&*Slice::from_vec(Vec::new()), b"");
+}

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 pub(in super::super) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use loom::sync::atomic::{AtomicUsize, fence};
-pub(in super::super) use loom::sync::{Condvar, Mutex};
+pub(in super::super) use loom::sync::{Mutex, MutexGuard};
 
 /// The model of a bounded queue.
 pub(in super::super) struct Queue<T> {

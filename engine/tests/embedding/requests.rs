@@ -1,103 +1,22 @@
-//! The engine as an embedding service sees it, on this machine's disk.
-#![expect(clippy::disallowed_methods, reason = "the seam is the engine's; a service uses std as it likes")]
+//! Requests of a handle, one by one.
 
-use std::path::PathBuf;
-use std::pin::pin;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::thread;
 use std::time::Duration;
 
 use tora_engine::batch::{BatchBuilder, BatchError};
 use tora_engine::error::Error;
-use tora_engine::handle::{Pending, RecordRef, for_each_record};
+use tora_engine::handle::{Pending, RecordRef};
 use tora_engine::io::{Completion, Io};
 use tora_engine::mailbox::Lane;
 use tora_engine::placement::owner;
 use tora_engine::request::{OffsetQuery, Reply};
 use tora_engine::service::Service;
 use tora_engine::shard::Shard;
-use tora_engine::types::{Nanos, Offset, PartitionId, ShardId, TopicId};
-use tora_engine::{Config, Engine, Handle};
+use tora_engine::types::{Nanos, Offset, PartitionId, ShardId};
+use tora_engine::{Engine, Handle};
 
-/// A data folder of a test's own, gone when the test is over.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        // Beside the build, so that it is on a disk.
-        let name = format!("embedding-{}-{number}", std::process::id());
-        Self(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name))
-    }
-
-    fn config(&self, shards: u16) -> Config {
-        let mut config = Config::new(&self.0);
-        config.shards = shards;
-        config
-    }
-
-    fn open(&self, shards: u16) -> Engine {
-        Engine::open(self.config(shards)).unwrap()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-/// The smallest executor there is.
-fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
-    }
-}
-
-fn create(handle: &Handle, name: &str, partitions: i32) -> TopicId {
-    handle.create_topic(name, partitions, &[]).unwrap().wait().unwrap().id
-}
-
-fn append(handle: &Handle, partition: PartitionId, value: &[u8]) -> Offset {
-    let pending = handle.append_records(partition, [RecordRef::of_value(value)]).unwrap();
-    pending.wait().unwrap().base_offset
-}
-
-/// Every value of a partition from `from` on, with its offset.
-fn values(handle: &Handle, partition: PartitionId, from: i64) -> Vec<(i64, String)> {
-    let mut next = Offset::new(from);
-    let mut values = Vec::new();
-    loop {
-        let records = handle.read(partition, next, 10_000).unwrap().wait().unwrap();
-        if records.slices.is_empty() {
-            assert_eq!(records.high_watermark, next);
-            return values;
-        }
-        next = for_each_record(&records, next, |record| {
-            let value = String::from_utf8(record.value.unwrap().to_vec()).unwrap();
-            values.push((record.offset.value(), value));
-        })
-        .unwrap();
-    }
-}
-
-fn numbers(range: std::ops::Range<i64>) -> Vec<(i64, String)> {
-    range.map(|number| (number, number.to_string())).collect()
-}
+use crate::support::{Folder, append, block_on, create, numbers, values};
 
 #[test]
 fn many_appends_in_flight_take_effect_in_order_on_every_shard() {

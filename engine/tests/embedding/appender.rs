@@ -1,0 +1,162 @@
+//! Single records, gathered into batches.
+
+use std::thread;
+
+use tora_engine::batch::{BatchError, CrcCheck, batches};
+use tora_engine::error::Error;
+use tora_engine::handle::{AppenderOptions, PendingRecord, RecordRef};
+use tora_engine::types::{Offset, PartitionId, TopicId};
+
+use crate::support::{Folder, append, create, numbers, values};
+
+#[test]
+fn records_of_many_threads_are_gathered_and_answered_one_by_one() {
+    let folder = Folder::new();
+    let engine = folder.open(2);
+    let handle = engine.handle();
+    let partition = PartitionId::new(create(&handle, "clicks", 1), 0);
+    let appender = handle.appender(partition).unwrap().wait().unwrap();
+    let (threads, each) = (4, 5_000_u32);
+
+    let offsets: Vec<Vec<i64>> = thread::scope(|scope| {
+        let append_all = |thread: u32| {
+            let appender = appender.clone();
+            move || {
+                let pending: Vec<_> = (0..each)
+                    .map(|number| {
+                        let value = format!("{thread} {number}");
+                        appender.append_blocking(RecordRef::of_value(value.as_bytes())).unwrap()
+                    })
+                    .collect();
+                pending.into_iter().map(|pending| pending.wait().unwrap().value()).collect()
+            }
+        };
+        let threads: Vec<_> = (0..threads).map(|thread| scope.spawn(append_all(thread))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+
+    let held = values(&handle, partition, 0);
+    assert_eq!(held.len(), (threads * each) as usize);
+    for (thread, offsets) in offsets.iter().enumerate() {
+        assert!(offsets.is_sorted(), "one thread's records keep their order");
+        for (number, &offset) in offsets.iter().enumerate() {
+            assert_eq!(held[usize::try_from(offset).unwrap()], (offset, format!("{thread} {number}")));
+        }
+    }
+    let read = handle.read(partition, Offset::ZERO, 1 << 30).unwrap().wait().unwrap();
+    let bytes: Vec<u8> = read.slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+    let first: Vec<_> = batches(&bytes, CrcCheck::Full).map(|batch| batch.unwrap().header).collect();
+    let records: i64 = first.iter().map(|header| i64::from(header.records_count)).sum();
+    assert!(records >= 10 * first.len() as i64, "{records} records in {} batches", first.len());
+    engine.close();
+}
+
+#[test]
+fn gathered_records_and_others_take_effect_in_the_order_of_their_thread() {
+    let folder = Folder::new();
+    let engine = folder.open(1);
+    let handle = engine.handle();
+    let partition = PartitionId::new(create(&handle, "clicks", 1), 0);
+    let appender = handle.appender(partition).unwrap().wait().unwrap();
+    assert_eq!(appender.partition(), partition);
+    for number in 0..50_i64 {
+        let value = (2 * number).to_string();
+        let gathered = appender.append(RecordRef::of_value(value.as_bytes())).unwrap();
+        assert_eq!(gathered.wait(), Ok(Offset::new(2 * number)));
+        let value = (2 * number + 1).to_string();
+        assert_eq!(append(&handle, partition, value.as_bytes()), Offset::new(2 * number + 1));
+    }
+    assert_eq!(values(&handle, partition, 0), numbers(0..100));
+}
+
+#[test]
+fn batches_are_no_larger_than_the_topic_takes() {
+    let folder = Folder::new();
+    let engine = folder.open(1);
+    let handle = engine.handle();
+    let small = handle.create_topic("small", 1, &[("max.message.bytes", "200")]).unwrap().wait().unwrap().id;
+    let partition = PartitionId::new(small, 0);
+    assert_eq!(handle.describe(partition).unwrap().wait().unwrap().max_message_bytes, 200);
+    let appender = handle.appender(partition).unwrap().wait().unwrap();
+    let pending: Vec<_> = (0..500_i64)
+        .map(|number| appender.append(RecordRef::of_value(number.to_string().as_bytes())).unwrap())
+        .collect();
+    for (number, pending) in pending.into_iter().enumerate() {
+        assert_eq!(pending.wait(), Ok(Offset::new(number as i64)));
+    }
+    assert_eq!(values(&handle, partition, 0), numbers(0..500));
+    let large = appender.append(RecordRef::of_value(&[0; 200])).unwrap_err();
+    assert!(matches!(large, Error::Batch(BatchError::TooLarge { max: 200, .. })), "{large:?}");
+    assert_eq!(appender.append(RecordRef::of_value(b"500")).unwrap().wait(), Ok(Offset::new(500)));
+}
+
+#[test]
+fn what_is_unanswered_has_a_limit_that_the_caller_sees() {
+    let folder = Folder::new();
+    let engine = folder.open(1);
+    let handle = engine.handle();
+    let partition = PartitionId::new(create(&handle, "clicks", 1), 0);
+    let options = AppenderOptions { bytes_max: 10_000, ..AppenderOptions::default() };
+    let appender = handle.appender_with(partition, options).unwrap().wait().unwrap();
+    assert_eq!(appender.bytes_left(), 10_000);
+
+    let value = [b'.'; 1_000];
+    let mut pending = Vec::new();
+    let busy = loop {
+        match appender.append(RecordRef::of_value(&value)) {
+            Ok(one) if pending.len() < 1_000_000 => pending.push(one),
+            Ok(_) => panic!("a million records and never busy"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(busy, Error::Busy);
+    assert!(appender.bytes_left() < 2_000);
+    for pending in pending {
+        pending.wait().unwrap();
+    }
+    assert_eq!(appender.bytes_left(), 10_000);
+    for _ in 0..100 {
+        drop(appender.append_blocking(RecordRef::of_value(&value)).unwrap());
+    }
+    let large = appender.append(RecordRef::of_value(&[0; 10_000])).unwrap_err();
+    assert!(matches!(large, Error::Batch(BatchError::TooLarge { .. })), "it would wait for ever: {large:?}");
+}
+
+#[test]
+fn an_appender_needs_its_partition() {
+    let folder = Folder::new();
+    let engine = folder.open(2);
+    let handle = engine.handle();
+    let nowhere = PartitionId::new(TopicId::from_random(1, 2), 0);
+    assert_eq!(handle.appender(nowhere).unwrap().wait().unwrap_err(), Error::UnknownPartition);
+
+    let topic = create(&handle, "clicks", 1);
+    let appender = handle.appender(PartitionId::new(topic, 0)).unwrap().wait().unwrap();
+    appender.append(RecordRef::of_value(b"0")).unwrap().wait().unwrap();
+    handle.delete_topic(topic).unwrap().wait().unwrap();
+    let gone = appender.append(RecordRef::of_value(b"1")).unwrap().wait();
+    assert_eq!(gone, Err(Error::UnknownPartition));
+}
+
+#[test]
+fn closing_answers_every_record() {
+    let folder = Folder::new();
+    let engine = folder.open(1);
+    let handle = engine.handle();
+    let partition = PartitionId::new(create(&handle, "clicks", 1), 0);
+    let appender = handle.appender(partition).unwrap().wait().unwrap();
+    let pending: Vec<_> = (0..5_000_i64)
+        .map(|number| appender.append_blocking(RecordRef::of_value(number.to_string().as_bytes())).unwrap())
+        .collect();
+    engine.close();
+    let acknowledged = pending.into_iter().map(PendingRecord::wait).take_while(Result::is_ok).count() as i64;
+    // The first may still find an open mailbox, or one that was just closed.
+    let late = appender.append(RecordRef::of_value(b"late")).and_then(PendingRecord::wait);
+    assert_eq!(late, Err(Error::Stopped));
+    assert_eq!(appender.append(RecordRef::of_value(b"later")).unwrap_err(), Error::Stopped);
+
+    let engine = folder.open(1);
+    let held = values(&engine.handle(), partition, 0);
+    assert!(held.len() as i64 >= acknowledged, "{} held, {acknowledged} acknowledged", held.len());
+    assert_eq!(held, numbers(0..held.len() as i64));
+}

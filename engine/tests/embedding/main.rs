@@ -1,0 +1,7 @@
+//! The engine as an embedding service sees it, on this machine's disk.
+#![expect(clippy::disallowed_methods, reason = "the seam is the engine's; a service uses std as it likes")]
+
+mod appender;
+mod requests;
+mod runtimes;
+mod support;
