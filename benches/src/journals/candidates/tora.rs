@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Instant;
 
-use tora_engine::handle::{RecordRef, for_each_record};
+use tora_engine::handle::{Appender, RecordRef, for_each_record};
 use tora_engine::types::{Offset, PartitionId};
 use tora_engine::{Config, Engine, Handle};
 
@@ -20,6 +20,7 @@ pub struct Tora {
     _engine: Engine,
     handle: Handle,
     partition: PartitionId,
+    appender: Appender,
 }
 
 impl Tora {
@@ -27,7 +28,9 @@ impl Tora {
         let engine = Engine::open(Config::new(folder))?;
         let handle = engine.handle();
         let topic = handle.create_topic("journal", 1, &[])?.wait()?;
-        Ok(Self { _engine: engine, handle, partition: PartitionId::new(topic.id, 0) })
+        let partition = PartitionId::new(topic.id, 0);
+        let appender = handle.appender(partition)?.wait()?;
+        Ok(Self { _engine: engine, handle, partition, appender })
     }
 }
 
@@ -44,7 +47,7 @@ impl Journal for Tora {
             while until.goes_on() && under_way.len() < IN_FLIGHT {
                 let record = records.next();
                 let sent = Instant::now();
-                let append = self.handle.append_records(self.partition, [RecordRef::of_value(&record)])?;
+                let append = self.appender.append(RecordRef::of_value(&record))?;
                 under_way.push_back((sent, append));
             }
             let Some((sent, append)) = under_way.pop_front() else { return Ok(latencies.stop()) };
