@@ -19,6 +19,7 @@ use crate::types::{LeaderEpoch, PartitionId, TopicId};
 const VERSION: u32 = 1;
 const META: &str = "meta.properties";
 const EPOCH: &str = "broker-epoch";
+const LOCK: &str = ".lock";
 
 /// An open data folder.
 #[derive(Debug)]
@@ -34,8 +35,13 @@ pub struct DataFolder {
 /// Why a folder cannot be used. `Display` says what to do.
 #[derive(Debug)]
 pub enum DataFolderError {
-    /// Another process has it.
-    InUse(PathBuf),
+    /// Somebody has it open.
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+        /// The process, as it wrote its number down.
+        holder: Option<u32>,
+    },
     /// It holds something else.
     Foreign {
         /// The folder.
@@ -69,11 +75,19 @@ pub enum DataFolderError {
 impl fmt::Display for DataFolderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InUse(folder) => write!(
+            Self::InUse { folder, holder } if *holder == Some(std::process::id()) => write!(
                 f,
-                "the data folder {} is in use by another process: stop that one, or choose another folder",
+                "the data folder {} is open in this very process already: share that engine's handle \
+                 (Engine::handle), or close it first",
                 folder.display()
             ),
+            Self::InUse { folder, holder } => {
+                write!(f, "the data folder {} is in use by another process", folder.display())?;
+                if let Some(holder) = holder {
+                    write!(f, " (number {holder})")?;
+                }
+                f.write_str(": stop that one, or choose another folder")
+            }
             Self::Foreign { folder, found } => write!(
                 f,
                 "the folder {} holds {found}, which is not Tora's: choose an empty or new folder",
@@ -112,7 +126,9 @@ pub fn open<F: Fs>(fs: &F, folder: &Path, new_id: TopicId) -> Result<DataFolder,
         check_new(fs, folder)?;
     }
     let lock = fs.lock_folder(folder).map_err(|error| match error.kind() {
-        ErrorKind::WouldBlock => DataFolderError::InUse(folder.to_owned()),
+        ErrorKind::WouldBlock => {
+            DataFolderError::InUse { folder: folder.to_owned(), holder: read_holder(fs, folder) }
+        }
         _ => failed(error),
     })?;
     let opened = (|| {
@@ -128,6 +144,12 @@ pub fn open<F: Fs>(fs: &F, folder: &Path, new_id: TopicId) -> Result<DataFolder,
         fs.close(lock);
     }
     opened
+}
+
+/// The process that holds a folder's lock, if it could write that down.
+fn read_holder<F: Fs>(fs: &F, folder: &Path) -> Option<u32> {
+    let bytes = read_file(fs, &folder.join(LOCK)).ok()?;
+    str::from_utf8(&bytes).ok()?.trim().parse().ok()
 }
 
 fn create_with_parents<F: Fs>(fs: &F, folder: &Path) -> io::Result<()> {
@@ -191,7 +213,7 @@ fn check_new<F: Fs>(fs: &F, folder: &Path) -> Result<(), DataFolderError> {
     }
     // A faster process may be making them right now.
     let is_ours = |name: &str| {
-        matches!(name, ".lock" | "lost+found" | META | "meta.properties.tmp" | EPOCH | "broker-epoch.tmp")
+        matches!(name, LOCK | "lost+found" | META | "meta.properties.tmp" | EPOCH | "broker-epoch.tmp")
     };
     match entries.into_iter().find(|entry| !is_ours(&entry.name)) {
         Some(other) => {

@@ -16,6 +16,7 @@ mod pending;
 mod records;
 mod room;
 mod scan;
+mod tail;
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub use pending::Pending;
 pub use records::RecordRef;
 pub use room::AppendRoom;
 pub use scan::for_each_record;
+pub use tail::{Tail, TailFrom, TailRun, TailRuns};
 
 use crate::error::Error;
 use crate::io::Slice;
@@ -87,6 +89,8 @@ macro_rules! reply {
         }
     };
 }
+
+use reply;
 
 impl Handle {
     /// The engine's one handle, to be cloned: it counts what is under way, which the mailboxes have room for once.
@@ -251,6 +255,13 @@ impl Handle {
         let until = self.inner.clock.now().plus(nanos);
         let request = Request::Watch { partition, end, until };
         self.ask(self.owner(partition), request, reply!(Watch(news) => Ok(news)))
+    }
+
+    /// Follows a partition from some offset (or [time](TailFrom::Timestamp)) on: a [`Tail`] yields what is there and
+    /// waits for more. Nothing is read before it is asked for the first time.
+    #[must_use]
+    pub fn tail(&self, partition: PartitionId, from: impl Into<TailFrom>) -> Tail {
+        Tail::new(self.clone(), partition, from.into())
     }
 
     /// Finds an offset: the first, the end, or by timestamp.

@@ -300,7 +300,8 @@ pub trait Fs: Clone + Send + 'static {
     /// `NotFound`, `DirectoryNotEmpty`, or the system's error.
     fn remove_folder(&self, path: &Path) -> io::Result<()>;
 
-    /// Claims the folder for this process until the returned file is closed, by a lock on the file `.lock` in it.
+    /// Claims the folder for this process until the returned file is closed, by a lock on the file `.lock` in it, which
+    /// may then hold this process's number.
     ///
     /// # Errors
     /// `WouldBlock` where another process holds it.

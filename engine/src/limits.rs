@@ -24,6 +24,14 @@ pub const APPENDER_BYTES_MIN: u32 = 4 << 10;
 /// What a record counts for beside its key, value and headers: its own lengths and whoever waits for it.
 pub const APPENDER_RECORD_BYTES: usize = 64;
 
+/// A tail's runs of records are of at most this many bytes by default, in a chunk's size: large enough to be cheap, small
+/// enough that thousands of tails that lag do not matter.
+pub const TAIL_BYTES: usize = 256 << 10;
+
+/// A tail at the end of its partition looks again after this time at the latest; for so long a tail that was dropped may
+/// still take one of its shard's watches.
+pub const TAIL_WATCH_MS: u64 = 2_000;
+
 /// Partitions that one topic may have: each costs about a kilobyte of memory per broker.
 pub const PARTITIONS_MAX: i32 = 100_000;
 

@@ -71,7 +71,7 @@ fn a_second_process_is_refused() {
     let (_world, fs) = machine();
     let first = opened(&fs);
     let error = refused(&fs);
-    assert!(matches!(error, DataFolderError::InUse(_)));
+    assert!(matches!(error, DataFolderError::InUse { .. }));
     let message = error.to_string();
     assert!(message.contains("/var/lib/tora") && message.contains("another process"), "{message}");
     fs.close(first.lock);

@@ -11,6 +11,9 @@ use crate::mailbox::completion::Completion;
 use crate::mailbox::is_shard_thread;
 use crate::request::Reply;
 
+/// Takes what was asked for out of its reply.
+type ReadReply<T> = Box<dyn FnOnce(Reply) -> Result<T, Error> + Send>;
+
 /// The answer to a request, now or later: block for it with [`Pending::wait`], await it, or drop it, which leaves the
 /// request to take its course.
 ///
@@ -20,7 +23,7 @@ use crate::request::Reply;
 pub struct Pending<T> {
     completion: Completion,
     /// Until the answer was there. Closures that capture nothing cost no allocation.
-    read: Option<Box<dyn FnOnce(Reply) -> Result<T, Error> + Send>>,
+    read: Option<ReadReply<T>>,
 }
 
 impl<T> Pending<T> {
@@ -49,7 +52,7 @@ impl<T> Pending<T> {
         block_on(|waker| self.poll_with(waker))
     }
 
-    fn poll_with(&mut self, waker: &Waker) -> Poll<Result<T, Error>> {
+    pub(super) fn poll_with(&mut self, waker: &Waker) -> Poll<Result<T, Error>> {
         self.completion.poll(waker).map(|reply| {
             let read = self.read.take().expect("a future is not polled again after it was ready");
             reply.map_or(Err(Error::Stopped), read)

@@ -1,6 +1,8 @@
 //! Going through the records of what was read.
 
 use crate::batch::{BatchError, CrcCheck, Read, Record, batches, read_one};
+use crate::io::Slice;
+use crate::log::tail::{BatchPeek, PEEK_SIZE};
 use crate::request::Records;
 use crate::types::Offset;
 
@@ -61,4 +63,59 @@ fn for_each_batch(
         }
     }
     if begun.is_empty() { Ok(()) } else { visit(&begun) }
+}
+
+/// The offset after the last record in `records`; `None` where that does not begin with a batch.
+pub(super) fn end_offset(records: &Records) -> Option<Offset> {
+    let mut rest = Rest { slices: records.slices.iter(), first: &[] };
+    let mut end = None;
+    let mut header = [0; PEEK_SIZE];
+    while rest.read(&mut header) {
+        let batch = BatchPeek::parse(&header)?;
+        end = Some(Offset::new(batch.last_offset.checked_add(1)?));
+        rest.skip(batch.size - PEEK_SIZE);
+    }
+    end
+}
+
+/// Bytes in slices, read one after the other.
+struct Rest<'a> {
+    slices: std::slice::Iter<'a, Slice>,
+    first: &'a [u8],
+}
+
+impl<'a> Rest<'a> {
+    /// At most `count` of the next bytes; nothing at the end.
+    fn next(&mut self, count: usize) -> &'a [u8] {
+        while self.first.is_empty() {
+            let Some(slice) = self.slices.next() else { return &[] };
+            self.first = slice;
+        }
+        let (next, rest) = self.first.split_at(count.min(self.first.len()));
+        self.first = rest;
+        next
+    }
+
+    fn read(&mut self, into: &mut [u8]) -> bool {
+        let mut filled = 0;
+        while filled < into.len() {
+            let next = self.next(into.len() - filled);
+            if next.is_empty() {
+                return false;
+            }
+            into[filled..filled + next.len()].copy_from_slice(next);
+            filled += next.len();
+        }
+        true
+    }
+
+    fn skip(&mut self, mut count: usize) {
+        while count > 0 {
+            let next = self.next(count);
+            if next.is_empty() {
+                return;
+            }
+            count -= next.len();
+        }
+    }
 }

@@ -11,6 +11,7 @@ use crate::mailbox::{Inbox, mail, mark_shard_thread};
 
 mod gathering;
 mod scanning;
+mod tailing;
 
 struct NeverAsleep;
 

@@ -124,6 +124,11 @@ impl Fs for HostFs {
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).clone();
         let file = options.open(path.join(LOCK_NAME))?;
         file.try_lock()?;
+        // For whoever finds it locked; a disk that is full is no reason to refuse.
+        let holder = format!("{}\n", std::process::id());
+        if file.set_len(0).and_then(|()| file.write_all_at(holder.as_bytes(), 0)).is_err() {
+            let _ = file.set_len(0);
+        }
         Ok(File(file.into_raw_fd()))
     }
 }

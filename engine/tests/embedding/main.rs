@@ -2,6 +2,8 @@
 #![expect(clippy::disallowed_methods, reason = "the seam is the engine's; a service uses std as it likes")]
 
 mod appender;
+mod engines;
 mod requests;
 mod runtimes;
 mod support;
+mod tail;
