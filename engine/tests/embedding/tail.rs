@@ -130,6 +130,14 @@ fn offsets_that_are_not_held_are_an_error_that_says_what_is() {
     assert_eq!(tail.ended(), Some(&outside));
     tail.seek(Offset::new(9));
     assert_eq!(take(&mut tail, 1), numbers(9..10));
+
+    handle.delete_records(partition, Offset::new(6)).unwrap().wait().unwrap();
+    tail.seek(Offset::new(2));
+    let Err(Error::OffsetOutOfRange { start, .. }) = tail.next_blocking().unwrap() else {
+        panic!("{tail:?}")
+    };
+    tail.seek(start);
+    assert_eq!(take(&mut tail, 4), numbers(6..10));
 }
 
 #[test]
