@@ -1,4 +1,215 @@
-//! Tora's engine: a partition log, thread-per-core on io_uring.
+//! Tora's engine: a partition log, thread-per-core on io_uring, to be embedded in a service that keeps a journal.
+//!
+//! A **topic** has partitions; a **partition** is a log of records, each at an **offset**, appended at one end and read
+//! anywhere. An answered append is on the disk. The engine owns its threads, one for each **shard**; a service talks to
+//! it from any thread, with any async runtime or none.
+//!
+//! # Quick start
+//!
+//! ```
+//! use tora_engine::handle::{RecordRef, TailFrom};
+//! use tora_engine::types::PartitionId;
+//! use tora_engine::{Config, Engine};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = std::env::temp_dir().join(format!("tora-doc-quick-{}", std::process::id()));
+//! let engine = Engine::open(Config::new(&folder))?;
+//! let handle = engine.handle();
+//!
+//! // Two steps each: the request is sent (or refused at once), then its answer is waited for.
+//! let topic = handle.create_topic("orders", 1, &[])?.wait()?;
+//! let orders = PartitionId::new(topic.id, 0);
+//!
+//! let appended = handle.append_records(orders, [RecordRef::new(b"order 1", b"buy 5")])?.wait()?;
+//! assert_eq!(appended.base_offset.value(), 0);
+//!
+//! let mut tail = handle.tail(orders, TailFrom::Earliest);
+//! let run = tail.next_blocking().expect("a tail goes on until the topic is deleted")?;
+//! run.for_each(|record| assert_eq!(record.value, Some(&b"buy 5"[..])))?;
+//!
+//! engine.close();
+//! # std::fs::remove_dir_all(folder)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Next time, [`Handle::find_topic`] finds the topic by its name. The example `journal` is a whole service: an order book
+//! whose state is rebuilt from its journal.
+//!
+//! # What an answer means
+//!
+//! By default an append is answered when it is **flushed**: it survives a power cut. Records are visible to readers from
+//! then on, not before. A topic made with `flush.messages` other than 1 is answered, and visible, when the device has
+//! accepted the bytes: that survives a killed process, and a power cut may take the last of it.
+//!
+//! ```
+//! # use tora_engine::{Config, Engine};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = std::env::temp_dir().join(format!("tora-doc-flush-{}", std::process::id()));
+//! # let engine = Engine::open(Config::new(&folder))?;
+//! # let handle = engine.handle();
+//! let samples = handle.create_topic("samples", 4, &[("flush.messages", "1000")])?.wait()?;
+//! assert_eq!(samples.partitions, 4);
+//! # engine.close();
+//! # std::fs::remove_dir_all(folder)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Appends that are under way together are written and flushed together, so a flush costs little where there are many,
+//! and one alone waits for nothing but the disk.
+//!
+//! # Three ways to append
+//!
+//! | what comes | use |
+//! | --- | --- |
+//! | single records | an [`Appender`](handle::Appender): it gathers the records of all threads into batches, without a timer |
+//! | several records that belong together | [`Handle::append_records`]: one batch, visible as a whole |
+//! | batches in Kafka's format | [`Handle::append`], or [`Handle::append_slice`] without a copy |
+//!
+//! ```
+//! use tora_engine::handle::RecordRef;
+//! # use tora_engine::types::PartitionId;
+//! # use tora_engine::{Config, Engine};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = std::env::temp_dir().join(format!("tora-doc-append-{}", std::process::id()));
+//! # let engine = Engine::open(Config::new(&folder))?;
+//! # let handle = engine.handle();
+//! # let topic = handle.create_topic("readings", 1, &[])?.wait()?;
+//! # let partition = PartitionId::new(topic.id, 0);
+//! let appender = handle.appender(partition)?.wait()?;
+//! let under_way: Vec<_> = (0..1000_u32)
+//!     .map(|reading| appender.append_blocking(RecordRef::of_value(&reading.to_le_bytes())))
+//!     .collect::<Result<_, _>>()?;
+//! for (number, pending) in under_way.into_iter().enumerate() {
+//!     assert_eq!(pending.wait()?.value(), number as i64);
+//! }
+//! # engine.close();
+//! # std::fs::remove_dir_all(folder)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Async
+//!
+//! [`Pending`](handle::Pending) and [`PendingRecord`](handle::PendingRecord) are futures, [`Tail`](handle::Tail) is a
+//! stream; they belong to no runtime, and dropping one at any time is safe: what was sent takes its course.
+//!
+//! ```
+//! use tora_engine::Handle;
+//! use tora_engine::error::Error;
+//! use tora_engine::handle::{RecordRef, TailFrom};
+//! use tora_engine::types::PartitionId;
+//!
+//! async fn copy(handle: Handle, from: PartitionId, to: PartitionId) -> Result<(), Error> {
+//!     let appender = handle.appender(to)?.await?;
+//!     let mut tail = handle.tail(from, TailFrom::Earliest);
+//!     while let Some(run) = tail.next_async().await {
+//!         let mut values = Vec::new();
+//!         run?.for_each(|record| values.extend(record.value.map(<[u8]>::to_vec))).map_err(Error::Batch)?;
+//!         for value in values {
+//!             // Waits while too much is unanswered.
+//!             let _pending = appender.append_async(RecordRef::of_value(&value)).await?;
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//! # fn is_send<T: Send>(_: &T) {}
+//! # let _ = |handle, from, to| is_send(&copy(handle, from, to));
+//! ```
+//!
+//! # Back-pressure
+//!
+//! Nothing queues without a limit. Each way to append comes in three forms:
+//!
+//! | where there is no room | a handle's | an appender's |
+//! | --- | --- | --- |
+//! | it says [`Error::Busy`] and has done nothing | [`append`](Handle::append) | [`append`](handle::Appender::append) |
+//! | it blocks | [`append_blocking`](Handle::append_blocking) | [`append_blocking`](handle::Appender::append_blocking) |
+//! | it is a future | [`append_async`](Handle::append_async) | [`append_async`](handle::Appender::append_async) |
+//!
+//! A handle counts requests under way at a shard, an appender the bytes of its records that are not answered
+//! ([`AppenderOptions`](handle::AppenderOptions), [`bytes_left`](handle::Appender::bytes_left)).
+//!
+//! ```
+//! use tora_engine::error::Error;
+//! use tora_engine::handle::{AppenderOptions, RecordRef};
+//! # use tora_engine::types::PartitionId;
+//! # use tora_engine::{Config, Engine};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = std::env::temp_dir().join(format!("tora-doc-busy-{}", std::process::id()));
+//! # let engine = Engine::open(Config::new(&folder))?;
+//! # let handle = engine.handle();
+//! # let topic = handle.create_topic("readings", 1, &[])?.wait()?;
+//! # let partition = PartitionId::new(topic.id, 0);
+//! let options = AppenderOptions { bytes_max: 64 << 10, ..AppenderOptions::default() };
+//! let appender = handle.appender_with(partition, options)?.wait()?;
+//! let mut shed = 0;
+//! for _ in 0..10_000 {
+//!     match appender.append(RecordRef::of_value(b"a reading that may be left out")) {
+//!         Ok(_pending) => {}
+//!         Err(Error::Busy) => shed += 1,
+//!         Err(error) => return Err(error.into()),
+//!     }
+//! }
+//! println!("{shed} readings were left out");
+//! # engine.close();
+//! # std::fs::remove_dir_all(folder)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Reading, following, and time
+//!
+//! [`Handle::read`] returns whole batches where they lie in the engine's memory, [`Handle::tail`] follows a partition.
+//! Whoever remembers [`TailRun::end`](handle::TailRun::end) with the effect of the records goes on there after a restart.
+//! Each record has a time, its own or that of its append ([`RecordRef::timestamp`](handle::RecordRef::timestamp), the
+//! topic's `message.timestamp.type`), and reading may begin at one
+//! ([`TailFrom::Timestamp`](handle::TailFrom::Timestamp)).
+//!
+//! # Errors
+//!
+//! Every variant of [`Error`] is a case of its own, and says what to do:
+//!
+//! | error | what is true then |
+//! | --- | --- |
+//! | [`Busy`](Error::Busy) | nothing was done: try again when something was answered |
+//! | [`DiskFull`](Error::DiskFull) | nothing was appended and nothing lost; appends go on when there is space |
+//! | [`Storage`](Error::Storage) | a write or flush failed: the partition takes no more until the engine is opened again |
+//! | [`Stopped`](Error::Stopped) | the engine is closed; a request that was under way may have been done or not |
+//! | [`OffsetOutOfRange`](Error::OffsetOutOfRange) | retention was faster: it says what is held |
+//! | [`WouldDeadlock`](Error::WouldDeadlock) | a blocking call on a shard's own thread, from a [`service::Service`] |
+//!
+//! An append that may have been done or not can be made again without being doubled, with a producer id
+//! ([`Handle::new_producer_id`], [`BatchBuilder::set_producer`](batch::BatchBuilder::set_producer)).
+//!
+//! # Recovery
+//!
+//! [`Engine::open`] returns when every partition is recovered: it cuts what a crash left half-written, and refuses, alone,
+//! a partition whose flushed bytes are damaged. No more than [`Config::checkpoint_bytes`] per shard is read for it. The
+//! number of shards may change from one opening to the next. A folder is one engine's:
+//!
+//! ```
+//! # use tora_engine::{Config, Engine};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = std::env::temp_dir().join(format!("tora-doc-twice-{}", std::process::id()));
+//! let engine = Engine::open(Config::new(&folder))?;
+//! let refused = Engine::open(Config::new(&folder)).err().expect("the folder is taken");
+//! println!("{refused}");
+//! # assert!(refused.to_string().contains("this very process"));
+//! # engine.close();
+//! # std::fs::remove_dir_all(folder)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # A good guest
+//!
+//! There is no global state: any number of engines may run in a process, each on a folder of its own. Threads are not
+//! tied to cores unless [`Config::pin`] says so. Each shard locks [`Config::buffer_bytes`] into memory if it may, and goes
+//! on without, a little slower, if not. What it has to say it says through the `log` crate.
+//!
+//! # Inside
 //!
 //! `deny(unsafe_code)` everywhere; the buffers and the ring relax it, each with its reason.
 #![deny(unsafe_code)]
