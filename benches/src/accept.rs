@@ -3,6 +3,7 @@
 //! It measures time, so it is no test: run it on a machine that does nothing else.
 
 pub mod load;
+pub mod partitions;
 pub mod probe;
 pub mod process;
 mod recovery;
@@ -38,7 +39,7 @@ pub struct AcceptArgs {
         long,
         value_name = "PART,…",
         value_delimiter = ',',
-        default_value = "produce,written,one-record,consume-hot,start,idle,recovery"
+        default_value = "produce,written,one-record,consume-hot,start,idle,recovery,partitions"
     )]
     parts: Vec<Part>,
 
@@ -68,6 +69,8 @@ enum Part {
     Idle,
     /// Recovery of a 4 GB log after kill -9
     Recovery,
+    /// Ten thousand partitions: ready after kill -9, and resident memory when idle
+    Partitions,
 }
 
 /// What every part needs.
@@ -96,6 +99,7 @@ pub fn run(args: &AcceptArgs) -> Result<bool, String> {
             Part::Start => start::ready(&setup, &mut report),
             Part::Idle => start::idle(&setup, &mut report),
             Part::Recovery => recovery::recover(&setup, &mut report),
+            Part::Partitions => partitions::ready(&setup, &mut report),
         };
         if let Err(why) = measured {
             report.failed(&format!("{part:?}"), &why);

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use accept::AcceptArgs;
+use accept::partitions::FillArgs;
 use floor::Durability;
 use journals::JournalsArgs;
 use reads::ReadsArgs;
@@ -37,6 +38,9 @@ enum Command {
     Accept(AcceptArgs),
     /// Compare the embedded engine with what else a journal could be kept in
     Journals(JournalsArgs),
+    /// Fill a data folder with ten thousand partitions until it is killed: a part of `accept`
+    #[command(hide = true)]
+    FillPartitions(FillArgs),
     /// Measure consumers, from memory and from the disk; exit code 1 if a target is missed
     Reads(ReadsArgs),
 }
@@ -112,6 +116,7 @@ fn main() -> ExitCode {
             floor::run(args.options()).map(|()| true).map_err(|e| format!("the floor: {e}"))
         }
         Command::Accept(args) => accept::run(&args),
+        Command::FillPartitions(args) => accept::partitions::fill(&args),
         Command::Journals(args) => journals::run(&args),
         Command::Reads(args) => reads::run(&args),
     };

@@ -28,6 +28,10 @@ pub struct Config {
     pub unflushed_bytes: u64,
     /// Bytes appended on a shard after which it writes a checkpoint: what a recovery has to scan at most.
     pub checkpoint_bytes: u64,
+    /// Segment files that each shard has open at once, at most: those of partitions that were not used for a while are
+    /// closed, and opened again when they are. 0: as many as the process may open (`ulimit -n`) allow, half of those for
+    /// all shards together.
+    pub open_files_max: usize,
     /// Registered memory of each shard in bytes: log tails and cold reads come from it.
     pub buffer_bytes: usize,
 }
@@ -47,6 +51,7 @@ impl Config {
             producer_expiration_ms: 86_400_000,
             unflushed_bytes: 8 << 20,
             checkpoint_bytes: 128 << 20,
+            open_files_max: 0,
             buffer_bytes: 12 << 20,
         }
     }

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::handle::{Clock, Handle};
 use crate::io::ring::{RingError, RingIo, RingOptions};
 use crate::io::{Fs, HostFs};
+use crate::limits;
 use crate::log::recovery::RecoveryError;
 use crate::mailbox::{Inbox, Mail, Peers, mail, mark_shard_thread};
 use crate::open::{LoadError, Loaded, load};
@@ -76,7 +77,8 @@ impl Engine {
         config: Config,
         mut make_service: impl FnMut(ShardId) -> S,
     ) -> Result<Self, OpenError> {
-        check(&config)?;
+        let mut config = config;
+        check(&mut config)?;
         let fs = HostFs;
         let new_id = random_id().map_err(|error| OpenError::Load(error.into()))?;
         let (loaded, mut catalog_log) =
@@ -190,9 +192,23 @@ fn random_id() -> std::io::Result<TopicId> {
     Ok(TopicId::from_random(random.next(), random.next()))
 }
 
-fn check(config: &Config) -> Result<(), OpenError> {
+fn check(config: &mut Config) -> Result<(), OpenError> {
     if config.shards == 0 {
         return Err(OpenError::Config("an engine needs at least one shard".into()));
+    }
+    let shards = usize::from(config.shards);
+    let may = crate::io::descriptors_max();
+    if config.open_files_max == 0 {
+        // The other half is the host's: its connections, its own files, other engines.
+        config.open_files_max = (may / 2 / shards).min(limits::OPEN_FILES_MAX);
+    }
+    let needed = limits::OPEN_FILES_MIN * shards + limits::OTHER_FILES * shards;
+    if config.open_files_max < limits::OPEN_FILES_MIN || may < needed {
+        return Err(OpenError::Config(format!(
+            "{shards} shards need {needed} files open at once, and twice that to work well; this process may open {may} \
+             (open_files_max is {}). Raise that with `ulimit -n`, or LimitNOFILE= in the systemd unit, or have fewer shards",
+            config.open_files_max
+        )));
     }
     Ok(())
 }

@@ -42,6 +42,9 @@ pub enum Error {
     Storage(String),
     /// The disk is full. Nothing is lost; appends go on when space returns.
     DiskFull,
+    /// The process has as many files open as it may, and the engine could not do with fewer. Nothing was done, and it may
+    /// be tried again.
+    TooManyFiles,
     /// Too much is under way; the request was not started and may be sent again.
     Busy,
     /// The engine is stopping or has stopped.
@@ -73,6 +76,9 @@ impl fmt::Display for Error {
             Self::DiskFull => {
                 f.write_str("the disk is full: free some space, appends then go on by themselves")
             }
+            Self::TooManyFiles => f.write_str(
+                "too many files are open in this process: raise the limit with `ulimit -n` or LimitNOFILE=, then try again",
+            ),
             Self::Busy => f.write_str("too many requests are under way: send it again in a moment"),
             Self::Stopped => f.write_str("the engine has stopped"),
             Self::WouldDeadlock => {

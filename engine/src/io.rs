@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 pub use buffer::{BLOCK_SIZE, CHUNK_SIZE, ChunkMut, Pool, Slice};
 pub use host_fs::HostFs;
+pub use sys::descriptors_max;
 
 use crate::types::Nanos;
 

@@ -2,8 +2,9 @@
 
 use crate::io::BLOCK_SIZE;
 
-/// Space is first allocated in steps of this: small, so that a partition with a few records costs little.
-pub const ALLOCATION_STEP_MIN: u64 = 1 << 20;
+/// Space is first allocated in steps of this: small, so that ten thousand partitions with a few records each cost little,
+/// on the disk and when they are recovered, which reads it; steps double, so that a busy one is soon past it.
+pub const ALLOCATION_STEP_MIN: u64 = 64 << 10;
 
 /// Steps double up to this: large enough that a partition at the device's full rate asks a few dozen times a second.
 pub const ALLOCATION_STEP_MAX: u64 = 64 << 20;
@@ -55,6 +56,17 @@ pub const STOP_MS: u64 = 4_000;
 
 /// Reads of a shard in flight while nobody appends: with chunks of 256 KiB enough for any device's full throughput.
 pub const READS_MAX: usize = 16;
+
+/// Segment files that a shard needs at least: a partition that begins a segment while the one before is flushed and an
+/// older one read has three, and a few partitions should be able to do so at once.
+pub const OPEN_FILES_MIN: usize = 8;
+
+/// Segment files that a shard has open at most where the process may open any number: each costs the kernel a kilobyte or
+/// two.
+pub const OPEN_FILES_MAX: usize = 16_384;
+
+/// Descriptors of a process that are not for segment files: rings, wake-ups, locks, and what helpers open for a moment.
+pub const OTHER_FILES: usize = 16;
 
 /// Bytes of a read beside appends. Larger ones hold a flush up for longer, smaller ones cost more each.
 pub const READ_BESIDE_WRITES_BYTES: usize = 128 << 10;

@@ -7,6 +7,7 @@
 pub mod appender;
 mod appending;
 mod flushing;
+mod idle;
 pub mod index;
 mod plan;
 pub mod positions;
@@ -27,11 +28,13 @@ use crate::io::{Fs, Op};
 use crate::limits;
 use crate::log::appender::Appender;
 pub use crate::log::appending::Admission;
+pub use crate::log::idle::Idle;
 pub use crate::log::plan::Plan;
 use crate::log::positions::{Positions, WrittenTo};
 use crate::log::recovery::Recovered;
 use crate::log::segments::{FileState, Segment, Segments};
 use crate::log::space::Growth;
+pub use crate::log::space::no_descriptors;
 use crate::log::start::Start;
 use crate::log::tail::Tail;
 use crate::log::watermark::Watermark;
@@ -188,6 +191,7 @@ impl Log {
             step: limits::ALLOCATION_STEP_MIN,
             disk_full: false,
             ahead_refused: false,
+            no_descriptors: false,
             has_folder: false,
         };
         Self {

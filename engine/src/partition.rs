@@ -11,7 +11,7 @@ use crate::checkpoint::Entry;
 use crate::error::Error;
 use crate::io::{Completion, Fs, Pool, Slice};
 use crate::log::read::{ColdRead, Find, Progress};
-use crate::log::{Admission, Log, LogOp, Plan, Wanted};
+use crate::log::{Admission, Log, LogOp, Plan, Wanted, no_descriptors};
 use crate::mailbox::ReplyTo;
 use crate::producers::{Producers, Verdict};
 use crate::request::{Appended, Described, FoundOffset, OffsetQuery, Origin, Records, Reply};
@@ -313,6 +313,8 @@ impl Partition {
 
     /// One of the log's operations has ended.
     pub fn complete<F: Fs>(&mut self, op: LogOp, completion: Completion, cx: &mut Context<'_, F>) {
+        let opened = matches!(op, LogOp::Prepare { .. } | LogOp::Open { .. });
+        let lacks_descriptors = opened && completion.result.as_ref().is_err_and(no_descriptors);
         match op {
             LogOp::Read { id, piece } => self.read_completed(id, piece, completion, cx),
             _ => {
@@ -323,7 +325,10 @@ impl Partition {
         if self.closed {
             return;
         }
-        if matches!(op, LogOp::Prepare { .. } | LogOp::Open { .. }) {
+        if opened {
+            if lacks_descriptors {
+                self.refuse_readings(&Error::TooManyFiles, cx);
+            }
             for reading in std::mem::take(&mut self.after_opening) {
                 self.plan(reading, cx);
             }
@@ -333,6 +338,9 @@ impl Partition {
         }
         self.go_on_deleting(cx);
         self.take_queued(cx);
+        if lacks_descriptors {
+            self.log.forget_descriptors();
+        }
     }
 
     /// Answers what the moved positions allow.
@@ -352,6 +360,11 @@ impl Partition {
         self.waiters.fail_all(error, cx.replies);
         self.refuse_queue(error, cx);
         self.refuse_deletions(error, cx);
+        self.refuse_readings(error, cx);
+    }
+
+    /// Answers the reads that wait for a file.
+    fn refuse_readings<F>(&mut self, error: &Error, cx: &mut Context<'_, F>) {
         for reading in std::mem::take(&mut self.after_opening) {
             self.answer_read(reading, Err(error.clone()), cx);
         }

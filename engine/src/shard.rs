@@ -6,6 +6,7 @@
 
 mod catalog;
 mod checkpoints;
+mod files;
 mod gate;
 mod housekeeping;
 mod keeper;
@@ -36,6 +37,7 @@ use crate::request::{Reply, Request};
 use crate::types::{LeaderEpoch, Nanos, PartitionId, ShardId};
 
 use checkpoints::{Checkpoints, Extent};
+use files::Files;
 pub use gate::DiskUse;
 use gate::Gate;
 use keeper::Keeper;
@@ -60,6 +62,7 @@ pub struct Shard<I: Io> {
     dirty: Vec<usize>,
     ops: Ops,
     gate: Gate<I::Fs>,
+    files: Files<I::Fs>,
     peers: Peers<Mail>,
     inbox: Inbox<Mail>,
     credits: Credits,
@@ -95,6 +98,7 @@ impl<I: Io> Shard<I> {
     ) -> Result<Self, recovery::RecoveryError> {
         inbox.register(io.waker());
         let shards = peers.shards();
+        let open_files_max = config.open_files_max;
         let mut shard = Self {
             pool: io.pool().clone(),
             io,
@@ -109,6 +113,7 @@ impl<I: Io> Shard<I> {
             dirty: Vec::new(),
             ops: Ops::default(),
             gate: Gate::new(loaded.disk_use.clone()),
+            files: Files::new(open_files_max),
             peers,
             inbox,
             credits: Credits::new(shards),
@@ -295,8 +300,13 @@ impl<I: Io> Shard<I> {
         match self.ops.remove(completion.token) {
             Owner::Log { slot, op } => {
                 self.slots.at(slot).in_flight -= 1;
-                if matches!(op, LogOp::Read { .. }) {
-                    self.gate.ended(self.io.now());
+                match op {
+                    LogOp::Read { .. } => self.gate.ended(self.io.now()),
+                    LogOp::Prepare { .. } | LogOp::Open { .. } => {
+                        self.file_opened(slot, completion.result.as_ref().err());
+                    }
+                    LogOp::Close => self.file_closed(),
+                    _ => {}
                 }
                 self.with(slot, |partition, cx| partition.complete(op, completion, cx));
                 self.bury(slot);
@@ -326,6 +336,9 @@ impl<I: Io> Shard<I> {
         }
         self.gate.open(&mut self.io);
         self.move_starts();
+        if self.files.is_waiting() {
+            self.make_places();
+        }
         self.make_room();
         let now = self.io.now();
         self.expire_watches(now);
@@ -395,10 +408,15 @@ impl<I: Io> Shard<I> {
 
     /// Calls a partition, then submits what it wants and delivers what it answers.
     fn with<R>(&mut self, slot: usize, call: impl FnOnce(&mut Partition, &mut Context<'_, I::Fs>) -> R) -> R {
+        self.look_again(slot);
+        self.with_quietly(slot, call)
+    }
+
+    /// Has a partition looked at before the turn ends.
+    fn look_again(&mut self, slot: usize) {
         if !std::mem::replace(&mut self.slots.at(slot).dirty, true) {
             self.dirty.push(slot);
         }
-        self.with_quietly(slot, call)
     }
 
     /// The same without having the partition looked at again before the turn ends.
@@ -424,6 +442,11 @@ impl<I: Io> Shard<I> {
             let token = self.ops.insert(Owner::Log { slot, op });
             match op {
                 LogOp::Read { .. } => self.gate.push(token, operation),
+                LogOp::Prepare { .. } | LogOp::Open { .. } => self.open_file(slot, token, operation),
+                LogOp::Close => {
+                    self.file_closing();
+                    self.io.submit(token, operation);
+                }
                 LogOp::Write { .. } => {
                     self.gate.note_write(self.io.now());
                     self.io.submit(token, operation);
@@ -460,6 +483,7 @@ impl<I: Io> Shard<I> {
         }
         let entry = self.slots.remove(slot);
         self.dirty.retain(|dirty| *dirty != slot);
+        self.files.forget(slot);
         self.watches.retain(|watch| watch.1 != slot);
         self.remove_files(entry.id);
     }

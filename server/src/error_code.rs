@@ -147,7 +147,7 @@ impl ErrorCode {
             Error::OutOfOrderSequence { .. } => Self::OUT_OF_ORDER_SEQUENCE_NUMBER,
             Error::DuplicateSequence => Self::DUPLICATE_SEQUENCE_NUMBER,
             Error::InvalidProducerEpoch => Self::INVALID_PRODUCER_EPOCH,
-            Error::Storage(_) | Error::DiskFull => Self::KAFKA_STORAGE_ERROR,
+            Error::Storage(_) | Error::DiskFull | Error::TooManyFiles => Self::KAFKA_STORAGE_ERROR,
             Error::Busy => Self::REQUEST_TIMED_OUT,
             Error::Stopped => Self::NOT_LEADER_OR_FOLLOWER,
             Error::WouldDeadlock => Self::UNKNOWN_SERVER_ERROR,

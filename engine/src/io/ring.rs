@@ -19,9 +19,9 @@ use std::collections::VecDeque;
 use std::io;
 use std::marker::PhantomData;
 use std::mem;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
-pub use error::RingError;
+pub use error::{Locked, RingError};
 
 use self::backlog::{Backlog, Limits};
 use self::entry::{Message, Registered};
@@ -112,11 +112,10 @@ impl RingIo {
 
     fn with_sizes(options: &RingOptions, sizes: Sizes) -> Result<Self, RingError> {
         let chunks = (options.buffer_bytes / CHUNK_SIZE).max(1);
-        let locked = (chunks * CHUNK_SIZE) as u64 + sizes.bytes();
         let mut queues = Queues::new(sizes.submission, sizes.completion)
-            .map_err(|error| RingError::making(error, locked))?;
+            .map_err(|error| RingError::making(error, sizes.bytes()))?;
         let pool = Pool::new(chunks);
-        let registered = queues.register(&pool).map_err(|error| RingError::registering(error, locked))?;
+        let registered = register(&mut queues, &pool)?;
         let waker = Arc::new(EventFd::new().map_err(RingError::at("making an eventfd"))?);
         let random = Random::from_system().map_err(RingError::at("asking the kernel for randomness"))?;
         let name = format!("tora-help-{}", options.shard);
@@ -249,6 +248,20 @@ impl RingIo {
         }
         Ok(())
     }
+}
+
+/// Registers the pool's memory. Where the system does not let that much be locked, the ring goes on without: the kernel
+/// then maps the pages of each operation anew, which costs some CPU time and changes nothing else.
+fn register(queues: &mut Queues, pool: &Pool) -> Result<Registered, RingError> {
+    queues.register(pool).or_else(|error| {
+        let refused = RingError::registering(error, (pool.chunks() * CHUNK_SIZE) as u64);
+        if !matches!(refused, RingError::Memory { .. }) {
+            return Err(refused);
+        }
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| log::warn!("{refused}. It goes on without locking them, a little slower"));
+        Ok(Registered::nothing())
+    })
 }
 
 /// Whether the operation ended only because it would have had to wait, or a signal came, and nothing was moved.

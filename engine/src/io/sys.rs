@@ -47,6 +47,15 @@ pub(super) fn allocate(file: File, offset: u64, len: u64) -> io::Result<()> {
     }
 }
 
+/// RLIMIT_NOFILE: how many descriptors this process may have.
+#[must_use]
+pub fn descriptors_max() -> usize {
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: writes the struct it is given and nothing else.
+    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
+}
+
 /// Ties the calling thread to the `n`th of the cores that this process may use.
 pub(super) fn pin_to_nth_core(n: usize) -> io::Result<()> {
     // SAFETY: an all-zero set is the empty set.

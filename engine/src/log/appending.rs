@@ -27,6 +27,9 @@ impl Log {
         if std::mem::take(&mut self.growth.disk_full) {
             return Err(Error::DiskFull);
         }
+        if std::mem::take(&mut self.growth.no_descriptors) {
+            return Err(Error::TooManyFiles);
+        }
         let size = size as u64;
         let appended = self.positions.appended().position();
         let rolls = |active: &Segment| {

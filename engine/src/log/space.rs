@@ -20,6 +20,8 @@ pub(super) struct Growth {
     pub disk_full: bool,
     /// Whether the disk had no space ahead. It is asked again with the next append: asking goes on for ever otherwise.
     pub ahead_refused: bool,
+    /// Whether the process may not open another file. Whoever waits for one is told, and that is the end of it.
+    pub no_descriptors: bool,
     /// Whether the partition's folder exists.
     pub has_folder: bool,
 }
@@ -100,6 +102,11 @@ impl Log {
         wanted.next_multiple_of(BLOCK_SIZE as u64)
     }
 
+    /// Everybody who waited for a file that could not be opened for want of a descriptor has been told.
+    pub fn forget_descriptors(&mut self) {
+        self.growth.no_descriptors = false;
+    }
+
     pub(super) fn file_came(&mut self, op: LogOp, base: Offset, result: io::Result<u64>) {
         let is_active = self.segments.active().is_some_and(|active| active.header.base_offset == base);
         if is_active {
@@ -119,6 +126,11 @@ impl Log {
                     segment.allocated = 0;
                     self.growth.disk_full = true;
                     self.growth.step = limits::ALLOCATION_STEP_MIN;
+                } else if no_descriptors(&error) {
+                    if matches!(op, LogOp::Prepare { .. }) {
+                        segment.allocated = 0;
+                    }
+                    self.growth.no_descriptors = is_active;
                 } else {
                     self.fail("opening a segment", &error);
                 }
@@ -142,6 +154,12 @@ impl Log {
             Err(error) => self.fail("allocating space", &error),
         }
     }
+}
+
+/// Whether the process, or the machine, has as many files open as it may.
+#[must_use]
+pub fn no_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }
 
 fn is_full(error: &io::Error) -> bool {

@@ -17,6 +17,10 @@ pub struct Slot {
     pub dirty: bool,
     /// Whether its topic is deleted.
     pub deleted: bool,
+    /// Those of them that wait for a place among the open files.
+    pub waiting_opens: usize,
+    /// Whether it stands in the ring of those with open files.
+    pub in_ring: bool,
     /// When it was last appended to, or read.
     pub last_used: Nanos,
 }
@@ -36,6 +40,8 @@ impl Slots {
             id,
             partition,
             in_flight: 0,
+            waiting_opens: 0,
+            in_ring: false,
             dirty: false,
             deleted: false,
             last_used: Nanos::new(0),

@@ -3,6 +3,8 @@
 
 mod appender;
 mod engines;
+mod partitions;
+mod poor;
 mod requests;
 mod runtimes;
 mod support;

@@ -1,4 +1,5 @@
-//! What a system may withhold from a server: memory to lock, and io_uring. It then does not start, and says what to do.
+//! What a system may withhold from a server: memory to lock, descriptors, O_DIRECT, io_uring. It does without, with one
+//! warning, or does not start and says what to do.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -7,6 +8,8 @@ use std::process::Command;
 use kafka_protocol::messages::ApiVersionsRequest;
 
 use crate::support::process::{is_root, skipped};
+use crate::support::requests::{batch, create, fetch, produce, produced};
+use crate::support::stored::{expect_offsets, only, values};
 use crate::support::{Folder, Server, contains, refused, tora_serve, tora_serve_by};
 
 /// `tora serve` that may lock so many bytes. Root may lock any amount, so it is taken that right.
@@ -19,40 +22,82 @@ fn serve_with_memlock(bytes: u64, folder: &Folder) -> Command {
     tora_serve_by(starter, folder)
 }
 
-/// The least that can be set: with it a core locks less than 2 MiB, rings included.
-const SMALL_BUFFERS: &str = "tora.buffer.bytes=1048576";
-
 #[test]
-fn too_little_lockable_memory_is_refused_with_the_ways_out() {
-    // Too little for anything, for the first core's buffers, and for the second core.
-    let cases =
-        [(64 << 10, "64 KiB", None), (1 << 20, "1.0 MiB", None), (2 << 20, "2.0 MiB", Some(SMALL_BUFFERS))];
-    for (bytes, limit, setting) in cases {
-        let folder = Folder::new();
-        let mut command = serve_with_memlock(bytes, &folder);
-        command.args(setting.iter().flat_map(|setting| ["--set", setting]));
-        let said = refused(command, &folder);
-        contains(
-            &said,
-            &[&format!("RLIMIT_MEMLOCK is {limit}"), "ulimit -l", "LimitMEMLOCK=", "tora.buffer.bytes"],
-        );
-    }
+fn without_lockable_memory_for_its_queues_it_does_not_start_and_says_the_ways_out() {
+    let folder = Folder::new();
+    let said = refused(serve_with_memlock(64 << 10, &folder), &folder);
+    contains(&said, &["queues", "RLIMIT_MEMLOCK is 64 KiB", "ulimit -l", "LimitMEMLOCK="]);
 }
 
 #[test]
-fn smaller_buffers_need_less_lockable_memory() {
+fn without_lockable_memory_for_its_buffers_it_serves_with_one_warning() {
     if !is_root() {
         skipped(
-            "smaller buffers",
+            "too little lockable memory",
             "the limit counts all servers of a user, other tests' too, unless they are root's",
         );
         return;
     }
     let folder = Folder::new();
-    let mut command = serve_with_memlock(4 << 20, &folder);
-    command.args(["--set", SMALL_BUFFERS]);
-    let server = Server::run(command, folder);
+    let server = Server::run(serve_with_memlock(8 << 20, &folder), folder);
     server.connect().call(0, &ApiVersionsRequest::default());
+    let log = server.log();
+    contains(&log, &["RLIMIT_MEMLOCK is 8.0 MiB", "ulimit -l", "tora.buffer.bytes", "goes on without"]);
+    assert_eq!(log.matches("RLIMIT_MEMLOCK").count(), 1, "one warning for both cores:\n{log}");
+}
+
+#[test]
+fn few_descriptors_are_enough_for_many_partitions() {
+    let folder = Folder::new();
+    let mut starter = Command::new("prlimit");
+    starter.arg("--nofile=100:100");
+    let server = Server::run(tora_serve_by(starter, &folder), folder);
+    let mut client = server.connect();
+    create(&mut client, "many", 120);
+    for round in 0..2 {
+        for partition in 0..120 {
+            let response = client.call(9, &produce("many", partition, batch(&["value"])));
+            let produced = produced(&response);
+            assert_eq!((produced.error_code, produced.base_offset), (0, round), "partition {partition}");
+        }
+    }
+    assert_eq!(server.log(), "", "without a word");
+}
+
+#[test]
+fn a_file_system_without_direct_writes_is_written_through_the_page_cache_with_one_warning() {
+    if !is_root() {
+        skipped("a file system without O_DIRECT", "mounting one takes root");
+        return;
+    }
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.join("data")).expect("the folder is writable");
+    let mut starter = Command::new("unshare");
+    // ramfs has no O_DIRECT. The mount is the server's own and goes with it.
+    starter.args(["--mount", "sh", "-c", "mount -t ramfs ramfs \"$0\" && exec \"$@\""]);
+    starter.arg(folder.join("data"));
+    let server = Server::run(tora_serve_by(starter, &folder), folder);
+    let mut client = server.connect();
+    create(&mut client, "memory", 2);
+    for partition in 0..2 {
+        for offset in 0..10 {
+            let response = client.call(9, &produce("memory", partition, batch(&["value"])));
+            assert_eq!((produced(&response).error_code, produced(&response).base_offset), (0, offset));
+        }
+        let response = client.call(11, &fetch("memory", &[(partition, 0)]));
+        expect_offsets(&values(only(&response)), 0..10);
+    }
+    let log = server.log();
+    assert_eq!(log.matches("no O_DIRECT").count(), 1, "{log}");
+}
+
+#[test]
+fn too_few_descriptors_are_refused_with_the_way_out() {
+    let folder = Folder::new();
+    let mut starter = Command::new("prlimit");
+    starter.arg("--nofile=40:40");
+    let said = refused(tora_serve_by(starter, &folder), &folder);
+    contains(&said, &["may open 40", "ulimit -n", "LimitNOFILE="]);
 }
 
 #[test]

@@ -42,13 +42,19 @@ impl Message {
 
 /// The pool whose memory the ring has registered. Operations on it skip mapping the pages each time.
 pub(super) struct Registered {
-    pool_id: u32,
+    /// `None` where the system lets nothing be registered.
+    pool_id: Option<u32>,
     start: usize,
 }
 
 impl Registered {
     pub(super) fn new(pool: &Pool) -> Self {
-        Self { pool_id: pool.id(), start: pool.region().0.addr() }
+        Self { pool_id: Some(pool.id()), start: pool.region().0.addr() }
+    }
+
+    /// No memory at all: each operation maps its own.
+    pub(super) fn nothing() -> Self {
+        Self { pool_id: None, start: 0 }
     }
 
     /// The pool's region in pieces that io_uring takes; a piece's place in the list is its index.
@@ -63,7 +69,7 @@ impl Registered {
 
     /// The index of the registered piece that memory of pool `pool_id` at `address` lies in.
     fn index(&self, pool_id: Option<u32>, address: *const u8) -> Option<u16> {
-        if pool_id != Some(self.pool_id) {
+        if pool_id.is_none() || pool_id != self.pool_id {
             return None;
         }
         u16::try_from((address.addr() - self.start) / REGISTERED_MAX).ok()

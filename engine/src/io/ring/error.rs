@@ -3,6 +3,15 @@
 use std::fmt;
 use std::io;
 
+/// What a shard locks into memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Locked {
+    /// The queues shared with the kernel; there is no ring without.
+    Queues,
+    /// The registered buffers; a ring works without.
+    Buffers,
+}
+
 /// Why a ring could not be set up. `Display` says what to do.
 #[derive(Debug)]
 pub enum RingError {
@@ -13,11 +22,13 @@ pub enum RingError {
         /// `kernel.io_uring_disabled`, where the kernel has it.
         switch: Option<u8>,
     },
-    /// The shard's buffers and queues may not be locked into memory.
+    /// The shard's queues, or buffers, may not be locked into memory.
     Memory {
         /// What `io_uring_setup` or `io_uring_register` said.
         source: io::Error,
-        /// Bytes that one shard locks.
+        /// What is to be locked.
+        what: Locked,
+        /// Bytes of it that one shard locks.
         needed: u64,
         /// RLIMIT_MEMLOCK in bytes; `None` if there is no limit.
         limit: Option<u64>,
@@ -32,11 +43,12 @@ pub enum RingError {
 }
 
 impl RingError {
-    /// Sorts out why a ring could not be made. `needed` is what its shard locks into memory, in bytes; since the queues
-    /// are part of that on newer kernels, they may be what fails first.
+    /// Sorts out why a ring could not be made. `needed` is what its queues lock into memory, in bytes.
     pub(super) fn making(source: io::Error, needed: u64) -> Self {
         match source.raw_os_error() {
-            Some(libc::ENOMEM) => Self::Memory { source, needed, limit: lockable_memory() },
+            Some(libc::ENOMEM) => {
+                Self::Memory { source, what: Locked::Queues, needed, limit: lockable_memory() }
+            }
             _ => Self::Unavailable { source, switch: io_uring_switch() },
         }
     }
@@ -44,7 +56,9 @@ impl RingError {
     /// Sorts out why its buffers could not be registered.
     pub(super) fn registering(source: io::Error, needed: u64) -> Self {
         match source.raw_os_error() {
-            Some(libc::ENOMEM | libc::EPERM) => Self::Memory { source, needed, limit: lockable_memory() },
+            Some(libc::ENOMEM | libc::EPERM) => {
+                Self::Memory { source, what: Locked::Buffers, needed, limit: lockable_memory() }
+            }
             _ => Self::System { step: "registering a shard's buffers with io_uring", source },
         }
     }
@@ -71,10 +85,14 @@ impl fmt::Display for RingError {
                 write!(f, "io_uring cannot be used ({source}): ")?;
                 f.write_str(likely_reason(source.raw_os_error(), *switch))
             }
-            Self::Memory { source, needed, limit } => {
+            Self::Memory { source, what, needed, limit } => {
+                let name = match what {
+                    Locked::Queues => "queues",
+                    Locked::Buffers => "buffers",
+                };
                 write!(
                     f,
-                    "each core locks {} of buffers into memory, and the system refused ",
+                    "each core locks {} of {name} into memory, and the system refused ",
                     size(*needed)
                 )?;
                 write!(f, "({source}). ")?;
@@ -86,9 +104,14 @@ impl fmt::Display for RingError {
                 }
                 f.write_str(
                     "Raise it with `ulimit -l unlimited` in the shell that starts this, or LimitMEMLOCK=infinity in \
-                     its systemd unit, or `--ulimit memlock=-1` for docker run; or set the property \
-                     tora.buffer.bytes, the bytes per core, lower",
-                )
+                     its systemd unit, or `--ulimit memlock=-1` for docker run",
+                )?;
+                match what {
+                    Locked::Queues => Ok(()),
+                    Locked::Buffers => {
+                        f.write_str("; or set the property tora.buffer.bytes, the bytes per core, lower")
+                    }
+                }
             }
             Self::System { step, source } => write!(f, "{step} failed: {source}"),
         }

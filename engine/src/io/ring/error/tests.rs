@@ -1,6 +1,6 @@
 use std::io;
 
-use super::{RingError, size};
+use super::{Locked, RingError, size};
 
 fn unavailable(errno: i32, switch: Option<u8>) -> String {
     RingError::Unavailable { source: io::Error::from_raw_os_error(errno), switch }.to_string()
@@ -29,21 +29,24 @@ fn a_refusal_names_the_likely_reason() {
 #[test]
 fn too_little_lockable_memory_is_told_in_full() {
     let refused = || io::Error::from_raw_os_error(libc::ENOMEM);
-    let limited = RingError::Memory { source: refused(), needed: 12 << 20, limit: Some(8 << 20) }.to_string();
+    let memory =
+        |what, limit| RingError::Memory { source: refused(), what, needed: 12 << 20, limit }.to_string();
+    let limited = memory(Locked::Buffers, Some(8 << 20));
     for part in ["12.0 MiB", "8.0 MiB", "ulimit -l", "LimitMEMLOCK=", "tora.buffer.bytes"] {
         assert!(limited.contains(part), "{part} is missing in: {limited}");
     }
-    let unlimited = RingError::Memory { source: refused(), needed: 12 << 20, limit: None }.to_string();
+    let unlimited = memory(Locked::Queues, None);
     assert!(unlimited.contains("short of memory"), "{unlimited}");
+    assert!(!unlimited.contains("tora.buffer.bytes"), "that does not make queues smaller: {unlimited}");
 }
 
 #[test]
 fn errors_are_told_apart() {
     let of = |errno| RingError::making(io::Error::from_raw_os_error(errno), 1);
-    assert!(matches!(of(libc::ENOMEM), RingError::Memory { needed: 1, .. }));
+    assert!(matches!(of(libc::ENOMEM), RingError::Memory { needed: 1, what: Locked::Queues, .. }));
     assert!(matches!(of(libc::EPERM), RingError::Unavailable { .. }));
     let of = |errno| RingError::registering(io::Error::from_raw_os_error(errno), 1);
-    assert!(matches!(of(libc::ENOMEM), RingError::Memory { needed: 1, .. }));
+    assert!(matches!(of(libc::ENOMEM), RingError::Memory { needed: 1, what: Locked::Buffers, .. }));
     assert!(matches!(of(libc::EPERM), RingError::Memory { .. }));
     assert!(matches!(of(libc::EFAULT), RingError::System { .. }));
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::super::RingIo;
 use super::super::backlog::{Backlog, Limits};
 use super::super::is_passing;
 use super::super::queues::Sleep;
@@ -9,8 +10,8 @@ use super::super::slots::Key;
 use super::support::{Folder, chunk_of, collect, pattern, ring, run, small_ring};
 use crate::io::{BLOCK_SIZE, CHUNK_SIZE, File, Fs, HostFs, Io, Op, Pool, Socket, Token, Wait};
 
-fn round_trip(folder: &Folder) {
-    let mut io = ring();
+/// Writes, flushes and reads, with pooled memory and without.
+pub(super) fn round_trip(io: &mut RingIo, folder: &Folder) {
     let file = folder.file("log");
     let pooled = pattern(io.pool().take().unwrap(), 1, CHUNK_SIZE);
     let heap = pattern(Pool::heap(2 * BLOCK_SIZE), 2, 2 * BLOCK_SIZE);
@@ -18,34 +19,34 @@ fn round_trip(folder: &Folder) {
 
     io.submit(Token(1), Op::Write { file, offset: 0, data: pooled.filled() });
     io.submit(Token(2), Op::Write { file, offset: CHUNK_SIZE as u64, data: heap.filled() });
-    let written = collect(&mut io, 2);
+    let written = collect(io, 2);
     assert_eq!(*written[&1].result.as_ref().unwrap(), CHUNK_SIZE as u64);
     assert_eq!(*written[&2].result.as_ref().unwrap(), heap.len() as u64);
-    assert_eq!(run(&mut io, Op::Flush { file }).result.unwrap(), 0);
+    assert_eq!(run(io, Op::Flush { file }).result.unwrap(), 0);
     assert_eq!(folder.contents("log"), [&pooled[..], &heap[..]].concat());
     assert_eq!(HostFs.size(file).unwrap(), end);
 
     let into = io.pool().take().unwrap();
-    let read = chunk_of(run(&mut io, Op::Read { file, offset: 0, into, len: CHUNK_SIZE }));
+    let read = chunk_of(run(io, Op::Read { file, offset: 0, into, len: CHUNK_SIZE }));
     assert!(read[..] == pooled[..]);
     let into = Pool::heap(CHUNK_SIZE);
-    let read = chunk_of(run(&mut io, Op::Read { file, offset: CHUNK_SIZE as u64, into, len: CHUNK_SIZE }));
+    let read = chunk_of(run(io, Op::Read { file, offset: CHUNK_SIZE as u64, into, len: CHUNK_SIZE }));
     assert!(read[..] == heap[..], "a read past the end is short");
     let past = Op::Read { file, offset: end, into: Pool::heap(BLOCK_SIZE), len: BLOCK_SIZE };
-    assert_eq!(run(&mut io, past).result.unwrap(), 0);
-    assert_eq!(run(&mut io, Op::Close { file }).result.unwrap(), 0);
+    assert_eq!(run(io, past).result.unwrap(), 0);
+    assert_eq!(run(io, Op::Close { file }).result.unwrap(), 0);
 }
 
 #[test]
 fn what_was_written_is_read_back() {
-    round_trip(&Folder::new());
+    round_trip(&mut ring(), &Folder::new());
 }
 
 #[test]
 fn also_on_a_memory_file_system() {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() {
-        round_trip(&Folder::within(memory));
+        round_trip(&mut ring(), &Folder::within(memory));
     }
 }
 

@@ -1,0 +1,222 @@
+//! What a machine may withhold: the engine does without, with one warning, or says what it needs.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use log::{LevelFilter, Log, Metadata, Record};
+use tora_engine::Engine;
+use tora_engine::error::Error;
+use tora_engine::handle::RecordRef;
+use tora_engine::types::{Offset, PartitionId};
+
+use crate::support::{Folder, append, create, numbers, values};
+
+/// Names the data folder where a test has a process to itself, so that running all ignored tests does no harm.
+const ALONE: &str = "TORA_TEST_ALONE";
+
+/// Prints what the engine logs.
+struct Printed;
+
+impl Log for Printed {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        println!("{}: {}", record.level(), record.args());
+    }
+
+    fn flush(&self) {}
+}
+
+/// The data folder, in a process of the test's own; `None` in any other.
+fn alone() -> Option<Folder> {
+    let folder = std::env::var_os(ALONE)?;
+    log::set_logger(&Printed).expect("it is the process's first");
+    log::set_max_level(LevelFilter::Warn);
+    Some(Folder::at(PathBuf::from(folder)))
+}
+
+/// Runs one of this file's ignored tests in a process that `starter` starts, and returns what it printed.
+fn in_a_process(test: &str, folder: &Path, starter: &[&OsStr]) -> String {
+    let this = std::env::current_exe().unwrap();
+    let mut command = Command::new(starter[0]);
+    command.args(&starter[1..]).arg(this);
+    command.args(["--exact", "--ignored", "--nocapture", &format!("poor::{test}")]).env(ALONE, folder);
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{printed}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(printed.contains("it works"), "the test has run: {printed}");
+    printed
+}
+
+fn warnings(printed: &str) -> Vec<&str> {
+    printed.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).collect()
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}
+
+/// Appends, reads, and finds everything again after it was opened anew.
+fn works(folder: &Folder) {
+    let engine = folder.open(2);
+    let handle = engine.handle();
+    let topic = create(&handle, "clicks", 3);
+    let large = vec![b'.'; 300_000];
+    for index in 0..3 {
+        let partition = PartitionId::new(topic, index);
+        for number in 0..20_i64 {
+            append(&handle, partition, number.to_string().as_bytes());
+        }
+        for _ in 0..10 {
+            let record = RecordRef::of_value(&large);
+            handle.append_records(partition, [record]).unwrap().wait().unwrap();
+        }
+        assert_eq!(values(&handle, partition, 0)[..20], numbers(0..20));
+    }
+    engine.close();
+    let engine = folder.open(1);
+    for index in 0..3 {
+        let found = values(&engine.handle(), PartitionId::new(topic, index), 0);
+        assert_eq!((found.len(), &found[..20]), (30, &numbers(0..20)[..]));
+    }
+    engine.close();
+    println!("it works");
+}
+
+#[test]
+fn without_lockable_memory_for_its_buffers_it_works_with_one_warning() {
+    let folder = Folder::new();
+    // Root may lock any amount, so it is taken that right.
+    let mut starter = vec!["prlimit", "--memlock=2097152:2097152"];
+    if is_root() {
+        starter.extend(["setpriv", "--bounding-set=-ipc_lock"]);
+    }
+    let starter: Vec<_> = starter.into_iter().map(OsStr::new).collect();
+    let printed = in_a_process("with_little_lockable_memory", folder.path(), &starter);
+    let warnings = warnings(&printed);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    for part in ["12.0 MiB of buffers", "RLIMIT_MEMLOCK is 2.0 MiB", "ulimit -l", "goes on without"] {
+        assert!(warnings[0].contains(part), "{part} is missing in: {warnings:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs a process whose memory lock is limited; run by the test above"]
+fn with_little_lockable_memory() {
+    let Some(folder) = alone() else { return };
+    works(&folder);
+}
+
+#[test]
+fn on_a_file_system_without_direct_writes_it_works_with_one_warning() {
+    if !is_root() {
+        let text = "\n*** SKIPPED, not tested: a file system without O_DIRECT: mounting one takes root\n";
+        let _ = std::io::stderr().write_all(text.as_bytes());
+        return;
+    }
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.path()).unwrap();
+    // ramfs has neither O_DIRECT nor fallocate. The mount is the process's own and goes with it.
+    let mount = "mount -t ramfs ramfs \"$0\" && exec \"$@\"";
+    let starter = ["unshare", "--mount", "sh", "-c", mount].map(OsStr::new);
+    let starter: Vec<_> = starter.into_iter().chain([folder.path().as_os_str()]).collect();
+    let printed = in_a_process("on_ramfs", folder.path(), &starter);
+    let warnings = warnings(&printed);
+    let about = |text: &str| warnings.iter().filter(|warning| warning.contains(text)).count();
+    assert_eq!((about("no O_DIRECT"), about("fallocate"), warnings.len()), (1, 1, 2), "{warnings:?}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it all was in the mount");
+}
+
+#[test]
+#[ignore = "needs a file system of its own; run by the test above"]
+fn on_ramfs() {
+    let Some(folder) = alone() else { return };
+    works(&folder);
+}
+
+#[test]
+fn with_few_descriptors_it_works_without_a_warning() {
+    let folder = Folder::new();
+    let starter = ["prlimit", "--nofile=80:80"].map(OsStr::new);
+    let printed = in_a_process("with_few_descriptors", folder.path(), &starter);
+    assert_eq!(warnings(&printed), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs a process that may open few files; run by the test above"]
+fn with_few_descriptors() {
+    let Some(folder) = alone() else { return };
+    works(&folder);
+    let engine = folder.open(2);
+    let handle = engine.handle();
+    let topic = create(&handle, "many", 100);
+    let partitions = || (0..100).map(|index| PartitionId::new(topic, index));
+    for number in 0..3_i64 {
+        for partition in partitions() {
+            assert_eq!(append(&handle, partition, number.to_string().as_bytes()), Offset::new(number));
+        }
+    }
+    assert!(partitions().all(|partition| values(&handle, partition, 0) == numbers(0..3)));
+    engine.close();
+
+    let mut config = folder.config(4);
+    let refused = Engine::open(config.clone()).err().expect("four shards need more").to_string();
+    for part in ["4 shards need 96 files", "may open 80", "ulimit -n", "LimitNOFILE="] {
+        assert!(refused.contains(part), "{part} is missing in: {refused}");
+    }
+    (config.shards, config.open_files_max) = (1, 7);
+    assert!(Engine::open(config).is_err(), "fewer than a shard needs");
+}
+
+#[test]
+fn a_host_that_uses_descriptors_up_is_told_and_nothing_is_lost() {
+    let folder = Folder::new();
+    let starter = ["prlimit", "--nofile=200:200"].map(OsStr::new);
+    let printed = in_a_process("with_a_greedy_host", folder.path(), &starter);
+    let warnings = warnings(&printed);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("too many files open") && warnings[0].contains("ulimit -n"), "{warnings:?}");
+}
+
+#[test]
+#[ignore = "needs a process that may open few files; run by the test above"]
+#[expect(clippy::disallowed_types, reason = "the test plays a host that has many files open")]
+fn with_a_greedy_host() {
+    let Some(folder) = alone() else { return };
+    let engine = folder.open(1);
+    let handle = engine.handle();
+    let topic = create(&handle, "many", 60);
+    let partitions: Vec<_> = (0..60).map(|index| PartitionId::new(topic, index)).collect();
+    for &partition in &partitions[..20] {
+        append(&handle, partition, b"0");
+    }
+    // All that is left, but for what a helper needs for a moment.
+    let mut greedy: Vec<_> = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
+    greedy.truncate(greedy.len() - 2);
+    let mut refused = 0;
+    for round in 0..3 {
+        for &partition in &partitions {
+            let record = [RecordRef::of_value(b"more")];
+            match handle.append_records(partition, record).unwrap().wait() {
+                Ok(_) => {}
+                Err(Error::TooManyFiles) => refused += 1,
+                Err(error) => panic!("round {round}: {error}"),
+            }
+        }
+    }
+    assert!((1..60).contains(&refused), "{refused} of 180 were refused");
+    drop(greedy);
+    for &partition in &partitions {
+        handle.append_records(partition, [RecordRef::of_value(b"last")]).unwrap().wait().unwrap();
+    }
+    for &partition in &partitions[..20] {
+        assert_eq!(values(&handle, partition, 0)[0], (0, "0".to_owned()));
+    }
+    engine.close();
+    println!("it works");
+}
