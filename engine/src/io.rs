@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 pub use buffer::{BLOCK_SIZE, CHUNK_SIZE, ChunkMut, Pool, Slice};
 pub use host_fs::HostFs;
-pub use sys::descriptors_max;
+pub use sys::{descriptors_max, raise_descriptors_max};
 
 use crate::types::Nanos;
 

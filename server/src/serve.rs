@@ -8,7 +8,7 @@ use std::time::Duration;
 use crossbeam_queue::ArrayQueue;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use tora_engine::Engine;
-use tora_engine::io::socket;
+use tora_engine::io::{raise_descriptors_max, socket};
 use tora_engine::placement::CATALOG_SHARD;
 
 use crate::cli::Serve;
@@ -52,6 +52,8 @@ pub fn serve(flags: &Serve) -> Result<(), String> {
         connections: AtomicU32::new(0),
         settings,
     });
+    // Connections and segment files are this process's only use of them.
+    raise_descriptors_max();
     let engine = Engine::open_with(common.settings.engine.clone(), |id| {
         Server::new(id, Arc::clone(&common), (id == CATALOG_SHARD).then_some(listener))
     })

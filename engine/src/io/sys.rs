@@ -56,6 +56,18 @@ pub fn descriptors_max() -> usize {
     usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
 }
 
+/// Raises [`descriptors_max`] to the most that this process may give itself. For programs, not for libraries: the limit
+/// is the whole process's. Where it cannot be raised it stays, and the engine makes do.
+pub fn raise_descriptors_max() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: writes the struct it is given and nothing else.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == 0 {
+        limit.rlim_cur = limit.rlim_max;
+        // SAFETY: reads the struct it is given and nothing else.
+        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+    }
+}
+
 /// Ties the calling thread to the `n`th of the cores that this process may use.
 pub(super) fn pin_to_nth_core(n: usize) -> io::Result<()> {
     // SAFETY: an all-zero set is the empty set.

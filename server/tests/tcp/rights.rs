@@ -92,6 +92,16 @@ fn a_file_system_without_direct_writes_is_written_through_the_page_cache_with_on
 }
 
 #[test]
+fn a_limit_on_descriptors_that_may_be_raised_is() {
+    let folder = Folder::new();
+    let mut starter = Command::new("prlimit");
+    // Less than it takes, but only until it asks for more.
+    starter.arg("--nofile=40:1000");
+    let server = Server::run(tora_serve_by(starter, &folder), folder);
+    server.connect().call(0, &ApiVersionsRequest::default());
+}
+
+#[test]
 fn too_few_descriptors_are_refused_with_the_way_out() {
     let folder = Folder::new();
     let mut starter = Command::new("prlimit");
