@@ -73,10 +73,11 @@ impl Checkpoint {
         Self { entries: BTreeMap::new() }
     }
 
-    /// Reads what all shards wrote, whichever they were. Files that cannot be read are left out and logged.
+    /// Reads what all shards wrote, whichever they were. Damaged files are left out and logged.
     ///
     /// # Errors
-    /// The folder cannot be listed.
+    /// The folder cannot be listed, or a file that may be sound cannot be read: log starts that were promised would be
+    /// forgotten.
     pub fn read_all<F: Fs>(fs: &F, data_dir: &Path) -> io::Result<Self> {
         let mut merged = Self::new();
         for entry in fs.list(data_dir)? {
@@ -84,8 +85,8 @@ impl Checkpoint {
                 continue;
             }
             let path = data_dir.join(&entry.name);
-            let read = read_file(fs, &path).and_then(|bytes| Self::decode(&bytes).map_err(io::Error::other));
-            match read {
+            let bytes = read_file(fs, &path).map_err(|error| unreadable(&path, &error))?;
+            match Self::decode(&bytes) {
                 Ok(checkpoint) => merged.merge(checkpoint),
                 Err(error) => log::warn!(
                     "{}: cannot be used, so its partitions' logs are read as a whole: {error}",
@@ -210,6 +211,15 @@ impl Checkpoint {
         reader.finish()?;
         Ok(checkpoint)
     }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> io::Error {
+    let text = format!(
+        "reading {0} failed: {error}. If it stays so, remove {0}: then its partitions' logs are read as a whole, and \
+         records that were deleted from their beginnings may reappear",
+        path.display()
+    );
+    io::Error::new(error.kind(), text)
 }
 
 fn name(shard: ShardId) -> String {

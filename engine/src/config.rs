@@ -16,10 +16,24 @@ pub struct Config {
     /// After how many messages an append is flushed before it is acknowledged (`flush.messages`): 1 means that
     /// acknowledged is on the disk; anything else acknowledges what the device has accepted and flushes behind.
     pub flush_messages: u64,
+    /// How long something stays unflushed at most where `flush_messages` is not 1, in milliseconds
+    /// (`log.flush.interval.ms`). By default, as Kafka's, until as much is unflushed as may be.
+    pub flush_ms: u64,
     /// The largest record batch in bytes (`message.max.bytes`).
     pub max_message_bytes: usize,
     /// A segment's size in bytes (`log.segment.bytes`).
     pub segment_bytes: u64,
+    /// A batch whose timestamp is so many milliseconds after the first one's of its segment begins the next segment
+    /// (`log.roll.ms`). By default a week.
+    pub segment_ms: i64,
+    /// For how many milliseconds records are kept (`log.retention.ms`): a segment is deleted once its latest record is
+    /// older. −1, the default here, keeps them for ever; the server's default is Kafka's, a week.
+    pub retention_ms: i64,
+    /// How many bytes of each partition are kept (`log.retention.bytes`): the oldest segments are deleted while what is
+    /// left is no less. −1, the default, keeps all.
+    pub retention_bytes: i64,
+    /// How often it is looked what may be deleted, in milliseconds (`log.retention.check.interval.ms`).
+    pub retention_check_ms: u64,
     /// How long an idempotent producer is remembered after its last batch (`producer.id.expiration.ms`).
     pub producer_expiration_ms: i64,
     /// W: the bytes of a partition that may be unflushed. Room for several full groups of appends while a flush is under
@@ -46,8 +60,13 @@ impl Config {
             pin: false,
             num_partitions: 1,
             flush_messages: 1,
+            flush_ms: i64::MAX as u64,
             max_message_bytes: 1_048_588,
             segment_bytes: 1 << 30,
+            segment_ms: 7 * 24 * 3_600_000,
+            retention_ms: -1,
+            retention_bytes: -1,
+            retention_check_ms: 300_000,
             producer_expiration_ms: 86_400_000,
             unflushed_bytes: 8 << 20,
             checkpoint_bytes: 128 << 20,

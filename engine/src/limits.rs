@@ -51,6 +51,13 @@ pub const IDLE_MS: u64 = 5_000;
 /// A deleted file shrinks in steps of this: freeing a large one at once would hold up the file system's journal.
 pub const DELETE_STEP: u64 = 256 << 20;
 
+/// Partitions of which retention deletes something at a time: each has its segments removed by the shard's helpers, and
+/// perhaps a new one made, which appends' own needs wait behind.
+pub const RETENTION_STEP: usize = 8;
+
+/// How soon after a start retention is looked after at the latest, as Kafka does (`log.initial.task.delay.ms`).
+pub const RETENTION_FIRST_MS: u64 = 30_000;
+
 /// How long a stopping shard waits for what is in flight.
 pub const STOP_MS: u64 = 4_000;
 

@@ -13,6 +13,7 @@ mod plan;
 pub mod positions;
 pub mod read;
 pub mod recovery;
+mod retention;
 pub mod segment;
 pub mod segments;
 mod space;
@@ -32,6 +33,7 @@ pub use crate::log::idle::Idle;
 pub use crate::log::plan::Plan;
 use crate::log::positions::{Positions, WrittenTo};
 use crate::log::recovery::Recovered;
+pub use crate::log::retention::Retention;
 use crate::log::segments::{FileState, Segment, Segments};
 use crate::log::space::Growth;
 pub use crate::log::space::no_descriptors;
@@ -58,6 +60,8 @@ pub enum LogOp {
     Prepare {
         /// The segment.
         base: Offset,
+        /// Whether an append waits for it.
+        awaited: bool,
     },
     /// The active segment gets more space.
     Extend {
@@ -108,10 +112,16 @@ pub struct LogSettings {
     pub data_dir: Arc<Path>,
     /// A segment takes no further batch that would make it larger.
     pub segment_bytes: u64,
+    /// A segment takes no further batch that is so many milliseconds later than its first.
+    pub segment_ms: i64,
+    /// How much of it is kept.
+    pub retention: Retention,
     /// W: at most so many bytes are unflushed, and no batch is larger.
     pub unflushed_max: u64,
     /// When an append counts as safe.
     pub flush: FlushMode,
+    /// With [`FlushMode::Behind`], how many milliseconds something stays unflushed at most; `None` without a limit.
+    pub flush_ms: Option<u64>,
     /// Stamped into every batch.
     pub epoch: LeaderEpoch,
 }
@@ -148,6 +158,12 @@ impl Log {
         Self::at(id, settings, Position::ZERO, Offset::ZERO, &[])
     }
 
+    /// What it is told.
+    #[must_use]
+    pub fn settings(&self) -> &LogSettings {
+        &self.settings
+    }
+
     /// The log that recovery found.
     #[must_use]
     pub fn recovered(id: PartitionId, settings: LogSettings, recovered: Recovered) -> Self {
@@ -164,6 +180,7 @@ impl Log {
                 file: FileState::Closed,
                 sealed: found.sealed,
                 sealing: false,
+                first_timestamp: found.first_timestamp,
                 index: found.index,
                 header: found.header,
             });

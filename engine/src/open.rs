@@ -131,8 +131,10 @@ fn topic_defaults(config: &Config) -> TopicConfig {
         max_message_bytes: config.max_message_bytes,
         segment_bytes: config.segment_bytes,
         timestamp_type: TimestampType::CreateTime,
-        retention_ms: -1,
-        retention_bytes: -1,
+        retention_ms: config.retention_ms,
+        retention_bytes: config.retention_bytes,
+        segment_ms: config.segment_ms,
+        flush_ms: config.flush_ms,
     }
 }
 

@@ -137,7 +137,9 @@ impl Partition {
                     continue;
                 }
             }
-            match self.log.admit(queued.batch.len(), cx.wanted) {
+            let timestamp =
+                if self.settings.log_append_time { cx.unix_millis } else { queued.header.max_timestamp };
+            match self.log.admit(queued.batch.len(), timestamp, cx.wanted) {
                 Ok(Admission::Now) => self.append_admitted(queued, cx),
                 Ok(Admission::Later) => {
                     self.queue.push_front(queued);

@@ -13,6 +13,7 @@ mod keeper;
 mod ops;
 mod requests;
 mod slots;
+mod timed;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
@@ -26,7 +27,7 @@ use crate::error::Error;
 use crate::io::{Completion, Io, Op, Pool, Token};
 use crate::limits;
 use crate::log::recovery::{self, Recovered};
-use crate::log::{FlushMode, Log, LogOp, LogSettings, Wanted};
+use crate::log::{FlushMode, Log, LogOp, LogSettings, Retention, Wanted};
 use crate::mailbox::mail::Lane;
 use crate::mailbox::{Credits, Inbox, Mail, Peers, ReplyTo};
 use crate::open::{CATALOG_PARTITION, Loaded};
@@ -44,6 +45,7 @@ use keeper::Keeper;
 pub use ops::SERVICE_BIT;
 use ops::{Ops, Owner};
 use slots::Slots;
+use timed::Rounds;
 
 /// One core's partitions, its way to the other shards, and its operations.
 pub struct Shard<I: Io> {
@@ -72,6 +74,9 @@ pub struct Shard<I: Io> {
     replies: VecDeque<(u64, Reply)>,
     /// When watches end, with the slot they are at.
     watches: BTreeSet<(Nanos, usize)>,
+    /// When partitions are flushed at the latest, with the slots they are at.
+    flushes: BTreeSet<(Nanos, usize)>,
+    rounds: Rounds,
     checkpoints: Checkpoints,
     next_housekeeping: Option<Nanos>,
     /// Numbers the chunks of tail memory.
@@ -120,6 +125,8 @@ impl<I: Io> Shard<I> {
             outbox: (0..shards).map(|_| [VecDeque::new(), VecDeque::new()]).collect(),
             replies: VecDeque::new(),
             watches: BTreeSet::new(),
+            flushes: BTreeSet::new(),
+            rounds: Rounds::default(),
             checkpoints: Checkpoints::default(),
             next_housekeeping: None,
             chunk_clock: 0,
@@ -195,13 +202,23 @@ impl<I: Io> Shard<I> {
         self.slots.insert(id, Partition::new(id, settings, log, producers))
     }
 
-    fn log_settings(&self, id: PartitionId, topic: &TopicConfig) -> LogSettings {
-        let flushed = topic.flush_messages == 1 || id == CATALOG_PARTITION;
+    fn log_settings(&mut self, id: PartitionId, topic: &TopicConfig) -> LogSettings {
+        // The catalog's log is the catalog: it is kept as a whole.
+        let (flushed, retention) = if id == CATALOG_PARTITION {
+            (true, Retention::ALL)
+        } else {
+            let retention = Retention { ms: topic.retention_ms, bytes: topic.retention_bytes };
+            (topic.flush_messages == 1, retention)
+        };
+        self.note_retention(retention);
         LogSettings {
             data_dir: Arc::clone(&self.data_dir),
             segment_bytes: topic.segment_bytes,
+            segment_ms: topic.segment_ms,
+            retention,
             unflushed_max: self.config.unflushed_bytes.max(topic.max_message_bytes as u64),
             flush: if flushed { FlushMode::BeforeAcknowledging } else { FlushMode::Behind },
+            flush_ms: Some(topic.flush_ms).filter(|within| *within < i64::MAX as u64),
             epoch: self.epoch,
         }
     }
@@ -333,15 +350,18 @@ impl<I: Io> Shard<I> {
                     partition.log_mut().flush(cx.wanted);
                 }
             });
+            self.note_unflushed(slot);
         }
         self.gate.open(&mut self.io);
+        self.make_room();
+        let now = self.io.now();
+        self.expire_watches(now);
+        self.flush_in_time(now);
+        self.retain(now);
         self.move_starts();
         if self.files.is_waiting() {
             self.make_places();
         }
-        self.make_room();
-        let now = self.io.now();
-        self.expire_watches(now);
         if self.next_housekeeping.is_some_and(|at| at <= now) {
             self.keep_house(now);
         }
@@ -351,7 +371,11 @@ impl<I: Io> Shard<I> {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Nanos> {
         let watch = self.watches.first().map(|watch| watch.0);
-        [watch, self.gate.retry_at(), self.next_housekeeping].into_iter().flatten().min()
+        let flush = self.flushes.first().map(|flush| flush.0);
+        [watch, flush, self.gate.retry_at(), self.next_housekeeping, self.rounds.at]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Whether there is something to do before sleeping.
@@ -389,6 +413,7 @@ impl<I: Io> Shard<I> {
         }
         self.watches.clear();
         self.next_housekeeping = None;
+        self.rounds.at = None;
         self.checkpoints.note(1);
     }
 
@@ -485,6 +510,7 @@ impl<I: Io> Shard<I> {
         self.dirty.retain(|dirty| *dirty != slot);
         self.files.forget(slot);
         self.watches.retain(|watch| watch.1 != slot);
+        self.flushes.retain(|flush| flush.1 != slot);
         self.remove_files(entry.id);
     }
 

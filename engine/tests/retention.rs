@@ -1,11 +1,13 @@
-//! Where a log starts: records that are deleted, on this machine's disk.
+//! Where a log starts: records that are deleted on demand, by age and by size; and what else goes by the clock. On this
+//! machine's disk.
 #![expect(clippy::disallowed_methods, reason = "the seam is the engine's; a service uses std as it likes")]
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use tora_engine::checkpoint::Checkpoint;
 use tora_engine::error::Error;
 use tora_engine::handle::RecordRef;
 use tora_engine::request::OffsetQuery;
@@ -30,8 +32,15 @@ impl Folder {
         Self(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name))
     }
 
+    /// An engine that looks all the time for what is to be deleted.
     fn open(&self) -> Engine {
-        Engine::open(Config::new(&self.0)).unwrap()
+        self.open_that_looks_every(10)
+    }
+
+    fn open_that_looks_every(&self, ms: u64) -> Engine {
+        let mut config = Config::new(&self.0);
+        config.retention_check_ms = ms;
+        Engine::open(config).unwrap()
     }
 
     /// First offsets of a partition's segments, from their names.
@@ -58,10 +67,21 @@ fn create(handle: &Handle, configs: &[(&str, &str)]) -> PartitionId {
 
 /// Appends batches of one record of 100 KiB each.
 fn append(handle: &Handle, partition: PartitionId, batches: i64) {
+    append_at(handle, partition, batches, now());
+}
+
+/// The same with this timestamp.
+fn append_at(handle: &Handle, partition: PartitionId, batches: i64, timestamp: i64) {
     let value = vec![7; 100 << 10];
     for _ in 0..batches {
-        handle.append_records(partition, [RecordRef::of_value(&value)]).unwrap().wait().unwrap();
+        let record = RecordRef { timestamp: Some(timestamp), ..RecordRef::of_value(&value) };
+        handle.append_records(partition, [record]).unwrap().wait().unwrap();
     }
+}
+
+/// Milliseconds since the Unix epoch.
+fn now() -> i64 {
+    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
 fn earliest(handle: &Handle, partition: PartitionId) -> i64 {
@@ -152,4 +172,115 @@ fn readers_finish_what_they_have_begun_while_segments_go() {
         }
     }
     eventually("removing three segments", || folder.segments(partition) == [30]);
+}
+
+const HOUR_MS: i64 = 3_600_000;
+
+#[test]
+fn segments_go_when_their_latest_record_is_too_old() {
+    let folder = Folder::new();
+    let engine = folder.open_that_looks_every(1_000_000);
+    let handle = engine.handle();
+    let partition = create(&handle, &[("retention.ms", "3600000")]);
+    append_at(&handle, partition, 15, now() - 2 * HOUR_MS);
+    append(&handle, partition, 1);
+    append_at(&handle, partition, 20, now() - 2 * HOUR_MS);
+    assert_eq!(folder.segments(partition), [0, 10, 20, 30]);
+    engine.close();
+    let engine = folder.open();
+    // The second segment has one record that is young enough, and what follows it stays for its sake.
+    eventually("deleting the first segment", || folder.segments(partition) == [10, 20, 30]);
+    assert_eq!(earliest(&engine.handle(), partition), 10);
+    engine.close();
+    let engine = folder.open();
+    assert_eq!(earliest(&engine.handle(), partition), 10);
+}
+
+#[test]
+fn a_log_that_is_too_old_as_a_whole_is_emptied_and_goes_on() {
+    let folder = Folder::new();
+    let engine = folder.open_that_looks_every(1_000_000);
+    let handle = engine.handle();
+    let partition = create(&handle, &[("retention.ms", "3600000")]);
+    append_at(&handle, partition, 25, now() - 2 * HOUR_MS);
+    engine.close();
+    let engine = folder.open();
+    eventually("deleting everything", || folder.segments(partition) == [25]);
+    assert_eq!(earliest(&engine.handle(), partition), 25);
+    engine.close();
+
+    // An empty segment is all that tells how far the log had come.
+    for round in 0..3 {
+        let engine = folder.open();
+        let handle = engine.handle();
+        assert_eq!((folder.segments(partition), earliest(&handle, partition)), (vec![25], 25));
+        if round == 2 {
+            append(&handle, partition, 1);
+            let records = handle.read(partition, Offset::new(25), 1).unwrap().wait().unwrap();
+            assert_eq!((records.bytes(), records.high_watermark), (BATCH_BYTES, Offset::new(26)));
+        }
+    }
+}
+
+#[test]
+fn the_oldest_segments_go_while_a_partition_is_too_large() {
+    let folder = Folder::new();
+    let engine = folder.open();
+    let handle = engine.handle();
+    let limit = (15 * BATCH_BYTES).to_string();
+    let partition = create(&handle, &[("retention.bytes", &limit)]);
+    append(&handle, partition, 44);
+    // 24 are left without the first two segments, 14 would be too few.
+    eventually("deleting two segments", || folder.segments(partition) == [20, 30, 40]);
+    append(&handle, partition, 1);
+    eventually("deleting another one", || folder.segments(partition) == [30, 40]);
+    assert_eq!(earliest(&handle, partition), 30);
+}
+
+#[test]
+fn a_batch_that_is_too_late_for_its_segment_begins_the_next() {
+    let folder = Folder::new();
+    let engine = folder.open();
+    let handle = engine.handle();
+    let partition = create(&handle, &[("segment.ms", "1000")]);
+    let start = now();
+    for late in [0, 1000, 500, 1001, 1500, 2001] {
+        append_at(&handle, partition, 1, start + late);
+    }
+    assert_eq!(folder.segments(partition), [0, 3]);
+    engine.close();
+    // The first batch's time is known again after a start.
+    let engine = folder.open();
+    append_at(&engine.handle(), partition, 1, start + 2001);
+    assert_eq!(folder.segments(partition), [0, 3]);
+    append_at(&engine.handle(), partition, 1, start + 2002);
+    assert_eq!(folder.segments(partition), [0, 3, 7]);
+}
+
+#[test]
+fn what_is_acknowledged_unflushed_is_flushed_in_time() {
+    let flushed = |configs: &[(&str, &str)]| {
+        let folder = Folder::new();
+        let engine = folder.open();
+        let handle = engine.handle();
+        let partition = create(&handle, configs);
+        append(&handle, partition, 3);
+        // Moving the start takes a checkpoint, which says how far each log is flushed.
+        let other = handle.create_topic("other", 1, &[]).unwrap().wait().unwrap().id;
+        let other = PartitionId::new(other, 0);
+        let patience = Instant::now();
+        loop {
+            append(&handle, other, 1);
+            let end = handle.list_offset(other, OffsetQuery::Latest).unwrap().wait().unwrap().offset;
+            handle.delete_records(other, end).unwrap().wait().unwrap();
+            let bytes = std::fs::read(folder.0.join("checkpoint-0")).unwrap();
+            let checkpoint = Checkpoint::decode(&bytes).unwrap();
+            let flushed = checkpoint.get(partition).map_or(0, |entry| entry.flushed_offset.value());
+            if flushed > 0 || patience.elapsed() > Duration::from_millis(300) {
+                return flushed;
+            }
+        }
+    };
+    assert_eq!(flushed(&[("flush.messages", "1000"), ("flush.ms", "20")]), 3);
+    assert_eq!(flushed(&[("flush.messages", "1000")]), 0, "it would have been flushed anyway");
 }

@@ -38,9 +38,40 @@ pub struct Settings {
     pub offsets_segment_bytes: u64,
     /// How groups are kept.
     pub groups: GroupSettings,
+    /// `log.retention.ms`, `.minutes` and `.hours`; a negative number means for ever.
+    pub retention: Span,
+    /// `log.roll.ms` and `.hours`.
+    pub roll: Span,
     /// The engine's.
     pub engine: EngineConfig,
 }
+
+/// A length of time that several properties set: the finest one that is given counts, as in Kafka.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// In milliseconds, if it is given so.
+    pub ms: Option<i64>,
+    /// In minutes, if it is given so.
+    pub minutes: Option<i64>,
+    /// In hours.
+    pub hours: i64,
+}
+
+impl Span {
+    const fn of_hours(hours: i64) -> Self {
+        Self { ms: None, minutes: None, hours }
+    }
+
+    /// In milliseconds.
+    #[must_use]
+    pub fn millis(&self) -> i64 {
+        let minutes = || self.minutes.unwrap_or_else(|| self.hours.saturating_mul(60));
+        self.ms.unwrap_or_else(|| minutes().saturating_mul(60_000))
+    }
+}
+
+/// How long Kafka keeps records, and appends to a segment, where nothing else is said.
+const WEEK_HOURS: i64 = 7 * 24;
 
 impl Default for Settings {
     fn default() -> Self {
@@ -60,6 +91,8 @@ impl Default for Settings {
             offsets_partitions: limits::OFFSETS_PARTITIONS,
             offsets_segment_bytes: limits::OFFSETS_SEGMENT_BYTES,
             groups: group_defaults(),
+            retention: Span::of_hours(WEEK_HOURS),
+            roll: Span::of_hours(WEEK_HOURS),
             engine,
         }
     }
@@ -109,6 +142,8 @@ impl Settings {
                     .to_owned(),
             ));
         }
+        self.engine.retention_ms = self.retention.millis().max(-1);
+        self.engine.segment_ms = self.roll.millis();
         if self.engine.shards == 0 {
             self.engine.shards = std::thread::available_parallelism()
                 .map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(u16::MAX));

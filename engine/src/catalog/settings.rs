@@ -8,9 +8,13 @@
 //! | `message.timestamp.type` | `CreateTime`, `LogAppendTime` | whose timestamps the records have |
 //! | `cleanup.policy` | `delete` | none: compaction is not served |
 //! | `compression.type` | `producer` | none: batches are stored as they came |
-//! | `retention.ms`, `retention.bytes` | −1 or more | **stored only**: nothing is deleted by age or size yet |
+//! | `retention.ms` | −1 or more | whole segments are deleted once their latest record is older; −1: never |
+//! | `retention.bytes` | −1 or more | whole segments are deleted while a partition is larger by one of them; −1: never |
+//! | `segment.ms` | 1 or more | a batch so much later than its segment's first one begins the next segment |
+//! | `flush.ms` | 0 or more | how long something stays unflushed where `flush.messages` is not 1 |
 //!
-//! The last four are taken because clients send them without being asked. Any other name is refused.
+//! `cleanup.policy` and `compression.type` are taken because clients send them without being asked. Any other name is
+//! refused.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -25,27 +29,30 @@ const SEGMENT_BYTES: RangeInclusive<i64> = 1 << 20..=i32::MAX as i64;
 const FLUSH_MESSAGES: RangeInclusive<i64> = 1..=i64::MAX;
 /// −1 means without end.
 const RETENTION: RangeInclusive<i64> = -1..=i64::MAX;
+const SEGMENT_MS: RangeInclusive<i64> = 1..=i64::MAX;
+const FLUSH_MS: RangeInclusive<i64> = 0..=i64::MAX;
 
 /// Characters of a number at most, so that zeroes before it do not fill the catalog's log.
 const NUMBER_LENGTH_MAX: usize = 20;
 
 /// The names above.
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 10] = [
     "cleanup.policy",
     "compression.type",
     "flush.messages",
+    "flush.ms",
     "max.message.bytes",
     "message.timestamp.type",
     "retention.bytes",
     "retention.ms",
     "segment.bytes",
+    "segment.ms",
 ];
 
 /// Kafka's other names: spelt right, but without a meaning here.
-const NOT_SERVED: [&str; 24] = [
+const NOT_SERVED: [&str; 22] = [
     "delete.retention.ms",
     "file.delete.delay.ms",
-    "flush.ms",
     "follower.replication.throttled.replicas",
     "index.interval.bytes",
     "leader.replication.throttled.replicas",
@@ -65,7 +72,6 @@ const NOT_SERVED: [&str; 24] = [
     "remote.storage.enable",
     "segment.index.bytes",
     "segment.jitter.ms",
-    "segment.ms",
     "unclean.leader.election.enable",
 ];
 
@@ -80,10 +86,14 @@ pub struct TopicConfig {
     pub segment_bytes: u64,
     /// `message.timestamp.type`.
     pub timestamp_type: TimestampType,
-    /// `retention.ms`, −1 for ever. Not acted upon yet.
+    /// `retention.ms`, −1 for ever.
     pub retention_ms: i64,
-    /// `retention.bytes`, −1 for all. Not acted upon yet.
+    /// `retention.bytes`, −1 for all.
     pub retention_bytes: i64,
+    /// `segment.ms`.
+    pub segment_ms: i64,
+    /// `flush.ms`; `i64::MAX` milliseconds are for ever.
+    pub flush_ms: u64,
 }
 
 impl TopicConfig {
@@ -122,6 +132,8 @@ impl TopicConfig {
             "retention.bytes" => self.retention_bytes.to_string(),
             "retention.ms" => self.retention_ms.to_string(),
             "segment.bytes" => self.segment_bytes.to_string(),
+            "segment.ms" => self.segment_ms.to_string(),
+            "flush.ms" => self.flush_ms.to_string(),
             _ => unreachable!("the names are those of NAMES"),
         }
     }
@@ -136,6 +148,8 @@ impl TopicConfig {
             "segment.bytes" => self.segment_bytes = number(name, value, SEGMENT_BYTES)?.unsigned_abs(),
             "retention.ms" => self.retention_ms = number(name, value, RETENTION)?,
             "retention.bytes" => self.retention_bytes = number(name, value, RETENTION)?,
+            "segment.ms" => self.segment_ms = number(name, value, SEGMENT_MS)?,
+            "flush.ms" => self.flush_ms = number(name, value, FLUSH_MS)?.unsigned_abs(),
             "message.timestamp.type" => {
                 self.timestamp_type = match value {
                     "CreateTime" => TimestampType::CreateTime,

@@ -17,6 +17,8 @@ fn defaults() -> TopicConfig {
         timestamp_type: TimestampType::CreateTime,
         retention_ms: -1,
         retention_bytes: -1,
+        segment_ms: 604_800_000,
+        flush_ms: i64::MAX as u64,
     }
 }
 

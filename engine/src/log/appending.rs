@@ -18,11 +18,17 @@ pub enum Admission {
 }
 
 impl Log {
-    /// Whether a batch of `size` bytes fits now; asks for what is missing if not.
+    /// Whether a batch of `size` bytes fits now, whose records are of `timestamp` at the latest; asks for what is missing if
+    /// not.
     ///
     /// # Errors
     /// [`Error::Storage`] once the storage has failed, [`Error::DiskFull`] while there is no space.
-    pub fn admit<F: Fs>(&mut self, size: usize, out: &mut Wanted<F>) -> Result<Admission, Error> {
+    pub fn admit<F: Fs>(
+        &mut self,
+        size: usize,
+        timestamp: i64,
+        out: &mut Wanted<F>,
+    ) -> Result<Admission, Error> {
         self.check_failed()?;
         if std::mem::take(&mut self.growth.disk_full) {
             return Err(Error::DiskFull);
@@ -36,7 +42,10 @@ impl Log {
             let used = appended.since(active.base());
             // A segment of an earlier opening may have been begun with a smaller W.
             let too_large = size > active.header.unflushed_max;
-            used > 0 && (used + size > self.settings.segment_bytes || too_large)
+            // By the batches' own times, as Kafka does, so that old records that are copied over roll as they once did.
+            let first = active.first_timestamp;
+            let too_late = first >= 0 && timestamp.saturating_sub(first) > self.settings.segment_ms;
+            used > 0 && (used + size > self.settings.segment_bytes || too_large || too_late)
         };
         if self.segments.active().is_none_or(rolls) {
             if self.growth.in_flight {
@@ -94,12 +103,15 @@ impl Log {
         let active = self.segments.active_mut().expect("admitted to the active segment");
         let mut stored = *header;
         stored.base_offset = base;
+        if !active.index.is_started() {
+            active.first_timestamp = header.max_timestamp;
+        }
         active.index.add(&stored, start);
         (base, end)
     }
 
-    /// Ends the active segment, if any, and starts the next.
-    fn roll<F: Fs>(&mut self, size: u64, out: &mut Wanted<F>) {
+    /// Ends the active segment, if any, and starts the next, for a batch of `size` bytes, or, with 0, for none yet.
+    pub(super) fn roll<F: Fs>(&mut self, size: u64, out: &mut Wanted<F>) {
         let end = self.positions.appended().position();
         if let Some(active) = self.segments.active_mut() {
             active.end = Some(end);
@@ -119,6 +131,7 @@ impl Log {
             allocated: 0,
             sealed: false,
             sealing: false,
+            first_timestamp: -1,
             index,
         });
         self.bring_active_file(size, out);

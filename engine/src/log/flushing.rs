@@ -37,9 +37,18 @@ impl Log {
         self.extend_ahead(out);
     }
 
-    /// Has everything written flushed soon, whatever the mode.
+    /// Has everything appended so far flushed as soon as it is written, whatever the mode.
     pub fn want_flush(&mut self) {
-        self.flush_wanted = self.positions.written().position();
+        self.flush_wanted = self.positions.appended().position();
+    }
+
+    /// Within how many milliseconds what is unflushed has to be flushed; `None` where nothing is, or where something else
+    /// sees to it.
+    #[must_use]
+    pub fn flush_within(&self) -> Option<u64> {
+        let within = self.settings.flush_ms?;
+        let behind = self.settings.flush == FlushMode::Behind && self.failed.is_none();
+        (behind && self.positions.unflushed() > 0).then_some(within)
     }
 
     /// Whether there is something to flush now.
@@ -102,7 +111,7 @@ impl Log {
                 }
                 self.seal_flushed(out);
             }
-            LogOp::Prepare { base } | LogOp::Open { base } => self.file_came(op, base, result),
+            LogOp::Prepare { base, .. } | LogOp::Open { base } => self.file_came(op, base, result),
             LogOp::Extend { base, awaited } => self.space_came(base, awaited, result),
             LogOp::Seal { base } => {
                 self.segments.by_base(base).expect("segments stay while they are sealed").sealing = false;

@@ -61,6 +61,8 @@ pub struct RecoveredSegment {
     pub index: SparseIndex,
     /// Whether it takes no more batches: every one but the last. Trimmed, unless the disk is full.
     pub sealed: bool,
+    /// The last one's first batch's largest timestamp; −1 where there is none.
+    pub first_timestamp: i64,
 }
 
 /// A log that may be read and appended to.
@@ -248,7 +250,14 @@ impl<'a, F: Fs> Recovery<'a, F> {
             log::warn!("{}: stays untrimmed, the disk is full", found.path.display());
         }
         let header = found.header.clone();
-        self.recovered.push(RecoveredSegment { header, len, allocated: len, index, sealed: true });
+        self.recovered.push(RecoveredSegment {
+            header,
+            len,
+            allocated: len,
+            index,
+            sealed: true,
+            first_timestamp: -1,
+        });
         Ok(())
     }
 
@@ -281,7 +290,7 @@ impl<'a, F: Fs> Recovery<'a, F> {
         };
         let (size, cut) = end.settle(self.fs)?;
         let sync = cut || reached.position > self.flushed.position || reached.position == Position::ZERO;
-        let active_tail = end.finish(self.fs, sync)?;
+        let (active_tail, first_timestamp) = end.finish(self.fs, sync)?;
         let len = reached.position.since(found.header.base_position);
         if len == 0 {
             // A segment is prepared with its name synced, but this preparation may not have come that far.
@@ -289,7 +298,14 @@ impl<'a, F: Fs> Recovery<'a, F> {
         }
         let allocated = size.saturating_sub(HEADER_SIZE);
         let header = found.header.clone();
-        self.recovered.push(RecoveredSegment { header, len, allocated, index: scanned.index, sealed: false });
+        self.recovered.push(RecoveredSegment {
+            header,
+            len,
+            allocated,
+            index: scanned.index,
+            sealed: false,
+            first_timestamp,
+        });
         Ok(Recovered {
             segments: self.recovered,
             end_offset: reached.offset,

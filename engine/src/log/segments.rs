@@ -32,6 +32,8 @@ pub struct Segment {
     pub sealed: bool,
     /// Whether a job is at that.
     pub sealing: bool,
+    /// Its first batch's largest timestamp, while it is the active one; −1 where that has none.
+    pub first_timestamp: i64,
     /// Where its batches are.
     pub index: SparseIndex,
 }

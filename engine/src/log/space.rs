@@ -27,12 +27,14 @@ pub(super) struct Growth {
 }
 
 impl Log {
-    /// Has the active segment's file created, or opened where recovery found it.
+    /// Has the active segment's file created, or opened where recovery found it, for a batch of `size` bytes; with 0 for
+    /// none yet.
     pub(super) fn bring_active_file<F: Fs>(&mut self, size: u64, out: &mut Wanted<F>) {
         if self.growth.in_flight {
             return;
         }
-        let allocate = self.next_allocation(0, size);
+        // An empty segment gets a block, by which it is known as one that was made.
+        let allocate = if size == 0 { BLOCK_SIZE as u64 } else { self.next_allocation(0, size) };
         let new_folder = !self.growth.has_folder;
         let active = self.segments.active_mut().expect("there is an active segment");
         let (base, header) = (active.header.base_offset, active.header.clone());
@@ -49,7 +51,7 @@ impl Log {
             let file = segment::prepare(fs, &data_dir, &header, allocate, new_folder)?;
             Ok(handle_value(file))
         };
-        out.push((LogOp::Prepare { base }, Op::Job(Box::new(job))));
+        out.push((LogOp::Prepare { base, awaited: size > 0 }, Op::Job(Box::new(job))));
     }
 
     /// Has space allocated in the active segment for at least `needed` bytes of batches, for which an append waits.
@@ -122,9 +124,11 @@ impl Log {
             }
             Err(error) => {
                 segment.file = FileState::Closed;
-                if is_full(&error) && matches!(op, LogOp::Prepare { .. }) {
+                if is_full(&error)
+                    && let LogOp::Prepare { awaited, .. } = op
+                {
                     segment.allocated = 0;
-                    self.growth.disk_full = true;
+                    self.growth.disk_full |= awaited;
                     self.growth.step = limits::ALLOCATION_STEP_MIN;
                 } else if no_descriptors(&error) {
                     if matches!(op, LogOp::Prepare { .. }) {

@@ -86,7 +86,6 @@ impl Log {
         let flushed = self.positions.flushed().position();
         next.header.base_offset <= self.start.offset
             && first.end.is_some_and(|end| end <= flushed)
-            && first.sealed
             && !first.sealing
             // Without any segment nobody would know how far the log had come.
             && next.is_prepared()

@@ -1,4 +1,4 @@
-//! Moving the log's start because somebody asks for it (Kafka's DeleteRecords).
+//! Moving the log's start: because somebody asks for it (Kafka's DeleteRecords), or because of retention.
 
 use super::{Context, Partition};
 use crate::error::Error;
@@ -57,6 +57,16 @@ impl Partition {
         if asked.max().is_some_and(|furthest| furthest > durable) {
             self.log.want_flush();
         }
+    }
+
+    /// Deletes what retention keeps no longer. Says whether there is something to delete.
+    pub fn retain<F: Fs>(&mut self, cx: &mut Context<'_, F>) -> bool {
+        if self.closed {
+            return false;
+        }
+        let moves = self.log.retain(cx.unix_millis, cx.wanted);
+        *cx.start_moves |= moves;
+        moves
     }
 
     /// A checkpoint that moves the start to `start` is on the disk.

@@ -21,6 +21,8 @@ pub struct Slot {
     pub waiting_opens: usize,
     /// Whether it stands in the ring of those with open files.
     pub in_ring: bool,
+    /// When it is flushed at the latest, where something is unflushed and only time sees to that.
+    pub flush_at: Option<Nanos>,
     /// When it was last appended to, or read.
     pub last_used: Nanos,
 }
@@ -44,6 +46,7 @@ impl Slots {
             in_ring: false,
             dirty: false,
             deleted: false,
+            flush_at: None,
             last_used: Nanos::new(0),
         });
         let slot = self.free.pop().unwrap_or_else(|| {

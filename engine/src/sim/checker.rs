@@ -89,9 +89,20 @@ struct Known {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Alive,
-    /// Asked for, not answered.
+    /// TopicWish for, not answered.
     Deleting,
     Deleted,
+}
+
+/// A topic as it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TopicWish {
+    /// Its number of partitions.
+    pub partitions: i32,
+    /// Whether acknowledged means flushed.
+    pub flushed: bool,
+    /// Whether retention deletes of it.
+    pub limited: bool,
 }
 
 /// A topic whose id was told.
@@ -100,6 +111,8 @@ struct Topic {
     partitions: i32,
     /// Whether acknowledged means flushed.
     flushed: bool,
+    /// Whether its logs' starts move by themselves.
+    limited: bool,
     fate: Fate,
 }
 
@@ -110,7 +123,7 @@ pub struct Checker {
     partitions: BTreeMap<PartitionId, Known>,
     topics: BTreeMap<TopicId, Topic>,
     /// Names of topics whose creation was asked for and not answered.
-    creating: BTreeMap<String, (i32, bool)>,
+    creating: BTreeMap<String, TopicWish>,
     producer_ids: BTreeSet<i64>,
     /// Starts so far.
     life: u32,
@@ -133,8 +146,8 @@ impl Checker {
         for (id, name, partitions) in found {
             match self.topics.get(id) {
                 None => match self.creating.remove(name) {
-                    Some((asked, flushed)) if asked == *partitions => {
-                        self.add_topic(*id, name.clone(), asked, flushed)?;
+                    Some(asked) if asked.partitions == *partitions => {
+                        self.add_topic(*id, name.clone(), asked)?;
                     }
                     _ => return Err(format!("topic {name} ({id}) exists, but nobody asked for it")),
                 },
@@ -173,16 +186,16 @@ impl Checker {
         }
     }
 
-    /// A client asks for a topic; `flushed` says whether its acknowledged batches are to survive a power cut.
-    pub fn create(&mut self, name: &str, partitions: i32, flushed: bool) {
-        self.creating.insert(name.to_owned(), (partitions, flushed));
+    /// A client asks for a topic.
+    pub fn create(&mut self, name: &str, asked: TopicWish) {
+        self.creating.insert(name.to_owned(), asked);
     }
 
     /// It has got it.
     pub fn created(&mut self, name: &str, id: TopicId) -> Verdict {
         let asked = self.creating.remove(name);
-        let (partitions, flushed) = asked.ok_or_else(|| format!("{name} was created twice"))?;
-        self.add_topic(id, name.to_owned(), partitions, flushed)
+        let asked = asked.ok_or_else(|| format!("{name} was created twice"))?;
+        self.add_topic(id, name.to_owned(), asked)
     }
 
     /// It hasn't got it and never will.
@@ -225,8 +238,9 @@ impl Checker {
         self.creating.contains_key(name) || self.topics.values().any(named)
     }
 
-    fn add_topic(&mut self, id: TopicId, name: String, partitions: i32, flushed: bool) -> Verdict {
-        let topic = Topic { name, partitions, flushed, fate: Fate::Alive };
+    fn add_topic(&mut self, id: TopicId, name: String, asked: TopicWish) -> Verdict {
+        let TopicWish { partitions, flushed, limited } = asked;
+        let topic = Topic { name, partitions, flushed, limited, fate: Fate::Alive };
         match self.topics.insert(id, topic) {
             None => Ok(()),
             Some(other) => Err(format!("the topic id {id} was given to {} before", other.name)),
@@ -303,6 +317,7 @@ impl Checker {
 
     /// Somebody who asked when `floor` was known was told that the log starts at `start`.
     pub fn starts_at(&mut self, partition: PartitionId, floor: Floor, start: i64) -> Verdict {
+        let limited = self.topics.get(&partition.topic).is_some_and(|topic| topic.limited);
         let known = self.partitions.entry(partition).or_default();
         if start < floor.start {
             return Err(format!(
@@ -310,7 +325,7 @@ impl Checker {
                 floor.start
             ));
         }
-        if start > known.start_max {
+        if start > known.start_max && !limited {
             return Err(format!("{partition}: the log starts at {start}, and nobody has asked for that"));
         }
         known.start = known.start.max(start);

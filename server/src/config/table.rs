@@ -117,6 +117,68 @@ pub const PROPERTIES: &[Property] = &[
         apply: flush_messages,
     },
     Property {
+        name: "log.flush.interval.ms",
+        default: "",
+        doc: "How long something stays unflushed at most where flush.messages is not 1. By default until as much is \
+              unflushed as may be; topics may set flush.ms.",
+        apply: |settings, value| {
+            number(value, 0, i64::MAX.unsigned_abs()).map(|value| settings.engine.flush_ms = value)
+        },
+    },
+    Property {
+        name: "log.retention.bytes",
+        default: "-1",
+        doc: "Bytes of each partition that are kept: the oldest segments are deleted while no less is left; -1 keeps all. \
+              Topics may set retention.bytes.",
+        apply: |settings, value| {
+            signed(value, -1, i64::MAX).map(|value| settings.engine.retention_bytes = value)
+        },
+    },
+    Property {
+        name: "log.retention.check.interval.ms",
+        default: "300000",
+        doc: "How often it is looked what is to be deleted.",
+        apply: |settings, value| {
+            number(value, 1, i64::MAX.unsigned_abs()).map(|value| settings.engine.retention_check_ms = value)
+        },
+    },
+    Property {
+        name: "log.retention.hours",
+        default: "168",
+        doc: "For how long records are kept: a segment is deleted once its latest one is older; negative keeps them for \
+              ever. Topics may set retention.ms.",
+        apply: |settings, value| {
+            signed(value, i32::MIN.into(), i32::MAX.into()).map(|value| settings.retention.hours = value)
+        },
+    },
+    Property {
+        name: "log.retention.minutes",
+        default: "",
+        doc: "The same in minutes; goes before log.retention.hours.",
+        apply: |settings, value| {
+            signed(value, i32::MIN.into(), i32::MAX.into())
+                .map(|value| settings.retention.minutes = Some(value))
+        },
+    },
+    Property {
+        name: "log.retention.ms",
+        default: "",
+        doc: "The same in milliseconds; goes before log.retention.minutes.",
+        apply: |settings, value| signed(value, -1, i64::MAX).map(|value| settings.retention.ms = Some(value)),
+    },
+    Property {
+        name: "log.roll.hours",
+        default: "168",
+        doc: "A batch so much later than its segment's first one begins the next segment. Topics may set segment.ms.",
+        apply: |settings, value| signed(value, 1, i32::MAX.into()).map(|value| settings.roll.hours = value),
+    },
+    Property {
+        name: "log.roll.ms",
+        default: "",
+        doc: "The same in milliseconds; goes before log.roll.hours.",
+        apply: |settings, value| signed(value, 1, i64::MAX).map(|value| settings.roll.ms = Some(value)),
+    },
+    Property {
         name: "log.segment.bytes",
         default: "1073741824",
         doc: "A segment's size; topics may set segment.bytes.",
@@ -286,6 +348,13 @@ fn number(value: &str, min: u64, max: u64) -> Result<u64, String> {
 
 fn int(value: u64) -> i32 {
     i32::try_from(value).expect("it was bounded to an i32's")
+}
+
+fn signed(value: &str, min: i64, max: i64) -> Result<i64, String> {
+    let number: Option<i64> = value.parse().ok();
+    number
+        .filter(|number| (min..=max).contains(number))
+        .ok_or_else(|| format!("use a whole number from {min} to {max}"))
 }
 
 fn truth(value: &str) -> Result<bool, String> {

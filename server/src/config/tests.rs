@@ -75,3 +75,33 @@ fn hosts_and_ports() {
     assert!(HostPort::parse("SSL://host:1").expect_err("not served").contains("SSL"));
     assert!(HostPort::parse("host").is_err());
 }
+
+#[test]
+fn the_finest_unit_of_time_counts_wherever_it_stands() {
+    let resolved = |pairs: &[(&str, &str)]| {
+        let mut settings = Settings::default();
+        for (name, value) in pairs {
+            settings.set(name, value, "--set").expect("they are numbers");
+        }
+        settings.check().expect("nothing stands against it");
+        (settings.engine.retention_ms, settings.engine.segment_ms)
+    };
+    let week = 604_800_000;
+    assert_eq!(resolved(&[]), (week, week));
+    assert_eq!(resolved(&[("log.retention.hours", "2"), ("log.roll.hours", "1")]), (7_200_000, 3_600_000));
+    assert_eq!(resolved(&[("log.retention.minutes", "3"), ("log.retention.hours", "2")]), (180_000, week));
+    assert_eq!(
+        resolved(&[
+            ("log.retention.ms", "5"),
+            ("log.retention.minutes", "3"),
+            ("log.roll.ms", "7"),
+            ("log.roll.hours", "1")
+        ]),
+        (5, 7)
+    );
+    for (name, value) in
+        [("log.retention.ms", "-1"), ("log.retention.minutes", "-1"), ("log.retention.hours", "-7")]
+    {
+        assert_eq!(resolved(&[(name, value)]).0, -1, "{name}={value} is for ever");
+    }
+}

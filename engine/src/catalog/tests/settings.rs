@@ -25,6 +25,8 @@ fn every_setting_takes_its_value() {
         ("message.timestamp.type", "LogAppendTime"),
         ("retention.ms", "604800000"),
         ("retention.bytes", "0"),
+        ("segment.ms", "1"),
+        ("flush.ms", "0"),
         ("cleanup.policy", "delete"),
         ("compression.type", "producer"),
     ]);
@@ -35,6 +37,8 @@ fn every_setting_takes_its_value() {
         timestamp_type: TimestampType::LogAppendTime,
         retention_ms: 604_800_000,
         retention_bytes: 0,
+        segment_ms: 1,
+        flush_ms: 0,
     };
     assert_eq!(config, Ok(expected));
 }
@@ -43,7 +47,7 @@ fn every_setting_takes_its_value() {
 fn what_is_listed_can_be_set_again() {
     let config = with(&[("message.timestamp.type", "LogAppendTime"), ("flush.messages", "7")]).unwrap();
     let listed: Vec<_> = config.entries().map(|(name, value)| (name.to_owned(), value)).to_vec();
-    assert_eq!(listed.len(), 8);
+    assert_eq!(listed.len(), 10);
     assert_eq!(defaults().with(&listed), Ok(config));
 }
 
@@ -65,6 +69,8 @@ fn numbers_out_of_range_are_told_the_range() {
         ("segment.bytes", "1048575", "use a whole number from 1048576 to 2147483647"),
         ("segment.bytes", "1GiB", "use a whole number from 1048576 to 2147483647"),
         ("retention.ms", "-2", "use a whole number, -1 or more"),
+        ("segment.ms", "0", "use a whole number, 1 or more"),
+        ("flush.ms", "-1", "use a whole number, 0 or more"),
         ("retention.bytes", "", "use a whole number, -1 or more"),
     ] {
         assert_eq!(refusal(name, value), format!("{name} cannot be {value:?}; {would_do}"));

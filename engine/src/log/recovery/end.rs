@@ -12,9 +12,9 @@ use super::error::RecoveryError;
 use super::scan::{Expected, Fault, Window};
 use crate::batch::{BatchHeader, CrcCheck, Read, layout, read_one};
 use crate::io::{BLOCK_SIZE, File, Fs, OpenMode};
-use crate::log::segment::SegmentHeader;
 use crate::log::segment::with_file;
 use crate::log::segment::zeros::{first_in, for_each_piece, last_in};
+use crate::log::segment::{HEADER_SIZE, SegmentHeader};
 use crate::sim::plant::{Plant, planted};
 use crate::types::LeaderEpoch;
 
@@ -173,8 +173,8 @@ impl End<'_> {
         })
     }
 
-    /// Makes the survivors durable and answers those in the last, partial block.
-    pub(super) fn finish<F: Fs>(&self, fs: &F, sync: bool) -> Result<Vec<u8>, RecoveryError> {
+    /// Makes the survivors durable and answers those in the last, partial block, and the first batch's largest timestamp.
+    pub(super) fn finish<F: Fs>(&self, fs: &F, sync: bool) -> Result<(Vec<u8>, i64), RecoveryError> {
         let mode = if sync { OpenMode::ReadWrite } else { OpenMode::Read };
         with_file(fs, self.path, mode, |file| {
             if sync {
@@ -189,7 +189,11 @@ impl End<'_> {
                     "the file became shorter meanwhile",
                 ));
             }
-            Ok(block)
+            let mut first = [0; layout::HEADER_SIZE];
+            let has_batches =
+                self.at > HEADER_SIZE && fs.read_at(file, HEADER_SIZE, &mut first)? == first.len();
+            let first = has_batches.then(|| BatchHeader::parse(&first).ok()).flatten();
+            Ok((block, first.map_or(-1, |first| first.max_timestamp)))
         })
         .map_err(RecoveryError::io("syncing", self.path))
     }

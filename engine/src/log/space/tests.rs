@@ -6,7 +6,7 @@ use crate::batch::{BatchBuilder, BatchHeader};
 use crate::error::Error;
 use crate::io::{Completion, Pool, Returned, Token};
 use crate::log::Admission;
-use crate::log::{FlushMode, LogSettings};
+use crate::log::{FlushMode, LogSettings, Retention};
 use crate::sim::{Faults, SimFs, SimWorld};
 use crate::types::{LeaderEpoch, PartitionId, TopicId};
 
@@ -28,8 +28,11 @@ impl Rig {
         let settings = LogSettings {
             data_dir: Arc::from(Path::new("/data")),
             segment_bytes: 1 << 30,
+            segment_ms: i64::MAX,
+            retention: Retention::ALL,
             unflushed_max: 1 << 30,
             flush: FlushMode::BeforeAcknowledging,
+            flush_ms: None,
             epoch: LeaderEpoch::new(1),
         };
         let log = Log::empty(PartitionId::new(TopicId::from_random(1, 2), 0), settings);
@@ -37,7 +40,7 @@ impl Rig {
     }
 
     fn admit(&mut self, size: usize) -> Result<Admission, Error> {
-        self.log.admit(size, &mut self.wanted)
+        self.log.admit(size, 0, &mut self.wanted)
     }
 
     /// Appends a batch of about `size` bytes; it must be admitted at once.

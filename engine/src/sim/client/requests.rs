@@ -5,7 +5,7 @@ use crate::io::Io;
 use crate::io::Slice;
 use crate::request::{OffsetQuery, Origin, Request};
 use crate::shard::Shard;
-use crate::sim::checker::BatchNumber;
+use crate::sim::checker::{BatchNumber, TopicWish};
 use crate::sim::io::SimIo;
 use crate::sim::producer::Next;
 use crate::sim::workload::Kind;
@@ -149,7 +149,19 @@ impl Bench {
         if !flushed {
             configs.push(("flush.messages".to_owned(), "1000".to_owned()));
         }
-        self.checker.create(&name, partitions, flushed);
+        let limited = self.rng.one_in(3);
+        if limited {
+            let (name, value) = match self.rng.below(3) {
+                0 => ("retention.ms", self.rng.below(40)),
+                1 => ("retention.bytes", self.rng.below(100_000)),
+                _ => ("segment.ms", 1 + self.rng.below(10)),
+            };
+            configs.push((name.to_owned(), value.to_string()));
+        }
+        if !flushed && self.rng.coin() {
+            configs.push(("flush.ms".to_owned(), self.rng.below(5).to_string()));
+        }
+        self.checker.create(&name, TopicWish { partitions, flushed, limited });
         let request = Request::CreateTopic {
             name: name.clone(),
             partitions: Some(partitions),

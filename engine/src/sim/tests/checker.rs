@@ -3,7 +3,7 @@
 use crate::batch::{BatchBuilder, stamp};
 use crate::io::Slice;
 use crate::request::Records;
-use crate::sim::checker::{BatchNumber, Checker, Floor};
+use crate::sim::checker::{BatchNumber, Checker, Floor, TopicWish};
 use crate::types::{LeaderEpoch, Offset, PartitionId, TopicId};
 
 /// A checker that knows one topic, whose one partition has the batches 0 to 2, of two records each.
@@ -36,7 +36,7 @@ impl Rig {
         let topic = TopicId::from_random(1, 2);
         let mut rig = Self { checker: Checker::default(), topic, partition: PartitionId::new(topic, 0) };
         rig.started().unwrap();
-        rig.checker.create("topic", 1, flushed);
+        rig.checker.create("topic", TopicWish { partitions: 1, flushed, limited: false });
         rig.checker.created("topic", topic).unwrap();
         for number in 0..3 {
             rig.checker.submit(BatchNumber(number), rig.partition, &batch(number), 2);
@@ -187,7 +187,7 @@ fn ids_are_given_once() {
     let mut rig = Rig::new(true);
     rig.checker.producer_id(1).unwrap();
     guilty(rig.checker.producer_id(1), "handed out twice");
-    rig.checker.create("other", 1, true);
+    rig.checker.create("other", TopicWish { partitions: 1, flushed: true, limited: false });
     guilty(rig.checker.created("other", rig.topic), "was given to");
 }
 

@@ -1,0 +1,71 @@
+//! What a shard does by the clock: flushes that `flush.ms` asks for, and retention.
+
+use super::Shard;
+use crate::io::Io;
+use crate::limits;
+use crate::log::Retention;
+use crate::types::Nanos;
+
+/// When retention is looked after.
+#[derive(Debug, Default)]
+pub struct Rounds {
+    /// When to look; `None` where nothing is ever deleted.
+    pub at: Option<Nanos>,
+    /// Where the round goes on.
+    from: usize,
+}
+
+impl<I: Io> Shard<I> {
+    /// Notes when a partition has to be flushed.
+    pub(super) fn note_unflushed(&mut self, slot: usize) {
+        let entry = self.slots.at(slot);
+        if let Some(within) = entry.partition.log().flush_within()
+            && entry.flush_at.is_none()
+        {
+            let at = self.io.now().plus_millis(within);
+            entry.flush_at = Some(at);
+            self.flushes.insert((at, slot));
+        }
+    }
+
+    /// Has the partitions flushed whose time has come.
+    pub(super) fn flush_in_time(&mut self, now: Nanos) {
+        while let Some(&(at, slot)) = self.flushes.first()
+            && at <= now
+        {
+            self.flushes.pop_first();
+            self.slots.at(slot).flush_at = None;
+            self.with(slot, |partition, _| partition.log_mut().want_flush());
+        }
+    }
+
+    /// Somebody's records are kept for a limited time or up to a limited size from now on.
+    pub(super) fn note_retention(&mut self, retention: Retention) {
+        if retention != Retention::ALL && self.rounds.at.is_none() {
+            let soon = self.config.retention_check_ms.min(limits::RETENTION_FIRST_MS);
+            self.rounds.at = Some(self.io.now().plus_millis(soon));
+        }
+    }
+
+    /// Deletes what is kept no longer, of a few partitions at a time.
+    pub(super) fn retain(&mut self, now: Nanos) {
+        if self.rounds.at.is_none_or(|at| at > now) || self.stopping {
+            return;
+        }
+        let from = std::mem::take(&mut self.rounds.from);
+        let (mut deleting, mut limited) = (0, false);
+        let slots: Vec<usize> = self.slots.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            limited |= self.slots.at(slot).partition.log().settings().retention != Retention::ALL;
+            if slot < from {
+                continue;
+            }
+            deleting += usize::from(self.with_quietly(slot, |partition, cx| partition.retain(cx)));
+            if deleting == limits::RETENTION_STEP {
+                self.rounds = Rounds { at: Some(now.plus_millis(limits::HOUSEKEEPING_MS)), from: slot + 1 };
+                return;
+            }
+        }
+        self.rounds.at = limited.then(|| now.plus_millis(self.config.retention_check_ms));
+    }
+}
