@@ -1,8 +1,9 @@
 //! Checkpoints: how far each partition was flushed, so that recovery need not read what lies below.
 //!
 //! Each shard replaces one file, `checkpoint-<shard>` in the data folder, whenever enough was appended. Partitions move
-//! when the number of shards changes, so all files are read and, for each partition, the furthest entry counts. Files of
-//! shards that are gone are removed only once those that are left have written theirs.
+//! when the number of shards changes, so all files are read and, for each partition, the furthest entry counts. Before any
+//! shard runs, what is known only in another shard's file is written to that of the shard that owns the partition now: a
+//! shard forgets what it does not own. Then the files of shards that are gone are removed.
 //!
 //! A checkpoint that is lost or damaged costs a scan of the whole log, no records; but damage to the log is then found
 //! less surely, and what was removed from a log's start by moving it may reappear.
@@ -33,7 +34,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::io::{Fs, read_file, replace_file};
 use crate::stored::{Reader, StoredError, Writer};
@@ -79,22 +80,70 @@ impl Checkpoint {
     /// The folder cannot be listed, or a file that may be sound cannot be read: log starts that were promised would be
     /// forgotten.
     pub fn read_all<F: Fs>(fs: &F, data_dir: &Path) -> io::Result<Self> {
-        let mut merged = Self::new();
-        for entry in fs.list(data_dir)? {
-            if parse_name(&entry.name).is_none() {
-                continue;
+        Ok(Self::merged(&Self::read_files(fs, data_dir)?))
+    }
+
+    /// The same, and sees to it that each partition's furthest entry is in the file of the shard that is its owner now.
+    ///
+    /// # Errors
+    /// As [`Self::read_all`], or a file cannot be written.
+    pub fn hand_over<F: Fs>(
+        fs: &F,
+        data_dir: &Path,
+        owner: impl Fn(PartitionId) -> ShardId,
+    ) -> io::Result<Self> {
+        let files = Self::read_files(fs, data_dir)?;
+        let merged = Self::merged(&files);
+        let mut incomplete: BTreeMap<ShardId, Self> = BTreeMap::new();
+        for (partition, entry) in merged.iter() {
+            let owner = owner(partition);
+            let file = files.get(&owner);
+            let lags = |there: &Entry| {
+                there.log_start < entry.log_start || there.flushed_position < entry.flushed_position
+            };
+            if file.and_then(|file| file.get(partition)).is_none_or(lags) {
+                let known = || file.cloned().unwrap_or_default();
+                incomplete.entry(owner).or_insert_with(known).insert(partition, entry.clone());
             }
+        }
+        for (shard, checkpoint) in incomplete {
+            checkpoint.write(fs, data_dir, shard)?;
+        }
+        Ok(merged)
+    }
+
+    fn merged(files: &BTreeMap<ShardId, Self>) -> Self {
+        let mut merged = Self::new();
+        files.values().for_each(|file| merged.merge(file.clone()));
+        merged
+    }
+
+    fn read_files<F: Fs>(fs: &F, data_dir: &Path) -> io::Result<BTreeMap<ShardId, Self>> {
+        let mut files = BTreeMap::new();
+        for entry in fs.list(data_dir)? {
+            let Some(shard) = parse_name(&entry.name) else { continue };
             let path = data_dir.join(&entry.name);
             let bytes = read_file(fs, &path).map_err(|error| unreadable(&path, &error))?;
             match Self::decode(&bytes) {
-                Ok(checkpoint) => merged.merge(checkpoint),
+                Ok(checkpoint) => {
+                    files.insert(shard, checkpoint);
+                }
                 Err(error) => log::warn!(
                     "{}: cannot be used, so its partitions' logs are read as a whole: {error}",
                     path.display()
                 ),
             }
         }
-        Ok(merged)
+        Ok(files)
+    }
+
+    /// The files of all shards.
+    ///
+    /// # Errors
+    /// The folder cannot be listed.
+    pub fn files<F: Fs>(fs: &F, data_dir: &Path) -> io::Result<Vec<PathBuf>> {
+        let names = fs.list(data_dir)?.into_iter().filter(|entry| parse_name(&entry.name).is_some());
+        Ok(names.map(|entry| data_dir.join(entry.name)).collect())
     }
 
     /// Replaces the shard's file, durably: after a crash it is the old or the new one.
@@ -105,8 +154,8 @@ impl Checkpoint {
         replace_file(fs, &data_dir.join(name(shard)), &self.encode())
     }
 
-    /// Removes the files of shards from number `shards` on. Only to be called once each shard below has written a
-    /// checkpoint since all files were read: then nothing is known in those files alone.
+    /// Removes the files of shards from number `shards` on. Only to be called after
+    /// [`Self::hand_over`]: then nothing is known in those files alone.
     ///
     /// # Errors
     /// The system's error; calling again is safe.
@@ -131,7 +180,7 @@ impl Checkpoint {
 
     /// Takes over what another shard's file knows. Positions and log starts only ever move forward, so the furthest of
     /// each is the latest.
-    fn merge(&mut self, other: Self) {
+    pub fn merge(&mut self, other: Self) {
         for (partition, mut entry) in other.entries {
             if let Some(known) = self.entries.get_mut(&partition) {
                 let log_start = known.log_start.max(entry.log_start);

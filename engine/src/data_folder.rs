@@ -152,6 +152,35 @@ fn read_holder<F: Fs>(fs: &F, folder: &Path) -> Option<u32> {
     str::from_utf8(&bytes).ok()?.trim().parse().ok()
 }
 
+/// Claims a data folder that is there, without counting an opening or writing anything. Answers the lock, if the folder was
+/// ever opened, and the last opening's epoch.
+///
+/// # Errors
+/// See [`DataFolderError`].
+pub fn claim<F: Fs>(fs: &F, folder: &Path) -> Result<(Option<File>, LeaderEpoch), DataFolderError> {
+    let failed = |error| DataFolderError::Io { folder: folder.to_owned(), error };
+    let entries = fs.list(folder).map_err(failed)?;
+    if read_meta(fs, folder)?.is_none() {
+        check_new(fs, folder)?;
+        let found = "no meta.properties".to_owned();
+        return Err(DataFolderError::Foreign { folder: folder.to_owned(), found });
+    }
+    // Where there is no lock file nobody has the folder open: whoever opens it makes one first.
+    let lock = entries.iter().any(|entry| entry.name == LOCK).then(|| fs.lock_folder(folder)).transpose();
+    let lock = lock.map_err(|error| match error.kind() {
+        ErrorKind::WouldBlock => {
+            DataFolderError::InUse { folder: folder.to_owned(), holder: read_holder(fs, folder) }
+        }
+        _ => failed(error),
+    })?;
+    let epoch = read_epoch(fs, folder).inspect_err(|_| {
+        if let Some(lock) = lock {
+            fs.close(lock);
+        }
+    })?;
+    Ok((lock, LeaderEpoch::new(epoch)))
+}
+
 fn create_with_parents<F: Fs>(fs: &F, folder: &Path) -> io::Result<()> {
     match fs.create_folder(folder) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
@@ -249,28 +278,33 @@ pub fn base64_url(bytes: [u8; 16]) -> String {
 
 /// Counts the opening, durably, before anything is stamped with it.
 fn bump_epoch<F: Fs>(fs: &F, folder: &Path) -> Result<LeaderEpoch, DataFolderError> {
+    let epoch = read_epoch(fs, folder)? + 1;
+    replace_file(fs, &folder.join(EPOCH), format!("{epoch}\n").as_bytes())
+        .map_err(|error| DataFolderError::Io { folder: folder.to_owned(), error })?;
+    Ok(LeaderEpoch::new(epoch))
+}
+
+/// The last opening's epoch, −1 where there was none.
+fn read_epoch<F: Fs>(fs: &F, folder: &Path) -> Result<i32, DataFolderError> {
     let file = folder.join(EPOCH);
     let failed = |error| DataFolderError::Io { folder: folder.to_owned(), error };
     let damaged = |why: &str| DataFolderError::Damaged { file: file.clone(), why: why.to_owned() };
-    let before = match read_file(fs, &file) {
+    match read_file(fs, &file) {
         Ok(bytes) => {
             let number: Option<i32> = str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
             number
                 .filter(|number| (0..i32::MAX).contains(number))
-                .ok_or_else(|| damaged("it should hold one number, the epoch"))?
+                .ok_or_else(|| damaged("it should hold one number, the epoch"))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let entries = fs.list(folder).map_err(failed)?;
             if entries.iter().any(|entry| PartitionId::parse(&entry.name).is_some()) {
                 return Err(damaged("it is missing, though the folder holds logs"));
             }
-            -1
+            Ok(-1)
         }
-        Err(error) => return Err(failed(error)),
-    };
-    let epoch = before + 1;
-    replace_file(fs, &file, format!("{epoch}\n").as_bytes()).map_err(failed)?;
-    Ok(LeaderEpoch::new(epoch))
+        Err(error) => Err(failed(error)),
+    }
 }
 
 #[cfg(test)]

@@ -237,6 +237,7 @@ pub mod shard;
 pub mod sim;
 mod stored;
 pub mod types;
+pub mod verify;
 
 pub use config::Config;
 pub use engine::{Engine, OpenError};

@@ -12,6 +12,7 @@ use crate::io::{File, Fs, OpenMode};
 use crate::limits;
 use crate::log::recovery::{self, Recovered, RecoveryError, RecoverySettings};
 use crate::log::segment;
+use crate::placement::{CATALOG_SHARD, owner};
 use crate::shard::DiskUse;
 use crate::types::{LeaderEpoch, PartitionId, TopicId};
 
@@ -90,7 +91,12 @@ pub fn load<F: Fs>(
 ) -> Result<(Loaded, Option<Recovered>), LoadError> {
     let DataFolder { lock, cluster_id, epoch } =
         data_folder::open(fs, &config.data_dir, new_id).map_err(LoadError::Folder)?;
-    let checkpoint = Checkpoint::read_all(fs, &config.data_dir)?;
+    let checkpoint = Checkpoint::hand_over(fs, &config.data_dir, |partition| match partition {
+        CATALOG_PARTITION => CATALOG_SHARD,
+        partition => owner(partition, config.shards),
+    })?;
+    // Nothing is known in their files alone any more.
+    Checkpoint::remove_beyond(fs, &config.data_dir, config.shards)?;
     let mut folders: Vec<PartitionId> = fs
         .list(&config.data_dir)?
         .iter()
@@ -125,7 +131,7 @@ impl Loaded {
 }
 
 /// The settings of topics that do not say otherwise.
-fn topic_defaults(config: &Config) -> TopicConfig {
+pub(crate) fn topic_defaults(config: &Config) -> TopicConfig {
     TopicConfig {
         flush_messages: config.flush_messages,
         max_message_bytes: config.max_message_bytes,

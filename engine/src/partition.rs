@@ -19,6 +19,7 @@ use crate::sim::plant::{Plant, planted};
 use crate::types::{Nanos, Offset, PartitionId, Position};
 
 use deletion::Deletion;
+use lookup::Sought;
 use waiters::{Waiter, Waiters, Watcher};
 
 /// What a partition works with during one call; what it wants done and whom it answers comes out of it.
@@ -56,7 +57,7 @@ struct Queued {
 /// Why a read is made.
 enum Purpose {
     Records,
-    Lookup(OffsetQuery),
+    Lookup,
 }
 
 /// A read that goes to the disk, or waits for a file.
@@ -207,8 +208,16 @@ impl Partition {
     }
 
     fn plan<F: Fs>(&mut self, reading: Reading, cx: &mut Context<'_, F>) {
+        let mut next = Some(reading);
+        while let Some(reading) = next.take() {
+            next = self.try_plan(reading, cx);
+        }
+    }
+
+    /// Answers what is in memory, and starts what is not. A search may have to go on from elsewhere.
+    fn try_plan<F: Fs>(&mut self, reading: Reading, cx: &mut Context<'_, F>) -> Option<Reading> {
         match self.log.plan_read(reading.find, reading.bytes_max, cx.wanted) {
-            Ok(Plan::Ready(slices)) => self.answer_read(reading, Ok(slices), cx),
+            Ok(Plan::Ready(slices)) => return self.answer_read(reading, Ok(slices), cx),
             Ok(Plan::AfterOpening) => self.after_opening.push(reading),
             Ok(Plan::Cold(place)) => {
                 let id = self.next_read;
@@ -216,8 +225,9 @@ impl Partition {
                 let read = ColdRead::start(id, place, reading.find, reading.bytes_max, cx.pool, cx.wanted);
                 self.reads.insert(id, (reading, read));
             }
-            Err(error) => self.answer_read(reading, Err(error), cx),
+            Err(error) => return self.answer_read(reading, Err(error), cx),
         }
+        None
     }
 
     fn read_completed<F: Fs>(
@@ -238,21 +248,39 @@ impl Partition {
         };
         let (reading, _) = self.reads.remove(&id).expect("it was just there");
         let outcome = if self.closed { Err(Error::UnknownPartition) } else { outcome };
-        self.answer_read(reading, outcome, cx);
+        if let Some(again) = self.answer_read(reading, outcome, cx) {
+            self.plan(again, cx);
+        }
     }
 
-    fn answer_read<F>(&self, reading: Reading, outcome: Result<Vec<Slice>, Error>, cx: &mut Context<'_, F>) {
+    /// Answers a read; or, where a search has not found anything yet, says where it goes on.
+    fn answer_read<F>(
+        &self,
+        reading: Reading,
+        outcome: Result<Vec<Slice>, Error>,
+        cx: &mut Context<'_, F>,
+    ) -> Option<Reading> {
         let reply = match reading.purpose {
             Purpose::Records => Reply::Read(outcome.map(|slices| Records {
                 slices,
                 high_watermark: self.log.visible_upto(),
                 log_start: self.log.start_offset(),
             })),
-            Purpose::Lookup(query) => {
-                Reply::ListOffset(outcome.and_then(|slices| lookup::find_record(&slices, query)))
+            Purpose::Lookup => {
+                let sought = outcome.and_then(|slices| lookup::find_record(&slices, reading.find));
+                let next = match sought {
+                    Ok(Sought::Nowhere) => self.log.search_goes_on(reading.find),
+                    Ok(Sought::Behind(offset)) => Some(offset),
+                    _ => None,
+                };
+                if let (Some(from), Find::Timestamp { at_least, .. }) = (next, reading.find) {
+                    return Some(Reading { find: Find::Timestamp { at_least, from }, ..reading });
+                }
+                Reply::ListOffset(sought.map(Sought::found))
             }
         };
         cx.replies.push((reading.from, reply));
+        None
     }
 
     /// Answers once records past `end` are visible or the time is up. Returns whether it has to wait for that.
@@ -273,21 +301,18 @@ impl Partition {
 
     /// Finds an offset.
     pub fn list_offset<F: Fs>(&mut self, from: ReplyTo, query: OffsetQuery, cx: &mut Context<'_, F>) {
-        let find = match query {
+        let at_least = match query {
             OffsetQuery::Earliest => return self.found(from, self.log.start_offset(), cx),
             OffsetQuery::Latest => return self.found(from, self.log.visible_upto(), cx),
-            OffsetQuery::ForTimestamp(timestamp) => Find::Timestamp(timestamp),
+            OffsetQuery::ForTimestamp(timestamp) => timestamp,
             OffsetQuery::MaxTimestamp => match self.log.max_timestamp() {
-                Some((timestamp, _)) => Find::Timestamp(timestamp),
+                Some((timestamp, _)) => timestamp,
                 None => return self.found(from, Offset::new(-1), cx),
             },
         };
-        let query = match find {
-            Find::Timestamp(timestamp) => OffsetQuery::ForTimestamp(timestamp),
-            Find::Offset(_) => query,
-        };
+        let find = Find::Timestamp { at_least, from: self.log.start_offset() };
         // One batch is enough, and the first one is returned whatever its size.
-        self.plan(Reading { from, purpose: Purpose::Lookup(query), find, bytes_max: 1 }, cx);
+        self.plan(Reading { from, purpose: Purpose::Lookup, find, bytes_max: 1 }, cx);
     }
 
     fn found<F>(&self, from: ReplyTo, offset: Offset, cx: &mut Context<'_, F>) {
@@ -368,7 +393,7 @@ impl Partition {
     /// Answers the reads that wait for a file.
     fn refuse_readings<F>(&mut self, error: &Error, cx: &mut Context<'_, F>) {
         for reading in std::mem::take(&mut self.after_opening) {
-            self.answer_read(reading, Err(error.clone()), cx);
+            let _ = self.answer_read(reading, Err(error.clone()), cx);
         }
     }
 

@@ -284,3 +284,67 @@ fn what_is_acknowledged_unflushed_is_flushed_in_time() {
     assert_eq!(flushed(&[("flush.messages", "1000"), ("flush.ms", "20")]), 3);
     assert_eq!(flushed(&[("flush.messages", "1000")]), 0, "it would have been flushed anyway");
 }
+
+/// Appends one batch of records with these timestamps.
+fn append_times(handle: &Handle, partition: PartitionId, times: &[i64]) {
+    let records = times.iter().map(|time| RecordRef { timestamp: Some(*time), ..RecordRef::of_value(b"x") });
+    handle.append_records(partition, records).unwrap().wait().unwrap();
+}
+
+/// Offset and timestamp that a search finds.
+fn find(handle: &Handle, partition: PartitionId, query: OffsetQuery) -> (i64, i64) {
+    let found = handle.list_offset(partition, query).unwrap().wait().unwrap();
+    (found.offset.value(), found.timestamp)
+}
+
+#[test]
+fn a_search_by_time_finds_the_first_record_that_is_left() {
+    let folder = Folder::new();
+    let engine = folder.open();
+    let partition = create(&engine.handle(), &[]);
+    append_times(&engine.handle(), partition, &[100, 50, 200]);
+    append_times(&engine.handle(), partition, &[300, 10, 10]);
+    append_times(&engine.handle(), partition, &[20, 60]);
+    let check = |handle: &Handle, cases: &[(i64, i64, i64)]| {
+        for &(time, offset, timestamp) in cases {
+            let found = find(handle, partition, OffsetQuery::ForTimestamp(time));
+            assert_eq!(found, (offset, timestamp), "at or after {time}");
+        }
+    };
+    check(&engine.handle(), &[(0, 0, 100), (60, 0, 100), (101, 2, 200), (201, 3, 300), (301, -1, -1)]);
+    assert_eq!(find(&engine.handle(), partition, OffsetQuery::MaxTimestamp), (3, 300));
+    delete(&engine.handle(), partition, 1).unwrap();
+    check(&engine.handle(), &[(0, 1, 50), (60, 2, 200), (201, 3, 300)]);
+    // The fourth record's batch is left in part; what promised the largest time is not.
+    delete(&engine.handle(), partition, 4).unwrap();
+    let left = [(0, 4, 10), (11, 6, 20), (21, 7, 60), (61, -1, -1), (300, -1, -1)];
+    check(&engine.handle(), &left);
+    engine.close();
+    let engine = folder.open();
+    check(&engine.handle(), &left);
+}
+
+#[test]
+fn a_search_by_time_goes_on_in_the_next_segment() {
+    let folder = Folder::new();
+    let engine = folder.open();
+    let handle = engine.handle();
+    let partition = create(&handle, &[("segment.ms", "100000")]);
+    append_at(&handle, partition, 1, 9_000);
+    append_at(&handle, partition, 9, 5_000);
+    append_at(&handle, partition, 10, 6_000);
+    append_at(&handle, partition, 1, 4_000);
+    assert_eq!(folder.segments(partition), [0, 10, 20]);
+    assert_eq!(find(&handle, partition, OffsetQuery::MaxTimestamp), (0, 9_000));
+    delete(&handle, partition, 1).unwrap();
+    engine.close();
+    let engine = folder.open();
+    for round in 0..2 {
+        let handle = engine.handle();
+        for (time, found) in [(0, (1, 5_000)), (5_001, (10, 6_000)), (6_001, (-1, -1))] {
+            let query = OffsetQuery::ForTimestamp(time);
+            assert_eq!(find(&handle, partition, query), found, "round {round}, at or after {time}");
+        }
+        assert_eq!(find(&handle, partition, OffsetQuery::MaxTimestamp), (10, 6_000));
+    }
+}

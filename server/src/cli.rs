@@ -19,9 +19,46 @@ pub enum Command {
     /// Serve the Kafka protocol on a data folder.
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(Serve),
+    /// Look into the logs of a data folder that nobody serves.
+    #[command(subcommand)]
+    Log(Log),
     /// List every property that --config and --set know, with defaults and meanings.
     Properties,
 }
+
+/// `tora log`.
+#[derive(Debug, Subcommand)]
+pub enum Log {
+    /// Read every batch, header, index and checkpoint of a data folder, and say whether all is as it was written.
+    ///
+    /// Nothing is changed, and no server may run on the folder meanwhile. Prints a line for each partition; ends with 1
+    /// where something is damaged, with the file and the first byte of it. What a crash tore and the next start will cut
+    /// was never acknowledged as flushed, and is no damage: it is mentioned.
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(LogVerify),
+}
+
+/// `tora log verify`.
+#[derive(Debug, clap::Args)]
+pub struct LogVerify {
+    /// Where the data is.
+    #[arg(long, value_name = "DIR", default_value = "./tora-data")]
+    pub data_dir: PathBuf,
+    /// Check the partitions of this topic only.
+    #[arg(long, value_name = "NAME")]
+    pub topic: Option<String>,
+    /// Print a JSON object for each partition.
+    #[arg(long)]
+    pub json: bool,
+}
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  tora log verify
+      Checks everything in ./tora-data.
+  tora log verify --data-dir /var/lib/tora --topic clicks --json
+      Checks one topic's partitions; each line is an object with `sound`, and `file`, `offset` and `why`
+      where that is false.";
 
 /// `tora serve`.
 #[derive(Debug, clap::Args)]

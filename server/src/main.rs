@@ -8,6 +8,7 @@ mod connection;
 mod coordinator;
 mod error_code;
 mod limits;
+mod log_verify;
 mod memory;
 mod serve;
 mod service;
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, Log};
 
 fn main() -> ExitCode {
     let default = env_logger::Env::default().default_filter_or("info");
@@ -26,6 +27,13 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(flags) => match serve::serve(&flags) {
             Ok(()) => ExitCode::SUCCESS,
+            Err(why) => {
+                eprintln!("tora: {why}");
+                ExitCode::FAILURE
+            }
+        },
+        Command::Log(Log::Verify(flags)) => match log_verify::verify(&flags) {
+            Ok(sound) => ExitCode::from(u8::from(!sound)),
             Err(why) => {
                 eprintln!("tora: {why}");
                 ExitCode::FAILURE

@@ -128,3 +128,30 @@ fn files_of_shards_that_are_gone_are_removed() {
     let names: Vec<_> = fs.list(data_dir()).expect("it exists").into_iter().map(|entry| entry.name).collect();
     assert_eq!(names, ["checkpoint-0", "checkpoint-1"]);
 }
+
+#[test]
+fn what_partitions_take_along_to_another_shard_is_in_its_file_before_any_shard_runs() {
+    let (world, fs) = machine();
+    filled().write(&fs, data_dir(), ShardId::new(0)).expect("no faults");
+    let owner = |partition: PartitionId| ShardId::new(u16::from(partition.index.value() >= 2));
+    let merged = Checkpoint::hand_over(&fs, data_dir(), owner).expect("no faults");
+    assert_eq!(merged, filled());
+    // The first shard writes what it owns, and the power goes before the other one does.
+    let mut own = filled();
+    (2..5).for_each(|index| own.remove(partition(index)));
+    own.write(&fs, data_dir(), ShardId::new(0)).expect("no faults");
+    world.crash();
+    assert_eq!(Checkpoint::read_all(&world.fs(), data_dir()).expect("no faults"), filled());
+    // What is where it belongs is not written again.
+    world.set_faults(Faults { space_bytes_max: 0, ..Faults::none() });
+    assert_eq!(Checkpoint::hand_over(&world.fs(), data_dir(), owner).expect("nothing to do"), filled());
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_not_taken_for_a_missing_one() {
+    let (world, fs) = machine();
+    filled().write(&fs, data_dir(), ShardId::new(0)).expect("no faults");
+    world.set_faults(Faults { read_error_one_in: 1, ..Faults::none() });
+    let error = Checkpoint::read_all(&fs, data_dir()).expect_err("it may be sound");
+    assert!(error.to_string().contains("/data/checkpoint-0 failed"), "{error}");
+}

@@ -122,6 +122,16 @@ impl SparseIndex {
         covered
     }
 
+    /// Whether this could be `whole` as it was at some earlier time.
+    #[must_use]
+    pub fn is_part_of(&self, whole: &Self) -> bool {
+        (self.base_offset, self.base_position) == (whole.base_offset, whole.base_position)
+            && self.end.position <= whole.end.position
+            && self.end.offset <= whole.end.offset
+            && self.max_timestamp <= whole.max_timestamp
+            && whole.entries.starts_with(&self.entries)
+    }
+
     /// A position at or before the batch that holds `offset`, and where a batch begins. An offset before the segment
     /// gets the segment's first, one behind it the last known.
     #[must_use]

@@ -35,7 +35,9 @@ impl Log {
         let base = segment.base();
         let mut from = match find {
             Find::Offset(offset) => segment.index.lookup(offset),
-            Find::Timestamp(timestamp) => segment.index.lookup_time(timestamp),
+            Find::Timestamp { at_least, from } => {
+                segment.index.lookup_time(at_least).max(segment.index.lookup(from))
+            }
         };
         if let Find::Offset(offset) = find
             && let Some(at) = self.tail.batch_before(offset)
@@ -83,9 +85,9 @@ impl Log {
                 }
                 Ok(self.segments.of_offset(offset))
             }
-            Find::Timestamp(timestamp) => {
-                Ok(self.segments.iter().find(|segment| segment.index.max_timestamp() >= timestamp))
-            }
+            Find::Timestamp { at_least, from } => Ok(self.segments.iter().find(|segment| {
+                segment.index.max_timestamp() >= at_least && segment.index.covered_to().offset > from
+            })),
         }
     }
 
@@ -118,10 +120,20 @@ impl Log {
         self.tail.slices(from, end)
     }
 
-    /// The largest timestamp of the log and the offset of a batch that has it.
+    /// Where a search goes on that has found nothing in the first segment that it looked at: batches of that one reach the
+    /// timestamp, but only before the offset that counts. `None` where the log ends.
+    #[must_use]
+    pub fn search_goes_on(&self, find: Find) -> Option<Offset> {
+        let searched = self.segment_for(find).ok().flatten()?;
+        searched.end.map(|_| searched.index.covered_to().offset)
+    }
+
+    /// The largest timestamp of the log and the offset of a batch that has it. A segment in which the log starts behind that
+    /// batch does not count: what else it holds is not known without reading it.
     #[must_use]
     pub fn max_timestamp(&self) -> Option<(i64, Offset)> {
         let batches = self.segments.iter().filter_map(|segment| segment.index.max_timestamp_batch());
+        let batches = batches.filter(|(_, offset)| *offset >= self.start_offset());
         batches.max_by_key(|(timestamp, offset)| (*timestamp, -offset.value()))
     }
 }

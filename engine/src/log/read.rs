@@ -18,8 +18,13 @@ const SLACK: u64 = 64 * 1024;
 pub enum Find {
     /// The one that holds this offset.
     Offset(Offset),
-    /// The first whose maximum timestamp is at least this.
-    Timestamp(i64),
+    /// The first that ends behind an offset and whose maximum timestamp is at least this.
+    Timestamp {
+        /// The timestamp, in milliseconds since the Unix epoch.
+        at_least: i64,
+        /// The first offset that counts.
+        from: Offset,
+    },
 }
 
 impl Find {
@@ -28,7 +33,9 @@ impl Find {
     pub fn matches(self, batch: &BatchPeek) -> bool {
         match self {
             Self::Offset(offset) => batch.last_offset >= offset.value(),
-            Self::Timestamp(timestamp) => batch.max_timestamp >= timestamp,
+            Self::Timestamp { at_least, from } => {
+                batch.max_timestamp >= at_least && batch.last_offset >= from.value()
+            }
         }
     }
 }

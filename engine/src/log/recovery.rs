@@ -20,6 +20,7 @@ mod error;
 mod files;
 mod indexes;
 mod scan;
+mod verify;
 
 use std::io;
 use std::path::Path;
@@ -36,6 +37,7 @@ use end::End;
 pub use error::RecoveryError;
 use files::{Files, Found};
 use scan::{Expected, Fault, Next, Scan};
+pub use verify::{Damage, Verified, verify};
 
 /// What recovery is told.
 #[derive(Clone, Copy, Debug)]

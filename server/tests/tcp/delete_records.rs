@@ -1,9 +1,15 @@
-//! DeleteRecords at every version: what clients are told, what they read afterwards, and that it survives.
+//! Records that are deleted. DeleteRecords at every version: what clients are told, what they read afterwards, and that it
+//! survives. And retention, as a broker's properties and a topic's settings want it.
+
+use std::thread;
+use std::time::{Duration, Instant};
 
 use kafka_protocol::messages::DeleteRecordsRequest;
+use kafka_protocol::messages::create_topics_request::CreatableTopicConfig;
 use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
+use kafka_protocol::protocol::StrBytes;
 
-use crate::support::requests::{batch, create, fetch, list, name, produce, produced};
+use crate::support::requests::{batch, create, creation, fetch, list, name, produce, produced};
 use crate::support::{Client, Server};
 
 /// A request about some partitions of one topic, each with the offset before which everything is to go.
@@ -23,7 +29,11 @@ fn deleted(client: &mut Client, version: i16, request: &DeleteRecordsRequest) ->
 }
 
 fn offset_at(client: &mut Client, timestamp: i64) -> i64 {
-    client.call(7, &list("log", 0, timestamp)).topics[0].partitions[0].offset
+    offset_of(client, "log", timestamp)
+}
+
+fn offset_of(client: &mut Client, topic: &str, timestamp: i64) -> i64 {
+    client.call(7, &list(topic, 0, timestamp)).topics[0].partitions[0].offset
 }
 
 #[test]
@@ -73,4 +83,27 @@ fn deleted_records_stay_deleted() {
     server = Server::start_in(server.kill(), &[]);
     let mut client = server.connect();
     assert_eq!((offset_at(&mut client, -2), offset_at(&mut client, -1)), (3, 4));
+}
+
+#[test]
+fn old_records_go_by_themselves() {
+    let server = Server::start(&["log.retention.ms=3600000", "log.retention.check.interval.ms=20"]);
+    let mut client = server.connect();
+    let mut kept = creation("kept", 1);
+    let forever = CreatableTopicConfig::default()
+        .with_name(StrBytes::from_static_str("retention.ms"))
+        .with_value(Some(StrBytes::from_static_str("-1")));
+    kept.topics[0].configs = vec![forever];
+    assert_eq!(client.call(7, &kept).topics[0].error_code, 0);
+    create(&mut client, "log", 1);
+    for topic in ["kept", "log"] {
+        client.call(7, &produce(topic, 0, batch(&["of", "2023"])));
+    }
+    let started = Instant::now();
+    while offset_at(&mut client, -2) < 2 {
+        assert!(started.elapsed() < Duration::from_secs(20), "nothing is deleted");
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(offset_of(&mut client, "kept", -2), 0);
+    assert_eq!(produced(&client.call(7, &produce("log", 0, batch(&["more"])))).base_offset, 2);
 }

@@ -16,6 +16,7 @@ mod clients;
 mod delete_records;
 mod disk_full;
 mod kill;
+mod log_verify;
 mod protocol;
 mod records;
 mod rights;

@@ -39,9 +39,8 @@ pub(super) struct End<'a> {
 }
 
 impl End<'_> {
-    /// Decides, and makes the last good batch the end: nothing but zeros follows it afterwards. Nothing is synced yet.
-    /// Answers the file's size and whether anything was changed.
-    pub(super) fn settle<F: Fs>(&self, fs: &F) -> Result<(u64, bool), RecoveryError> {
+    /// Decides. Answers the first and the last byte that a crash tore; `None` where nothing but zeros follows.
+    pub(super) fn judge<F: Fs>(&self, fs: &F) -> Result<Option<(u64, u64)>, RecoveryError> {
         let reading = RecoveryError::io("reading", self.path);
         let rest = with_file(fs, self.path, OpenMode::Read, |file| {
             let rest = self.rest(fs, file)?;
@@ -53,7 +52,6 @@ impl End<'_> {
             Ok((rest, proof))
         });
         let (rest, proof) = rest.map_err(reading)?;
-        let Some((first, last)) = rest else { return Ok((self.size, false)) };
         if let Some(proof) = proof {
             let fault =
                 self.fault.map_or_else(|| "a batch should begin there".to_owned(), |fault| fault.to_string());
@@ -64,6 +62,13 @@ impl End<'_> {
             );
             return Err(RecoveryError::damaged(self.path, self.at, why));
         }
+        Ok(rest)
+    }
+
+    /// Decides, and makes the last good batch the end: nothing but zeros follows it afterwards. Nothing is synced yet.
+    /// Answers the file's size and whether anything was changed.
+    pub(super) fn settle<F: Fs>(&self, fs: &F) -> Result<(u64, bool), RecoveryError> {
+        let Some((first, last)) = self.judge(fs)? else { return Ok((self.size, false)) };
         log::warn!(
             "{}: cut at byte {}, offset {}: {} bytes behind it, from byte {first} to byte {last}, were not flushed \
              before a crash",

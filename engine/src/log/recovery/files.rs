@@ -58,13 +58,7 @@ impl Files {
         indexes.retain(|base| !bases.contains(base));
         files.drop_indexes(fs, folder, &indexes)?;
         let kept = files.drop_prepared(fs, folder, bases)?;
-        for &base in drop_before(fs, folder, &kept, log_start) {
-            let path = folder.join(segment::file_name(base));
-            let (header, size) = read_header(fs, &path)?;
-            let header = header.map_err(|error| unreadable(&path, error))?;
-            files.segments.push(Found { path, header, size });
-        }
-        files.check_chain(partition)?;
+        files.segments = chain(fs, folder, partition, drop_before(fs, folder, &kept, log_start))?;
         Ok(Some(files))
     }
 
@@ -90,23 +84,11 @@ impl Files {
         folder: &Path,
         mut bases: Vec<Offset>,
     ) -> Result<Vec<Offset>, RecoveryError> {
-        while let Some(&base) = bases.last() {
-            // Where retention has taken the segments before it, the last one's name alone says where the log is.
-            if bases.len() == 1 && base > Offset::ZERO {
-                break;
-            }
-            let path = folder.join(segment::file_name(base));
-            let (header, size) = read_header(fs, &path)?;
-            if let Err(error @ StoredError::Version { .. }) = header {
-                return Err(unreadable(&path, error));
-            }
-            let used =
-                with_file(fs, &path, OpenMode::Read, |file| first_nonzero(fs, file, HEADER_SIZE..size))
-                    .map_err(RecoveryError::io("reading", &path))?;
-            if used.is_some() {
-                break;
-            }
-            for path in [path, folder.join(segment::index_name(base))] {
+        while let Some(&base) = bases.last()
+            && may_be_unused(&bases)
+            && is_unused(fs, folder, base)?
+        {
+            for path in [folder.join(segment::file_name(base)), folder.join(segment::index_name(base))] {
                 segment::remove_if_there(fs, &path).map_err(RecoveryError::io("removing", &path))?;
             }
             self.removed = true;
@@ -114,47 +96,84 @@ impl Files {
         }
         Ok(bases)
     }
+}
 
-    /// Checks that each segment is where its name and its neighbours say.
-    fn check_chain(&self, partition: PartitionId) -> Result<(), RecoveryError> {
-        for found in &self.segments {
-            let named = found.path.file_name().is_some_and(|name| {
-                name.to_str().and_then(segment::parse_file_name) == Some(found.header.base_offset)
-            });
-            if found.header.partition != partition || !named {
-                let why = format!(
-                    "its header says that it is the segment at offset {} of {}",
-                    found.header.base_offset, found.header.partition
-                );
-                return Err(RecoveryError::damaged(&found.path, 0, why));
-            }
-        }
-        for pair in self.segments.windows(2) {
-            let (found, next) = (&pair[0], &pair[1]);
-            let (base, end) = (found.header.base_position, next.header.base_position);
-            if end < base {
-                let why = format!(
-                    "its header begins at position {end}, before that of the segment before it, {base}"
-                );
-                return Err(RecoveryError::damaged(&next.path, 0, why));
-            }
-            if found.size < HEADER_SIZE + end.since(base) {
-                let why = format!(
-                    "the file ends there, but the next segment begins {} bytes of batches later",
-                    end.since(base)
-                );
-                return Err(RecoveryError::damaged(&found.path, found.size, why));
-            }
-        }
-        Ok(())
+/// Whether the last of these segments is none that the log needs, should it never have been used. Where retention has taken
+/// the segments before it, the last one's name alone says where the log is.
+pub(super) fn may_be_unused(bases: &[Offset]) -> bool {
+    bases.len() > 1 || bases.first() == Some(&Offset::ZERO)
+}
+
+/// Whether a segment never held a batch.
+pub(super) fn is_unused<F: Fs>(fs: &F, folder: &Path, base: Offset) -> Result<bool, RecoveryError> {
+    let path = folder.join(segment::file_name(base));
+    let (header, size) = read_header(fs, &path)?;
+    if let Err(error @ StoredError::Version { .. }) = header {
+        return Err(unreadable(&path, error));
     }
+    let used = with_file(fs, &path, OpenMode::Read, |file| first_nonzero(fs, file, HEADER_SIZE..size));
+    Ok(used.map_err(RecoveryError::io("reading", &path))?.is_none())
+}
+
+/// Reads the headers of segments, and checks that each is where its name and its neighbours say.
+pub(super) fn chain<F: Fs>(
+    fs: &F,
+    folder: &Path,
+    partition: PartitionId,
+    bases: &[Offset],
+) -> Result<Vec<Found>, RecoveryError> {
+    let mut segments = Vec::with_capacity(bases.len());
+    for base in bases {
+        let path = folder.join(segment::file_name(*base));
+        let (header, size) = read_header(fs, &path)?;
+        let header = header.map_err(|error| unreadable(&path, error))?;
+        segments.push(Found { path, header, size });
+    }
+    check_chain(&segments, partition)?;
+    Ok(segments)
+}
+
+fn check_chain(segments: &[Found], partition: PartitionId) -> Result<(), RecoveryError> {
+    for found in segments {
+        let named = found.path.file_name().is_some_and(|name| {
+            name.to_str().and_then(segment::parse_file_name) == Some(found.header.base_offset)
+        });
+        if found.header.partition != partition || !named {
+            let why = format!(
+                "its header says that it is the segment at offset {} of {}",
+                found.header.base_offset, found.header.partition
+            );
+            return Err(RecoveryError::damaged(&found.path, 0, why));
+        }
+    }
+    for pair in segments.windows(2) {
+        let (found, next) = (&pair[0], &pair[1]);
+        let (base, end) = (found.header.base_position, next.header.base_position);
+        if end < base {
+            let why =
+                format!("its header begins at position {end}, before that of the segment before it, {base}");
+            return Err(RecoveryError::damaged(&next.path, 0, why));
+        }
+        if found.size < HEADER_SIZE + end.since(base) {
+            let why = format!(
+                "the file ends there, but the next segment begins {} bytes of batches later",
+                end.since(base)
+            );
+            return Err(RecoveryError::damaged(&found.path, found.size, why));
+        }
+    }
+    Ok(())
+}
+
+/// How many of the first segments lie before `log_start` as a whole.
+pub(super) fn first_kept(bases: &[Offset], log_start: Offset) -> usize {
+    bases.partition_point(|base| *base <= log_start).saturating_sub(1)
 }
 
 /// Removes the segments that lie before `log_start` as a whole, as far as a crash has left them, and answers the others.
 /// They are no part of the log any more, so one that can't be removed only takes space until the next start.
 fn drop_before<'a, F: Fs>(fs: &F, folder: &Path, bases: &'a [Offset], log_start: Offset) -> &'a [Offset] {
-    let first = bases.partition_point(|base| *base <= log_start).saturating_sub(1);
-    let (gone, kept) = bases.split_at(first);
+    let (gone, kept) = bases.split_at(first_kept(bases, log_start));
     for base in gone {
         if let Err(error) = segment::remove(fs, folder, *base, limits::DELETE_STEP) {
             let name = segment::file_name(*base);

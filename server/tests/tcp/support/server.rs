@@ -32,6 +32,8 @@ pub fn tora_serve_by(mut starter: Command, folder: &Folder) -> Command {
 fn prepare(mut command: Command, folder: &Folder) -> Command {
     // Several servers run at once; each on the same two cores would only get in the others' way.
     command.args(["serve", "--listen", "127.0.0.1:0", "--cores", "2", "--set", "tora.pin=false"]);
+    // The batches that tests make are of 2023, and would be deleted while a longer test runs.
+    command.args(["--set", "log.retention.hours=-1"]);
     command.arg("--data-dir").arg(folder.join("data"));
     let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log"));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.expect("the folder is writable"));

@@ -1,0 +1,121 @@
+//! `tora log verify`: reads the logs of a data folder as a whole, while nobody serves it, and changes nothing.
+
+use std::io::{IsTerminal, Write};
+
+use serde_json::{Value, json};
+use tora_engine::io::HostFs;
+use tora_engine::types::PartitionId;
+use tora_engine::verify::{Damage, Folder, Verified};
+
+use crate::cli::LogVerify;
+
+/// What the catalog's own log is called.
+const CATALOG: &str = "(catalog)";
+
+/// Checks what the flags say, and prints a line for each partition. Says whether everything is in order.
+///
+/// # Errors
+/// Why nothing can be checked.
+pub fn verify(flags: &LogVerify) -> Result<bool, String> {
+    let folder = Folder::open(HostFs, &flags.data_dir).map_err(|error| error.to_string())?;
+    let mut out = Output { json: flags.json, sound: true };
+    for damage in folder.damages() {
+        out.damaged("checkpoint", None, damage)?;
+    }
+    let name = |id: &PartitionId| folder.topic(*id).unwrap_or(CATALOG).to_owned();
+    let wanted = |id: &&PartitionId| flags.topic.as_ref().is_none_or(|topic| name(id) == *topic);
+    let partitions: Vec<PartitionId> = folder.partitions().iter().filter(wanted).copied().collect();
+    if let (Some(topic), true) = (&flags.topic, partitions.is_empty()) {
+        return Err(format!("no topic {topic:?} has a log in {}", flags.data_dir.display()));
+    }
+    for id in partitions {
+        let (topic, index) = (name(&id), id.index.value());
+        let mut progress = Progress { what: format!("{topic}-{index}"), bytes: 0 };
+        let outcome = folder.verify(id, &mut |bytes| progress.add(bytes));
+        progress.end();
+        match outcome {
+            Ok(verified) => out.sound(&topic, index, &verified)?,
+            Err(damage) => out.damaged(&topic, Some(index), &damage)?,
+        }
+    }
+    Ok(out.sound)
+}
+
+struct Output {
+    json: bool,
+    sound: bool,
+}
+
+impl Output {
+    fn sound(&self, topic: &str, partition: i32, verified: &Verified) -> Result<(), String> {
+        let Verified { segments, batches, records, bytes, start, end, notes } = verified;
+        if self.json {
+            return print(&json!({
+                "topic": topic,
+                "partition": partition,
+                "sound": true,
+                "segments": segments,
+                "batches": batches,
+                "records": records,
+                "bytes": bytes,
+                "start": start.value(),
+                "end": end.value(),
+                "notes": notes,
+            }));
+        }
+        line(&format!(
+            "{topic}-{partition}: sound: {segments} segments, {batches} batches, {records} records, {bytes} bytes; \
+             offsets {start} to {end}"
+        ))?;
+        notes.iter().try_for_each(|note| line(&format!("    {note}")))
+    }
+
+    fn damaged(&mut self, topic: &str, partition: Option<i32>, damage: &Damage) -> Result<(), String> {
+        self.sound = false;
+        let Damage { file, offset, why } = damage;
+        let file = file.display().to_string();
+        if self.json {
+            return print(&json!({
+                "topic": topic,
+                "partition": partition,
+                "sound": false,
+                "file": file,
+                "offset": offset,
+                "why": why,
+            }));
+        }
+        let index = partition.map_or(String::new(), |index| format!("-{index}"));
+        line(&format!("{topic}{index}: DAMAGED: {file} at byte {offset}: {why}"))
+    }
+}
+
+fn print(value: &Value) -> Result<(), String> {
+    line(&value.to_string())
+}
+
+fn line(text: &str) -> Result<(), String> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| format!("writing failed: {error}"))
+}
+
+/// How much was read of a log, for whoever watches.
+struct Progress {
+    what: String,
+    bytes: u64,
+}
+
+impl Progress {
+    fn add(&mut self, bytes: u64) {
+        self.bytes += bytes;
+        if bytes > 0 && std::io::stderr().is_terminal() {
+            eprint!("\r{}: {} MiB read", self.what, self.bytes >> 20);
+        }
+    }
+
+    /// Makes room for the line that says what came of it.
+    fn end(&self) {
+        if self.bytes > 0 && std::io::stderr().is_terminal() {
+            eprint!("\r\x1b[K");
+        }
+    }
+}

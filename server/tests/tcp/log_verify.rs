@@ -1,0 +1,156 @@
+//! `tora log verify`: what it says of a sound folder, of a flipped byte, of a torn end, and of a folder in use.
+
+use std::fs;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::support::requests::{batch, create, produce, produced};
+use crate::support::{Folder, Server};
+
+/// Bytes of a segment's file before its first batch.
+const HEADER: u64 = 4096;
+
+/// A folder with twenty batches of three records in one partition and nothing in the other, and the file of the former.
+fn stopped() -> (Folder, PathBuf) {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    create(&mut client, "log", 2);
+    for _ in 0..20 {
+        let response = client.call(7, &produce("log", 1, batch(&["some", "more", "values"])));
+        assert_eq!(produced(&response).error_code, 0);
+    }
+    drop(client);
+    let folder = server.stop();
+    let partitions =
+        fs::read_dir(folder.join("data")).expect("it is there").map(|entry| entry.expect("it is").path());
+    let of_topic = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        path.is_dir() && !name.starts_with("746f7261")
+    };
+    let mut logs: Vec<PathBuf> = partitions.filter(of_topic).collect();
+    assert_eq!(logs.len(), 1, "a partition without records has no folder: {logs:?}");
+    let file = logs.remove(0).join("00000000000000000000.log");
+    (folder, file)
+}
+
+fn verify(folder: &Folder, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tora"));
+    command.args(["log", "verify", "--data-dir"]).arg(folder.join("data")).args(arguments);
+    command.output().expect("cargo has built tora")
+}
+
+/// What it prints with `--json`, and its exit code.
+fn verified(folder: &Folder) -> (Vec<Value>, Option<i32>) {
+    let output = verify(folder, &["--json"]);
+    let text = String::from_utf8(output.stdout).expect("it is text");
+    let lines = text.lines().map(|line| serde_json::from_str(line).expect("each line is an object"));
+    (lines.collect(), output.status.code())
+}
+
+/// Every file with its bytes, but for the lock.
+fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("it is there") {
+        let path = entry.expect("it is").path();
+        if path.is_dir() {
+            found.extend(contents(&path));
+        } else {
+            found.push((path.clone(), fs::read(&path).expect("it is readable")));
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_sound_folder_is_told_so_and_left_as_it_is() {
+    let (folder, _) = stopped();
+    let before = contents(&folder.join("data"));
+    let (lines, code) = verified(&folder);
+    assert_eq!(code, Some(0), "{lines:?}");
+    let log = lines.iter().find(|line| line["topic"] == "log").expect("a line for the partition");
+    let numbers =
+        ["partition", "segments", "batches", "records", "start", "end"].map(|name| log[name].as_i64());
+    assert_eq!(numbers, [1, 1, 20, 60, 0, 60].map(Some));
+    assert_eq!((&log["sound"], &log["notes"]), (&true.into(), &Value::Array(Vec::new())));
+    assert!(lines.iter().any(|line| line["topic"] == "(catalog)"), "the catalog is a log, too");
+    let text = String::from_utf8(verify(&folder, &["--topic", "log"]).stdout).expect("it is text");
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(text.starts_with("log-1: sound: 1 segments, 20 batches, 60 records"), "{text}");
+    assert_eq!(contents(&folder.join("data")), before);
+    let unknown = verify(&folder, &["--topic", "other"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("no topic \"other\""));
+}
+
+#[test]
+fn a_flipped_byte_is_found_though_a_start_would_not_read_it() {
+    let (folder, file) = stopped();
+    let bytes = fs::read(&file).expect("it is there");
+    let length = i32::from_be_bytes(*bytes[HEADER as usize + 8..].first_chunk().expect("a batch"));
+    let size = u64::try_from(length).expect("positive") + 12;
+    let opened = fs::OpenOptions::new().write(true).open(&file).expect("it is writable");
+    let at = HEADER + 3 * size + 70;
+    opened.write_all_at(&[bytes[at as usize] ^ 1], at).expect("it is");
+    let (lines, code) = verified(&folder);
+    assert_eq!(code, Some(1), "{lines:?}");
+    let log = lines.iter().find(|line| line["topic"] == "log").expect("a line for the partition");
+    assert_eq!(log["sound"], false);
+    assert_eq!(log["file"].as_str(), file.to_str());
+    assert_eq!(log["offset"], HEADER + 3 * size, "where the damaged batch begins");
+    assert!(lines.iter().any(|line| line["topic"] == "(catalog)" && line["sound"] == true));
+    let text = String::from_utf8(verify(&folder, &[]).stdout).expect("it is text");
+    assert!(
+        text.contains("log-1: DAMAGED: ") && text.contains(&format!("at byte {}", HEADER + 3 * size)),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_torn_end_is_no_damage_unless_it_was_flushed() {
+    let (folder, file) = stopped();
+    let bytes = fs::read(&file).expect("it is there");
+    let end = bytes.iter().rposition(|byte| *byte != 0).expect("there are batches") + 1;
+    // As much as a crash leaves of a batch that was on its way.
+    let opened = fs::OpenOptions::new().write(true).open(&file).expect("it is writable");
+    opened.write_all_at(&[7; 300], end as u64).expect("there is room");
+    let (lines, code) = verified(&folder);
+    assert_eq!(code, Some(0), "{lines:?}");
+    let log = lines.iter().find(|line| line["topic"] == "log").expect("a line for the partition");
+    assert_eq!((&log["sound"], &log["end"]), (&true.into(), &60.into()));
+    assert!(log["notes"][0].as_str().is_some_and(|note| note.contains("torn behind offset 60")), "{log}");
+    // The checkpoint knows that the last batch was flushed.
+    opened.set_len(end as u64 - 10).expect("it is writable");
+    let (lines, code) = verified(&folder);
+    assert_eq!(code, Some(1));
+    let log = lines.iter().find(|line| line["topic"] == "log").expect("a line for the partition");
+    assert!(log["why"].as_str().is_some_and(|why| why.contains("was flushed up to offset 60")), "{log}");
+}
+
+#[test]
+fn a_damaged_checkpoint_is_found() {
+    let (folder, _) = stopped();
+    let path = folder.join("data").join("checkpoint-0");
+    let mut bytes = fs::read(&path).expect("it was written at the end");
+    bytes[20] ^= 1;
+    fs::write(&path, bytes).expect("it is writable");
+    let (lines, code) = verified(&folder);
+    assert_eq!(
+        (code, &lines[0]["topic"], lines[0]["file"].as_str()),
+        (Some(1), &"checkpoint".into(), path.to_str())
+    );
+}
+
+#[test]
+fn a_folder_in_use_is_left_alone() {
+    let server = Server::start(&[]);
+    let output = verify(server.folder(), &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is in use by another process"));
+    let nothing = Folder::new();
+    let output = verify(&nothing, &[]);
+    assert_eq!(output.status.code(), Some(1), "there is no folder");
+}
