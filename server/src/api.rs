@@ -37,6 +37,8 @@ use crate::service::groups::{Desk, Errand, Mail};
 use crate::slab::Slab;
 use crate::wire::{Encoding, Malformed, Reader, Writer};
 
+pub use find_coordinator::offsets_topic;
+
 /// Starts a request's work.
 type Start = fn(&mut Reader<'_>, &Call, &mut Context<'_>) -> Result<Box<dyn Work>, Malformed>;
 

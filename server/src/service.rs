@@ -115,7 +115,7 @@ impl Server {
             connections: Slab::default(),
             next_serial: 0,
             asked: Slab::default(),
-            groups: Groups::new(id, common.inboxes.len()),
+            groups: Groups::new(id, common.inboxes.len(), common.settings.groups.clone()),
             dirty: Vec::new(),
             deadlines: BTreeSet::new(),
             receive_memory: ReceiveMemory::new(queued),
@@ -362,7 +362,7 @@ fn gather(writer: &Writer, memory: &mut ResponseMemory) -> Vec<Slice> {
 
 impl Service<RingIo> for Server {
     fn start(&mut self, shard: &mut Shard<RingIo>) {
-        self.load_groups(shard);
+        self.groups.load(shard, &mut self.asked);
         self.accept(shard);
     }
 
@@ -388,7 +388,7 @@ impl Service<RingIo> for Server {
         let Client { connection: key, serial, purpose } = match asked {
             Asked::Client(client) => client,
             Asked::Errand(errand) => {
-                self.errand_done(shard, errand, reply);
+                self.groups.errand_done(shard, &mut self.asked, errand, reply);
                 return;
             }
         };
@@ -416,6 +416,8 @@ impl Service<RingIo> for Server {
         self.wake_expired(shard, now);
         self.serve_groups(shard);
         self.advance_dirty(shard);
+        // Requests that had to wait for an answer may just have been started.
+        self.send_group_mail(shard);
         if now >= self.next_tick {
             self.tick(shard, now);
         }

@@ -2,7 +2,8 @@
 //!
 //! Versions 2–7. All topics of a request are created side by side, each with its own outcome, and answered when every core
 //! knows them; the timeout is not used. 4 allows −1 for the numbers of partitions and replicas (the defaults), 5 tells the settings in effect, 7
-//! the topic's id. There is one broker: a replication factor above 1 is refused, and so is an assignment to another.
+//! the topic's id. There is one broker: a replication factor above 1 is refused, and so is an assignment to another. The
+//! broker's own topic is not made by clients: INVALID_TOPIC_EXCEPTION.
 
 use std::collections::BTreeSet;
 
@@ -109,6 +110,11 @@ fn named_twice(topics: &[Read]) -> BTreeSet<String> {
 fn check(topic: &Read, twice: bool, version: i16, cx: &Context<'_>) -> Result<(), (ErrorCode, String)> {
     if twice {
         return Err((ErrorCode::INVALID_REQUEST, "the request names this topic more than once".to_owned()));
+    }
+    if crate::coordinator::is_internal(&topic.name) {
+        let why =
+            format!("{} is the broker's own, which makes it when a group is first looked for", topic.name);
+        return Err((ErrorCode::INVALID_TOPIC_EXCEPTION, why));
     }
     if !topic.assignments.is_empty() {
         if topic.partitions != -1 || topic.replicas != -1 {

@@ -13,8 +13,7 @@ use tora_engine::catalog::{Topic, TopicName};
 use tora_engine::request::{Reply, Request};
 use tora_engine::types::TopicId;
 
-use super::find_coordinator::offsets_topic;
-use super::{Call, Context, Work};
+use super::{Call, Context, Work, offsets_topic};
 use crate::coordinator::is_internal;
 use crate::error_code::ErrorCode;
 use crate::wire::{Malformed, Reader, Writer};

@@ -253,6 +253,12 @@ pub const PROPERTIES: &[Property] = &[
         },
     },
     Property {
+        name: "offsets.topic.replication.factor",
+        default: "1",
+        doc: "Copies of __consumer_offsets. There is one broker, so 1.",
+        apply: |_, value| if value == "1" { Ok(()) } else { Err("use 1: there is one broker".to_owned()) },
+    },
+    Property {
         name: "offsets.topic.segment.bytes",
         default: "16777216",
         doc: "The size of a segment of __consumer_offsets, when it is first made.",

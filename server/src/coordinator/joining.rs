@@ -15,6 +15,8 @@ impl Group {
         } else if !self.has_room(&join.member, cx) {
             self.remove(&join.member, cx);
             refuse(ticket, ErrorCode::GROUP_MAX_SIZE_REACHED, &Name::from(""), cx);
+        } else if !fits(join, cx) {
+            refuse(ticket, ErrorCode::INVALID_REQUEST, &join.member, cx);
         } else if !self.supports(&join.protocol_type, &join.protocols) {
             refuse(ticket, ErrorCode::INCONSISTENT_GROUP_PROTOCOL, &join.member, cx);
         } else if join.member.is_empty() {
@@ -173,6 +175,12 @@ impl Group {
         cx.out.answer(replaced.ticket, Answer::Join(Box::new(joined)));
         self.heard(&replaced.member, cx.now);
     }
+}
+
+/// Whether what it brings could be stored at all. (Otherwise a few members could take all memory.)
+fn fits(join: &Join, cx: &Context<'_>) -> bool {
+    let bytes: usize = join.protocols.iter().map(|(name, metadata)| name.len() + metadata.len()).sum();
+    bytes <= cx.settings.batch_bytes_max
 }
 
 fn refuse(ticket: Ticket, error: ErrorCode, member: &Name, cx: &mut Context<'_>) {

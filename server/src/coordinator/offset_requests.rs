@@ -71,7 +71,8 @@ impl Group {
     /// Deletes the group, which must have no members.
     pub fn delete(&mut self, ticket: Ticket, cx: &mut Context<'_>) {
         let refused = match self.state {
-            State::Dead => Some(ErrorCode::GROUP_ID_NOT_FOUND),
+            // That it is gone is not stored yet.
+            State::Dead => Some(ErrorCode::COORDINATOR_NOT_AVAILABLE),
             State::Empty if self.pending.is_empty() => None,
             _ => Some(ErrorCode::NON_EMPTY_GROUP),
         };
@@ -92,7 +93,7 @@ impl Group {
     pub fn delete_offsets(&mut self, ticket: Ticket, keys: Vec<OffsetKey>, cx: &mut Context<'_>) {
         let consumers = self.protocol_type.as_deref() == Some(CONSUMER);
         let refused = match self.state {
-            State::Dead => Some(ErrorCode::GROUP_ID_NOT_FOUND),
+            State::Dead => Some(ErrorCode::COORDINATOR_NOT_AVAILABLE),
             State::Empty => None,
             _ if consumers => None,
             _ => Some(ErrorCode::NON_EMPTY_GROUP),

@@ -67,7 +67,7 @@ impl Server {
     /// Ends connections as they have nothing under way, and all of them when that takes too long. Says whether none is
     /// left.
     pub(super) fn stop(&mut self, shard: &mut Shard<RingIo>) -> bool {
-        self.stop_groups(shard);
+        self.groups.stop(shard, &mut self.asked);
         let now = shard.io().now();
         let since = *self.stopping_since.get_or_insert(now);
         let late = now.since(since) >= limits::STOP_MS * 1_000_000;

@@ -9,6 +9,8 @@
 //! there.
 
 mod hosting;
+#[cfg(test)]
+mod simulated;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -22,9 +24,10 @@ use tora_engine::types::{Nanos, Offset, PartitionId, ShardId};
 
 use super::{RequestId, Server};
 use crate::api::{Asked, Client, Purpose};
-use crate::coordinator::{Answer, Ask, Effects, Name, Now, OFFSETS_TOPIC, Then, Ticket};
+use crate::coordinator::{Answer, Ask, Effects, Name, Now, OFFSETS_TOPIC, Settings, Then, Ticket};
 use crate::error_code::ErrorCode;
 use crate::limits;
+use crate::slab::Slab;
 use hosting::Hosted;
 
 /// What goes from core to core.
@@ -146,12 +149,14 @@ pub struct Groups {
     /// When to try again to send what a full queue did not take.
     retry_at: Option<Nanos>,
     effects: Effects,
+    settings: Settings,
     stopping: bool,
 }
 
 impl Groups {
-    pub(super) fn new(core: ShardId, cores: usize) -> Self {
+    pub(super) fn new(core: ShardId, cores: usize, settings: Settings) -> Self {
         Self {
+            settings,
             desk: Desk::new(core, cores),
             hosted: BTreeMap::new(),
             deadlines: BTreeSet::new(),
@@ -172,14 +177,14 @@ impl Groups {
 }
 
 impl Server {
-    /// Takes what was left for this core's coordinators and connections, does what is due, and sends what comes of it.
+    /// Takes what was left for this core's coordinators and connections, and does what is due.
     pub(super) fn serve_groups(&mut self, shard: &mut Shard<RingIo>) {
         for _ in 0..limits::GROUP_MAIL_PER_TURN {
             let from_others = || self.common.group_mail[usize::from(self.id.value())].pop();
             let Some(mail) = self.groups.desk.take().or_else(from_others) else { break };
             match mail {
                 Mail::Ask { ticket, partition, group, ask } => {
-                    self.ask_hosted(shard, partition, ticket, group, ask);
+                    self.groups.ask_hosted(shard, &mut self.asked, partition, ticket, group, ask);
                 }
                 Mail::List { ticket } => {
                     let answer = self.groups.list();
@@ -188,11 +193,11 @@ impl Server {
                 Mail::Answer { tag, answer } => self.take_group_answer(shard, tag, answer),
             }
         }
-        self.groups_on_time(shard);
-        self.send_group_mail(shard);
+        self.groups.on_time(shard, &mut self.asked);
     }
 
-    fn send_group_mail(&mut self, shard: &mut Shard<RingIo>) {
+    /// Sends what was left for other cores' groups and connections, as far as their queues have room.
+    pub(super) fn send_group_mail(&mut self, shard: &mut Shard<RingIo>) {
         self.groups.retry_at = None;
         for core in (0..shard.shards()).map(ShardId::new).filter(|core| *core != self.id) {
             let outbox = &mut self.groups.desk.outboxes[usize::from(core.value())];
@@ -226,15 +231,23 @@ impl Server {
         job.work.on_group_answer(part, answer, &mut self.context(shard, request));
         self.carry_on(shard, request, job);
     }
+}
 
+impl Groups {
     /// An errand is done.
-    pub(super) fn errand_done(&mut self, shard: &mut Shard<RingIo>, errand: Errand, reply: Reply) {
+    pub(super) fn errand_done<I: Io>(
+        &mut self,
+        shard: &mut Shard<I>,
+        asked: &mut Slab<Asked>,
+        errand: Errand,
+        reply: Reply,
+    ) {
         match (errand, reply) {
             (Errand::Start { partition }, Reply::ListOffset(found)) => {
-                self.load_from(shard, partition, found.map(|found| found.offset));
+                self.load_from(shard, asked, partition, found.map(|found| found.offset));
             }
             (Errand::Read { partition, from }, Reply::Read(records)) => {
-                self.load_next(shard, partition, from, records);
+                self.load_next(shard, asked, partition, from, records);
             }
             (Errand::Append { partition, then }, Reply::Append(outcome)) => {
                 let outcome = outcome.map(|appended| appended.base_offset).map_err(|error| {
@@ -242,7 +255,7 @@ impl Server {
                     ErrorCode::COORDINATOR_NOT_AVAILABLE
                 });
                 let now = now(shard);
-                self.with_coordinator(shard, partition, |coordinator, _, out| {
+                self.with_coordinator(shard, asked, partition, |coordinator, _, out| {
                     coordinator.appended(then, outcome, now, out);
                 });
             }
@@ -258,10 +271,16 @@ impl Server {
     }
 
     /// Does what a coordinator's call has brought.
-    fn take_effects(&mut self, shard: &mut Shard<RingIo>, partition: i32, id: PartitionId) {
-        let mut effects = std::mem::take(&mut self.groups.effects);
+    fn take_effects<I: Io>(
+        &mut self,
+        shard: &mut Shard<I>,
+        asked: &mut Slab<Asked>,
+        partition: i32,
+        id: PartitionId,
+    ) {
+        let mut effects = std::mem::take(&mut self.effects);
         for (ticket, answer) in effects.answers.drain(..) {
-            self.groups.desk.answer(ticket, answer);
+            self.desk.answer(ticket, answer);
         }
         for append in effects.appends.drain(..) {
             let mut builder = BatchBuilder::new(usize::MAX);
@@ -272,18 +291,18 @@ impl Server {
                     .expect("a coordinator's lots are limited");
             }
             let batch = Slice::copy_from(builder.finish().expect("a coordinator's lots are not empty"));
-            let tag = self.asked.insert(Asked::Errand(Errand::Append { partition, then: append.then }));
+            let tag = asked.insert(Asked::Errand(Errand::Append { partition, then: append.then }));
             let request = Request::Append { partition: id, batch, origin: Origin::Coordinator };
             shard.request(u64::from(tag), request);
         }
         if let Some(before) = effects.obsolete_before.take() {
-            let tag = self.asked.insert(Asked::Errand(Errand::Trim { partition }));
+            let tag = asked.insert(Asked::Errand(Errand::Trim { partition }));
             shard.request(u64::from(tag), Request::DeleteRecords { partition: id, before });
         }
-        self.groups.effects = effects;
+        self.effects = effects;
     }
 }
 
-fn now(shard: &mut Shard<RingIo>) -> Now {
+fn now<I: Io>(shard: &mut Shard<I>) -> Now {
     Now { nanos: shard.io().now(), unix_millis: shard.io().unix_millis() }
 }

@@ -6,6 +6,7 @@
 mod java_perf;
 mod kafkajs;
 mod kcat;
+mod subscribers;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

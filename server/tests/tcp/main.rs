@@ -15,6 +15,7 @@ mod bad_input;
 mod clients;
 mod delete_records;
 mod disk_full;
+mod groups;
 mod kill;
 mod log_verify;
 mod protocol;

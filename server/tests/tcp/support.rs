@@ -3,6 +3,7 @@
 pub mod batches;
 pub mod client;
 pub mod folder;
+pub mod members;
 pub mod process;
 pub mod requests;
 pub mod server;

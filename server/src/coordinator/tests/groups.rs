@@ -236,6 +236,10 @@ fn shares_that_cannot_be_stored_are_not_given_out() {
     world.joined(a);
     let a = world.sync("g", "a", 1, &[("a", &"x".repeat(500))]);
     assert_eq!(world.share(a), Err(ErrorCode::UNKNOWN_SERVER_ERROR));
+    let mut large = join("", "b");
+    large.protocols[0].1 = Opaque::from(vec![0; 500]);
+    let tag = world.ask("g", Ask::Join(Box::new(large)));
+    assert_eq!(world.joined(tag).error, ErrorCode::INVALID_REQUEST);
 }
 
 #[test]

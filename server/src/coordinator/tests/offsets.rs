@@ -101,6 +101,8 @@ fn a_deleted_group_is_gone_with_what_was_on_its_way() {
     let tag = world.ask("g", Ask::Delete);
     let other = world.commit("g", tool(), 1, 3);
     assert_eq!(world.plain(other), ErrorCode::COORDINATOR_NOT_AVAILABLE, "it is being deleted");
+    let again = world.ask("g", Ask::Delete);
+    assert_eq!(world.plain(again), ErrorCode::COORDINATOR_NOT_AVAILABLE, "that it is gone is not stored yet");
     world.acknowledge();
     assert_eq!(world.plain(late), ErrorCode::NONE);
     world.acknowledge();

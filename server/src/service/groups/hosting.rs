@@ -3,17 +3,16 @@
 use tora_engine::error::Error;
 use tora_engine::handle::for_each_record;
 use tora_engine::io::Io;
-use tora_engine::io::ring::RingIo;
 use tora_engine::request::{OffsetQuery, Records, Request};
 use tora_engine::shard::Shard;
 use tora_engine::types::{Nanos, Offset, PartitionId, TopicId};
 
-use super::super::Server;
 use super::{Errand, Groups, now};
 use crate::api::Asked;
 use crate::coordinator::{Answer, Ask, Coordinator, Effects, Loader, Name, OFFSETS_TOPIC, Settings, Ticket};
 use crate::error_code::ErrorCode;
 use crate::limits;
+use crate::slab::Slab;
 
 /// One partition.
 pub(super) struct Hosted {
@@ -55,57 +54,65 @@ impl Groups {
     }
 }
 
-impl Server {
+impl Groups {
     /// Begins to read the partitions that are this core's.
-    pub(in super::super) fn load_groups(&mut self, shard: &mut Shard<RingIo>) {
+    pub(in super::super) fn load<I: Io>(&mut self, shard: &mut Shard<I>, asked: &mut Slab<Asked>) {
         let topic = shard.catalog().topic_named(OFFSETS_TOPIC).map(|topic| (topic.id, topic.partitions));
         let Some((topic, partitions)) = topic else { return };
         for partition in 0..partitions {
             let id = PartitionId::new(topic, partition);
-            if shard.owner(id) == self.id {
-                self.host(shard, id);
+            if shard.owner(id) == self.desk.core {
+                self.host(shard, asked, id);
             }
         }
     }
 
-    fn host(&mut self, shard: &mut Shard<RingIo>, id: PartitionId) {
+    fn host<I: Io>(&mut self, shard: &mut Shard<I>, asked: &mut Slab<Asked>, id: PartitionId) {
         let partition = id.index.value();
         let deadline = shard.io().now().plus_millis(limits::GROUP_LOAD_HOLD_MS);
         let state = State::Loading { loader: Loader::default(), held: Vec::new(), overdue: false };
-        self.groups.hosted.insert(partition, Hosted { id, state, deadline });
-        self.groups.deadlines.insert((deadline, partition));
-        let tag = self.asked.insert(Asked::Errand(Errand::Start { partition }));
+        self.hosted.insert(partition, Hosted { id, state, deadline });
+        self.deadlines.insert((deadline, partition));
+        let tag = asked.insert(Asked::Errand(Errand::Start { partition }));
         let request = Request::ListOffset { partition: id, query: OffsetQuery::Earliest };
         shard.request(u64::from(tag), request);
     }
 
-    pub(super) fn load_from(
+    pub(super) fn load_from<I: Io>(
         &mut self,
-        shard: &mut Shard<RingIo>,
+        shard: &mut Shard<I>,
+        asked: &mut Slab<Asked>,
         partition: i32,
         from: Result<Offset, Error>,
     ) {
         match from {
-            Ok(from) => self.read_on(shard, partition, from),
+            Ok(from) => self.read_on(shard, asked, partition, from),
             Err(error) => self.give_up_loading(partition, &error.to_string()),
         }
     }
 
-    fn read_on(&mut self, shard: &mut Shard<RingIo>, partition: i32, from: Offset) {
-        let id = self.groups.hosted[&partition].id;
-        let tag = self.asked.insert(Asked::Errand(Errand::Read { partition, from }));
+    fn read_on<I: Io>(
+        &mut self,
+        shard: &mut Shard<I>,
+        asked: &mut Slab<Asked>,
+        partition: i32,
+        from: Offset,
+    ) {
+        let id = self.hosted[&partition].id;
+        let tag = asked.insert(Asked::Errand(Errand::Read { partition, from }));
         let request = Request::Read { partition: id, from, max_bytes: limits::GROUP_LOAD_READ_BYTES };
         shard.request(u64::from(tag), request);
     }
 
-    pub(super) fn load_next(
+    pub(super) fn load_next<I: Io>(
         &mut self,
-        shard: &mut Shard<RingIo>,
+        shard: &mut Shard<I>,
+        asked: &mut Slab<Asked>,
         partition: i32,
         from: Offset,
         records: Result<Records, Error>,
     ) {
-        let Some(hosted) = self.groups.hosted.get_mut(&partition) else { return };
+        let Some(hosted) = self.hosted.get_mut(&partition) else { return };
         let State::Loading { loader, .. } = &mut hosted.state else {
             unreachable!("a coordinator that serves reads nothing");
         };
@@ -118,14 +125,14 @@ impl Server {
             next.map(|next| (next, records.high_watermark)).map_err(|error| error.to_string())
         });
         match read {
-            Ok((next, end)) if next < end && next > from => self.read_on(shard, partition, next),
+            Ok((next, end)) if next < end && next > from => self.read_on(shard, asked, partition, next),
             Ok((next, end)) if next < end => {
                 self.give_up_loading(
                     partition,
                     &format!("nothing can be read at {next}, before the end {end}"),
                 );
             }
-            Ok(_) => self.begin_serving(shard, partition),
+            Ok(_) => self.begin_serving(shard, asked, partition),
             Err(why) => self.give_up_loading(partition, &why),
         }
     }
@@ -133,8 +140,8 @@ impl Server {
     /// Everybody is sent away, and the next who asks has it tried again.
     fn give_up_loading(&mut self, partition: i32, why: &str) {
         log::error!("{OFFSETS_TOPIC}-{partition} cannot be read, its groups are not available: {why}");
-        let Some(hosted) = self.groups.hosted.remove(&partition) else { return };
-        self.groups.deadlines.remove(&(hosted.deadline, partition));
+        let Some(hosted) = self.hosted.remove(&partition) else { return };
+        self.deadlines.remove(&(hosted.deadline, partition));
         if let State::Loading { held, .. } = hosted.state {
             self.send_away(held, ErrorCode::COORDINATOR_NOT_AVAILABLE);
         }
@@ -142,29 +149,29 @@ impl Server {
 
     fn send_away(&mut self, held: Vec<(Ticket, Name, Ask)>, error: ErrorCode) {
         for (ticket, _, ask) in held {
-            self.groups.desk.answer(ticket, ask.refusal(load_error(&ask, error)));
+            self.desk.answer(ticket, ask.refusal(load_error(&ask, error)));
         }
     }
 
-    fn begin_serving(&mut self, shard: &mut Shard<RingIo>, partition: i32) {
+    fn begin_serving<I: Io>(&mut self, shard: &mut Shard<I>, asked: &mut Slab<Asked>, partition: i32) {
         let now = now(shard);
         let settings = self.coordinator_settings(shard);
-        let hosted = self.groups.hosted.get_mut(&partition).expect("it was being loaded");
+        let hosted = self.hosted.get_mut(&partition).expect("it was being loaded");
         let State::Loading { loader, held, .. } = &mut hosted.state else {
             unreachable!("it was being loaded")
         };
         let (loader, held) = (std::mem::take(loader), std::mem::take(held));
         hosted.state = State::Ready(Box::new(loader.finish(settings, now)));
-        self.with_coordinator(shard, partition, |_, _, _| {});
+        self.with_coordinator(shard, asked, partition, |_, _, _| {});
         for (ticket, group, ask) in held {
-            self.ask_hosted(shard, partition, ticket, group, ask);
+            self.ask_hosted(shard, asked, partition, ticket, group, ask);
         }
     }
 
-    fn coordinator_settings(&self, shard: &Shard<RingIo>) -> Settings {
+    fn coordinator_settings<I: Io>(&self, shard: &Shard<I>) -> Settings {
         let topic = shard.catalog().topic_named(OFFSETS_TOPIC);
         let largest = topic.map_or(usize::MAX, |topic| topic.config.max_message_bytes);
-        let mut settings = self.common.settings.groups.clone();
+        let mut settings = self.settings.clone();
         // A batch has a header, and each record's frame is counted with it.
         settings.batch_bytes_max =
             settings.batch_bytes_max.min(largest.saturating_sub(limits::BATCH_FRAME_BYTES));
@@ -172,38 +179,39 @@ impl Server {
     }
 
     /// Takes a request to a group of this core.
-    pub(super) fn ask_hosted(
+    pub(super) fn ask_hosted<I: Io>(
         &mut self,
-        shard: &mut Shard<RingIo>,
+        shard: &mut Shard<I>,
+        asked: &mut Slab<Asked>,
         partition: i32,
         ticket: Ticket,
         group: Name,
         ask: Ask,
     ) {
-        if self.groups.stopping {
-            self.groups.desk.answer(ticket, ask.refusal(ErrorCode::NOT_COORDINATOR));
+        if self.stopping {
+            self.desk.answer(ticket, ask.refusal(ErrorCode::NOT_COORDINATOR));
             return;
         }
-        if !self.groups.hosted.contains_key(&partition) {
+        if !self.hosted.contains_key(&partition) {
             let topic: Option<TopicId> = shard.catalog().topic_named(OFFSETS_TOPIC).map(|topic| topic.id);
             let Some(topic) = topic else {
-                self.groups.desk.answer(ticket, ask.refusal(ErrorCode::NOT_COORDINATOR));
+                self.desk.answer(ticket, ask.refusal(ErrorCode::NOT_COORDINATOR));
                 return;
             };
-            self.host(shard, PartitionId::new(topic, partition));
+            self.host(shard, asked, PartitionId::new(topic, partition));
         }
-        let hosted = self.groups.hosted.get_mut(&partition).expect("it is hosted by now");
+        let hosted = self.hosted.get_mut(&partition).expect("it is hosted by now");
         match &mut hosted.state {
             State::Loading { held, overdue: false, .. } if held.len() < limits::GROUP_LOAD_HELD_MAX => {
                 held.push((ticket, group, ask));
             }
             State::Loading { .. } => {
                 let error = load_error(&ask, ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
-                self.groups.desk.answer(ticket, ask.refusal(error));
+                self.desk.answer(ticket, ask.refusal(error));
             }
             State::Ready(_) => {
                 let now = now(shard);
-                self.with_coordinator(shard, partition, |coordinator, _, out| {
+                self.with_coordinator(shard, asked, partition, |coordinator, _, out| {
                     coordinator.ask(ticket, &group, ask, now, out);
                 });
             }
@@ -211,36 +219,37 @@ impl Server {
     }
 
     /// Calls a coordinator that serves; does what comes of it.
-    pub(super) fn with_coordinator(
+    pub(super) fn with_coordinator<I: Io>(
         &mut self,
-        shard: &mut Shard<RingIo>,
+        shard: &mut Shard<I>,
+        asked: &mut Slab<Asked>,
         partition: i32,
-        call: impl FnOnce(&mut Coordinator, &Shard<RingIo>, &mut Effects),
+        call: impl FnOnce(&mut Coordinator, &Shard<I>, &mut Effects),
     ) {
-        let Some(hosted) = self.groups.hosted.get_mut(&partition) else { return };
+        let Some(hosted) = self.hosted.get_mut(&partition) else { return };
         let State::Ready(coordinator) = &mut hosted.state else { return };
-        call(coordinator, shard, &mut self.groups.effects);
+        call(coordinator, shard, &mut self.effects);
         let (deadline, id) = (coordinator.next_deadline(), hosted.id);
-        self.groups.set_deadline(partition, deadline);
-        self.take_effects(shard, partition, id);
+        self.set_deadline(partition, deadline);
+        self.take_effects(shard, asked, partition, id);
     }
 
-    pub(super) fn groups_on_time(&mut self, shard: &mut Shard<RingIo>) {
-        while let Some(&(at, partition)) = self.groups.deadlines.first()
+    pub(super) fn on_time<I: Io>(&mut self, shard: &mut Shard<I>, asked: &mut Slab<Asked>) {
+        while let Some(&(at, partition)) = self.deadlines.first()
             && at != NEVER
             && at <= shard.io().now()
         {
-            let hosted = self.groups.hosted.get_mut(&partition).expect("deadlines are of what is hosted");
+            let hosted = self.hosted.get_mut(&partition).expect("deadlines are of what is hosted");
             match &mut hosted.state {
                 State::Loading { held, overdue, .. } => {
                     *overdue = true;
                     let held = std::mem::take(held);
-                    self.groups.set_deadline(partition, NEVER);
+                    self.set_deadline(partition, NEVER);
                     self.send_away(held, ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
                 }
                 State::Ready(_) => {
                     let now = now(shard);
-                    self.with_coordinator(shard, partition, |coordinator, shard, out| {
+                    self.with_coordinator(shard, asked, partition, |coordinator, shard, out| {
                         let topic = |name: &str| shard.catalog().topic_named(name).map(|topic| topic.id);
                         coordinator.on_time(now, topic, out);
                     });
@@ -250,18 +259,18 @@ impl Server {
     }
 
     /// The server stops: everybody who waits for a group is sent to look for another coordinator.
-    pub(in super::super) fn stop_groups(&mut self, shard: &mut Shard<RingIo>) {
-        if std::mem::replace(&mut self.groups.stopping, true) {
+    pub(in super::super) fn stop<I: Io>(&mut self, shard: &mut Shard<I>, asked: &mut Slab<Asked>) {
+        if std::mem::replace(&mut self.stopping, true) {
             return;
         }
-        let partitions: Vec<i32> = self.groups.hosted.keys().copied().collect();
+        let partitions: Vec<i32> = self.hosted.keys().copied().collect();
         for partition in partitions {
-            let hosted = self.groups.hosted.get_mut(&partition).expect("it was just listed");
+            let hosted = self.hosted.get_mut(&partition).expect("it was just listed");
             if let State::Loading { held, .. } = &mut hosted.state {
                 let held = std::mem::take(held);
                 self.send_away(held, ErrorCode::NOT_COORDINATOR);
             }
-            self.with_coordinator(shard, partition, |coordinator, _, out| coordinator.stop(out));
+            self.with_coordinator(shard, asked, partition, |coordinator, _, out| coordinator.stop(out));
         }
     }
 }

@@ -1,11 +1,12 @@
-// Consumes with a kafkajs group: node consume.js HOST:PORT TOPIC GROUP COUNT [FROM_BEGINNING]
+// Consumes with a kafkajs group: node consume.js HOST:PORT TOPIC GROUP COUNT IDLE_MS
 //
-// Ends when COUNT messages have come, leaving the group with everything committed. Prints one JSON line: "assigned", the
-// partitions it had at first, and "read", for each partition the offsets in the order in which they came.
+// Ends when COUNT messages have come, or, with an IDLE_MS, when none has come for so long after the first; it leaves the
+// group with everything committed. Prints one JSON line: "assigned", the partitions it had at first, and "read", for each
+// partition the offsets in the order in which they came.
 
 const { Kafka, logLevel } = require('kafkajs')
 
-const main = async (broker, topic, groupId, count) => {
+const main = async (broker, topic, groupId, count, idleMs) => {
   const kafka = new Kafka({ clientId: 'tora-test', brokers: [broker], logLevel: logLevel.ERROR })
   const consumer = kafka.consumer({ groupId, sessionTimeout: 10000, heartbeatInterval: 300 })
   let assigned
@@ -16,6 +17,7 @@ const main = async (broker, topic, groupId, count) => {
   await consumer.subscribe({ topic, fromBeginning: true })
   const read = {}
   let seen = 0
+  let idle
   await new Promise((resolve, reject) => {
     consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error))
     consumer
@@ -24,22 +26,21 @@ const main = async (broker, topic, groupId, count) => {
           read[partition] = [...(read[partition] ?? []), Number(message.offset)]
           seen += 1
           if (seen === count) resolve()
+          if (idleMs > 0) {
+            clearTimeout(idle)
+            idle = setTimeout(resolve, idleMs)
+          }
         },
       })
       .catch(reject)
   })
   await consumer.stop()
-  const next = Object.entries(read).map(([partition, offsets]) => ({
-    topic,
-    partition: Number(partition),
-    offset: String(offsets[offsets.length - 1] + 1),
-  }))
   await consumer.disconnect()
-  console.log(JSON.stringify({ assigned, read, next: next.length }))
+  console.log(JSON.stringify({ assigned, read }))
 }
 
-const [broker, topic, group, count] = process.argv.slice(2)
-main(broker, topic, group, Number(count)).catch((error) => {
+const [broker, topic, group, count, idleMs] = process.argv.slice(2)
+main(broker, topic, group, Number(count), Number(idleMs)).catch((error) => {
   console.error(error)
   process.exit(1)
 })

@@ -1,0 +1,58 @@
+//! `__consumer_offsets` does not grow without end.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::members::{Member, commit, committed};
+use crate::support::requests::{create, list};
+use crate::support::{Client, Server};
+
+const SETTINGS: &[&str] = &[
+    "offsets.topic.num.partitions=1",
+    "offsets.topic.segment.bytes=1048576",
+    "tora.offsets.compact.bytes=524288",
+    "group.initial.rebalance.delay.ms=0",
+];
+
+fn start_offset(client: &mut Client) -> i64 {
+    let response = client.call(2, &list("__consumer_offsets", 0, -2));
+    response.topics[0].partitions[0].offset
+}
+
+/// Bytes of all files in the folder and below.
+fn size(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).expect("it is a folder").map(|entry| entry.expect("an entry"));
+    entries
+        .map(|entry| match entry.metadata() {
+            Ok(found) if found.is_dir() => size(&entry.path()),
+            Ok(found) => found.len(),
+            // Removed while we look.
+            Err(_) => 0,
+        })
+        .sum()
+}
+
+#[test]
+fn what_is_true_is_written_again_and_the_rest_given_up() {
+    let server = Server::start(SETTINGS);
+    let mut member = Member::new(&server.address, "members");
+    member.session_ms = 60_000;
+    member.join_alone(&[0]);
+    let client = &mut member.client;
+    create(client, "t", 200);
+    let everything: Vec<i32> = (0..200).collect();
+    // About 20 KB a commit, 20 MB in all.
+    for round in 0..1_000_i64 {
+        let offsets: Vec<(i32, i64)> = everything.iter().map(|partition| (*partition, round)).collect();
+        let response = client.call(9, &commit("tool", "t", &offsets));
+        assert_eq!(response.topics[0].partitions[0].error_code, 0);
+    }
+    assert!(start_offset(client) > 150_000, "the log starts at {}", start_offset(client));
+    let folder = server.kill();
+    let bytes = size(&folder.join("data"));
+    assert!(bytes < 8 << 20, "{bytes} bytes are left on the disk");
+    let server = Server::start_in(folder, SETTINGS);
+    member.client = server.connect();
+    assert_eq!(committed(&mut member.client, "tool", "t", &everything), vec![999; 200]);
+    assert_eq!(member.heartbeat(), 0, "the group that wrote nothing more is still there");
+}
