@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::admin::Admin;
-use crate::broker::{DataDir, Launch, Tora};
 use crate::cli::{BenchArgs, Phase};
 use crate::clock::Clock;
 use crate::codec::admin::ProducerIdentity;
@@ -15,15 +14,14 @@ use crate::codec::fetch::Position;
 use crate::codec::versions::Api;
 use crate::date;
 use crate::disk::Volume;
-use crate::durability::Durability;
 use crate::meter::Acknowledged;
 use crate::phase::{self, Context, EndedBy, Limits};
 use crate::placement::{self, Leadership, Placement};
-use crate::probe::{self, DiskProbe};
 use crate::progress::Progress;
 use crate::report;
 use crate::stamp::SessionId;
-use crate::summary::{BrokerReport, Report};
+use crate::subject::Subject;
+use crate::summary::Report;
 use crate::sys;
 use crate::table;
 use crate::worker::{ConsumerPlan, Plan, ProducerPlan};
@@ -40,14 +38,14 @@ pub fn run(args: &BenchArgs) -> Result<bool, String> {
     let out = args.out.clone().unwrap_or_else(|| Path::new("results/local").join(&started_at));
     fs::create_dir_all(&out).map_err(|e| format!("cannot make the results folder {}: {e}", out.display()))?;
     let progress = Progress::new(args.quiet);
-    let mut subject = Subject::start(args, &out, &started_at, &progress)?;
-    let durability = subject.durability(args);
+    let mut subject = Subject::start(&args.broker, args.pid, &out, &started_at, &progress)?;
+    let durability = subject.durability(&args.broker, args.durability.as_deref());
     let report = Report {
         started_at,
         command: std::env::args().collect(),
         broker: subject.describe(),
         durability,
-        volume: subject.volume.clone(),
+        volume: subject.volume().cloned(),
         probe: subject.probe(&out, &progress),
         partitions: 0,
         topic: String::new(),
@@ -65,7 +63,7 @@ pub fn run(args: &BenchArgs) -> Result<bool, String> {
     if let Err(why) = subject.end(&report.topic, &progress) {
         report.error.get_or_insert(why);
     }
-    if args.keep_data {
+    if args.broker.keep_data {
         progress.say(
             "the data folder is kept: it lies in the results folder, or in the folder given by --data-dir",
         );
@@ -90,129 +88,6 @@ fn phases(args: &BenchArgs) -> Result<Vec<Phase>, String> {
         );
     }
     Ok(phases)
-}
-
-/// The broker under test, and what is ours of it.
-struct Subject {
-    address: String,
-    pid: Option<u32>,
-    /// Ours: how to start it, and the process while it runs. Declared before its folder, so that it is stopped first.
-    own: Option<(Launch, Option<Tora>)>,
-    /// Removed at the end.
-    _data_dir: Option<DataDir>,
-    volume: Option<Volume>,
-    /// How long each start took.
-    ready_after: Vec<Duration>,
-}
-
-impl Subject {
-    fn start(args: &BenchArgs, out: &Path, started_at: &str, progress: &Progress) -> Result<Self, String> {
-        let volume_of = |folder: &Path| {
-            Volume::below(folder)
-                .map_err(|e| format!("cannot tell which disk holds {}: {e}", folder.display()))
-        };
-        if let Some(bootstrap) = &args.bootstrap {
-            if args.data_dir.is_none() {
-                progress.say("note: without --data-dir the broker's disk is unknown, and nobody stops the run before it is full");
-            }
-            return Ok(Self {
-                address: bootstrap.clone(),
-                pid: args.pid,
-                own: None,
-                _data_dir: None,
-                volume: args.data_dir.as_deref().map(volume_of).transpose()?,
-                ready_after: Vec::new(),
-            });
-        }
-        let program = args.tora.clone().map_or_else(Launch::find_program, Ok)?;
-        let parent = args.data_dir.clone().unwrap_or_else(|| out.to_path_buf());
-        let folder = format!("data-{started_at}-{}", std::process::id());
-        let data_dir = DataDir::create(parent.join(folder), args.keep_data)?;
-        let volume = volume_of(data_dir.path())?;
-        let launch = Launch {
-            program,
-            data_dir: data_dir.path().to_path_buf(),
-            cores: args.cores,
-            settings: args.set.clone(),
-            log: out.join("tora.log"),
-        };
-        let tora = launch.start()?;
-        Ok(Self {
-            address: tora.address().to_owned(),
-            pid: Some(tora.pid()),
-            ready_after: vec![tora.ready_after()],
-            own: Some((launch, Some(tora))),
-            _data_dir: Some(data_dir),
-            volume: Some(volume),
-        })
-    }
-
-    /// The disk's own times, while the broker has nothing to do.
-    fn probe(&self, out: &Path, progress: &Progress) -> Option<DiskProbe> {
-        let volume = self.volume.as_ref().filter(|volume| !volume.is_memory())?;
-        progress.say("measuring the disk itself: 4 KiB written and flushed");
-        match probe::measure(&volume.folder, out) {
-            Ok(probe) => Some(probe),
-            Err(error) => {
-                progress.say(&format!(
-                    "the disk itself cannot be measured in {}: {error}",
-                    volume.folder.display()
-                ));
-                None
-            }
-        }
-    }
-
-    fn describe(&self) -> BrokerReport {
-        match &self.own {
-            Some((launch, _)) => BrokerReport::Tora {
-                version: launch.version(),
-                cores: launch.cores,
-                settings: launch.settings.clone(),
-                ready_after_ms: self.ready_after.iter().map(|ready| ready.as_secs_f64() * 1e3).collect(),
-            },
-            None => BrokerReport::Foreign { bootstrap: self.address.clone(), pid: self.pid },
-        }
-    }
-
-    fn durability(&self, args: &BenchArgs) -> Durability {
-        let volume = self.volume.as_ref();
-        match &self.own {
-            Some((launch, _)) => Durability::of_tora(&launch.settings, &args.topic_config, volume),
-            None => Durability::of_foreign(args.durability.as_deref(), &args.topic_config, volume),
-        }
-    }
-
-    /// Restarts a broker of ours on the same data, so that nothing of it is in its memory.
-    fn restart(&mut self, progress: &Progress) -> Result<(), String> {
-        let Some((launch, running)) = &mut self.own else { return Ok(()) };
-        progress.say("restarting tora");
-        if let Some(tora) = running.take() {
-            tora.stop()?;
-        }
-        let tora = launch.start()?;
-        self.address = tora.address().to_owned();
-        self.pid = Some(tora.pid());
-        self.ready_after.push(tora.ready_after());
-        *running = Some(tora);
-        Ok(())
-    }
-
-    /// Stops a broker of ours; of a foreign one the topic is deleted.
-    fn end(mut self, topic: &str, progress: &Progress) -> Result<(), String> {
-        match &mut self.own {
-            Some((_, running)) => running.take().map_or(Ok(()), Tora::stop),
-            None if topic.is_empty() => Ok(()),
-            None => {
-                if let Err(why) =
-                    Admin::connect(&self.address).and_then(|mut admin| admin.delete_topic(topic))
-                {
-                    progress.say(&format!("the topic {topic} is left behind: {why}"));
-                }
-                Ok(())
-            }
-        }
-    }
 }
 
 /// The free space at which to stop, and what may still be sent.
@@ -245,10 +120,10 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     fn run(&mut self, phases: &[Phase], subject: &mut Subject) -> Result<(), String> {
-        self.guard = subject.volume.as_ref().map(|volume| Guard::new(volume, phases)).transpose()?;
-        let mut admin = Admin::connect(&subject.address)?;
+        self.guard = subject.volume().map(|volume| Guard::new(volume, phases)).transpose()?;
+        let mut admin = Admin::connect(subject.address())?;
         let topic = format!("tora-load-{}-{}", self.report.started_at, std::process::id());
-        admin.create_topic(&topic, self.report.workload.partitions, &self.args.topic_config)?;
+        admin.create_topic(&topic, self.report.workload.partitions, &self.args.broker.topic_config)?;
         self.report.topic.clone_from(&topic);
         let topic: Arc<str> = topic.into();
         let mut acknowledged = Vec::new();
@@ -258,15 +133,15 @@ impl Bench<'_> {
             }
             if phase == Phase::ConsumeCold {
                 subject.restart(self.progress)?;
-                admin = Admin::connect(&subject.address)?;
+                admin = Admin::connect(subject.address())?;
             }
             let plan = self.plan(phase, &mut admin, &topic, &acknowledged)?;
             let context = Context {
                 clock: self.clock,
                 out: self.out,
                 progress: self.progress,
-                broker_pid: subject.pid,
-                volume: subject.volume.as_ref(),
+                broker_pid: subject.pid(),
+                volume: subject.volume(),
                 threads: self.report.workload.threads,
             };
             // What the consumers of a hot phase are to find begins with its own producers.

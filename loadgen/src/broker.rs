@@ -147,6 +147,22 @@ impl Tora {
         self.end()
     }
 
+    /// Kills it with SIGKILL: it gets no chance to finish anything.
+    ///
+    /// # Errors
+    /// A sentence, where it had ended by itself before.
+    pub fn kill(mut self) -> Result<(), String> {
+        let pid = self.child.id();
+        let problem = |e: io::Error| format!("cannot kill tora (pid {pid}): {e}");
+        if let Some(status) = self.child.try_wait().map_err(problem)? {
+            return Err(format!(
+                "tora had ended by itself before it was to be killed ({status}): see its log"
+            ));
+        }
+        self.child.kill().map_err(problem)?;
+        self.child.wait().map(drop).map_err(problem)
+    }
+
     fn end(&mut self) -> Result<(), String> {
         let pid = self.child.id();
         let problem = |e: io::Error| format!("cannot stop tora (pid {pid}): {e}");

@@ -10,7 +10,7 @@ use tokio_uring::net::TcpStream;
 use crate::codec::wire::Reader;
 
 /// The longest response that is believed; a fetch asks for 50 MiB at most.
-const RESPONSE_BYTES_MAX: usize = 256 << 20;
+pub const RESPONSE_BYTES_MAX: usize = 256 << 20;
 /// Bytes of a frame's size field.
 const SIZE_LEN: usize = 4;
 
@@ -38,6 +38,12 @@ pub struct Response<'a> {
 }
 
 impl<'a> Response<'a> {
+    /// Reads what follows a frame's size; `None` where that is too short for a header.
+    pub fn parse(frame: &'a [u8]) -> Option<Self> {
+        let (correlation, after_correlation) = frame.split_first_chunk()?;
+        Some(Self { correlation: i32::from_be_bytes(*correlation), after_correlation })
+    }
+
     /// The body behind the header.
     pub fn body(&self, flexible: bool) -> Result<&'a [u8], String> {
         let mut reader = Reader::new(self.after_correlation, flexible);
@@ -84,11 +90,9 @@ impl Frames {
         let waiting = &self.buffer[self.start..];
         let Some(size) = frame_size(waiting)? else { return Ok(None) };
         let Some(frame) = waiting.get(SIZE_LEN..SIZE_LEN + size) else { return Ok(None) };
-        let Some((correlation, after_correlation)) = frame.split_first_chunk() else {
-            return Err(invalid("a response without a header"));
-        };
+        let response = Response::parse(frame).ok_or_else(|| invalid("a response without a header"))?;
         self.start += SIZE_LEN + size;
-        Ok(Some(Response { correlation: i32::from_be_bytes(*correlation), after_correlation }))
+        Ok(Some(response))
     }
 
     /// Makes room for at least the rest of the frame that has begun to arrive, and for a byte.

@@ -10,17 +10,16 @@ use std::time::Duration;
 use tokio_uring::buf::BoundedBuf;
 use tokio_uring::net::TcpStream;
 
+use crate::check::Verdict;
 use crate::client::Responses;
 use crate::clock::Nanos;
-use crate::codec::batch::Batch;
 use crate::codec::error;
 use crate::codec::fetch::{self, PartitionData, Position};
 use crate::codec::versions::Api;
 use crate::codec::wire::DecodeError;
 use crate::meter::{Meter, PhaseState};
-use crate::stamp::Stamp;
+use crate::reading::Progress;
 use crate::timer::Timer;
-use crate::verify::{PartitionCheck, Verdict};
 
 /// Room for a typical response: one partition's megabyte and its header.
 const RECEIVE_BYTES: usize = 2 << 20;
@@ -74,21 +73,6 @@ impl Consumer {
 
     fn meter(&self) -> &Meter {
         &self.state.meters[self.thread].consume
-    }
-}
-
-/// How far a partition has been read.
-#[derive(Debug)]
-struct Progress {
-    position: Position,
-    /// The first offset not yet readable, as of the last response.
-    high_watermark: i64,
-    check: PartitionCheck,
-}
-
-impl Progress {
-    fn new(position: Position) -> Self {
-        Self { position, high_watermark: 0, check: PartitionCheck::default() }
     }
 }
 
@@ -174,7 +158,7 @@ impl Reading<'_> {
         let acknowledged = self.consumer.state.acknowledged.lock().expect("nothing panics while holding it");
         self.partitions.iter().all(|progress| {
             let partition = progress.position.partition;
-            progress.position.offset >= progress.high_watermark
+            progress.at_end()
                 && acknowledged
                     .iter()
                     .filter(|due| due.partition == partition)
@@ -216,65 +200,24 @@ impl Arrival<'_> {
         let Some(progress) = partitions.iter_mut().find(|p| p.position.partition == partition) else {
             return Err(Refused(format!("the broker sent partition {partition}, which was not asked for")));
         };
-        if error::settling(data.error) {
-            self.settling = true;
-            return Ok(());
-        }
-        if data.error != 0 {
-            return Err(Refused(format!(
-                "fetching partition {partition} failed: {}",
-                error::name(data.error)
-            )));
-        }
-        progress.high_watermark = data.high_watermark;
-        let mut records = data.records;
-        while let Some(batch) = Batch::split_off(&mut records)? {
-            self.batch(progress, &batch)?;
-        }
-        Ok(())
-    }
-
-    fn batch(&mut self, progress: &mut Progress, batch: &Batch<'_>) -> Result<(), Refused> {
-        let Position { partition, offset } = progress.position;
-        if batch.base_offset() != offset {
-            return Err(Refused(format!(
-                "partition {partition} was read from offset {offset}, and a batch at {} came: every batch this run \
-                 sent should follow the one before",
-                batch.base_offset()
-            )));
-        }
-        if batch.next_offset() <= offset {
-            return Err(Refused(format!(
-                "the batch at offset {offset} of partition {partition} ends before it begins"
-            )));
-        }
-        progress.position.offset = batch.next_offset();
-        // What is announced may be what is damaged: a broken batch counts as one record at least.
-        let announced = u64::try_from(batch.count()).unwrap_or(0).max(1);
-        let read = if batch.intact() && batch.plain() { self.records(progress, batch) } else { 0 };
-        progress.check.corrupt(announced.saturating_sub(read));
-        self.records += read;
-        Ok(())
-    }
-
-    /// Checks each record; gives how many carried a stamp.
-    fn records(&mut self, progress: &mut Progress, batch: &Batch<'_>) -> u64 {
-        let mut read = 0;
         // The records of a batch were sent together: their latency is recorded at once.
         let mut together = (Nanos::default(), 0);
-        for record in batch.records() {
-            let Some(stamp) = Stamp::read(&record, self.consumer.stamps_in_headers) else { continue };
-            progress.check.arrived(&stamp);
-            read += 1;
-            self.value_bytes += record.value.len() as u64;
+        let mut value_bytes = 0;
+        let taken = progress.take(data, self.consumer.stamps_in_headers, |stamp, record| {
+            value_bytes += record.value.len() as u64;
             if stamp.sent != together.0 {
                 self.record_latency(together);
                 together = (stamp.sent, 0);
             }
             together.1 += 1;
-        }
+        });
         self.record_latency(together);
-        read
+        self.value_bytes += value_bytes;
+        match taken.map_err(Refused)? {
+            Some(records) => self.records += records,
+            None => self.settling = true,
+        }
+        Ok(())
     }
 
     fn record_latency(&self, (sent, records): (Nanos, u64)) {

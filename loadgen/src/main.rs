@@ -4,10 +4,12 @@
 //! The way through: [`cli`] → [`workload`] (the arguments, checked) → [`bench`] (broker, topic, phases) → [`phase`]
 //! (one phase: starting, watching) → [`worker`] (a thread and its ring) → [`driver`] and [`consumer`] (a connection
 //! each) → [`summary`] and [`table`], and from what these leave on the disk → [`report`].
+//! [`verify`] goes a way of its own, with threads that outlive the broker.
 
 mod admin;
 mod bench;
 mod broker;
+mod check;
 mod cli;
 mod client;
 mod clock;
@@ -26,10 +28,12 @@ mod phase;
 mod placement;
 mod probe;
 mod progress;
+mod reading;
 mod report;
 mod samples;
 mod schedule;
 mod stamp;
+mod subject;
 mod summary;
 mod sys;
 mod table;
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
     sys::catch_interrupts();
     let result = match Cli::parse().command {
         Command::Bench(args) => bench::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Report { folders, out } => report::build(&folders, out.as_deref()).map(|path| {
             println!("{}", path.display());
             true

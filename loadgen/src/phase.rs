@@ -5,6 +5,7 @@ use std::sync::{Arc, Barrier};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::check::Verdict;
 use crate::cli::{Phase, Rate};
 use crate::clock::Clock;
 use crate::consumer::Consumed;
@@ -13,7 +14,6 @@ use crate::histogram::Percentiles;
 use crate::meter::{Acknowledged, Meter, PhaseState, ThreadMeters};
 use crate::progress::Progress;
 use crate::usage::Usage;
-use crate::verify::Verdict;
 use crate::worker::{self, Plan};
 
 mod logs;

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use crate::check::Verdict;
 use crate::cli::{Acks, Rate};
 use crate::disk::{DiskUse, Volume};
 use crate::durability::Durability;
@@ -16,7 +17,6 @@ use crate::histogram::Percentiles;
 use crate::machine;
 use crate::phase::{EndedBy, Flow, Outcome};
 use crate::probe::{self, DiskProbe};
-use crate::verify::Verdict;
 use crate::workload::{Values, Workload};
 
 /// What is known of a run when it ends, well or not.
@@ -228,7 +228,8 @@ fn percentiles(p: Percentiles) -> Value {
     })
 }
 
-fn verification(verdict: Verdict) -> Value {
+/// A verdict's counts.
+pub fn verification(verdict: Verdict) -> Value {
     json!({
         "verified": verdict.verified,
         "lost": verdict.lost,

@@ -15,8 +15,8 @@ pub const END_TO_END_RATE: u64 = 100_000;
 /// Limits, each far beyond what a broker accepts by default, that keep the generator's own memory bounded.
 const BATCH_BYTES_MAX: u64 = 64 << 20;
 const PAYLOAD_BYTES_MAX: u64 = 256 << 20;
-const CONNECTIONS_MAX: u32 = 4096;
-const PARTITIONS_MAX: u32 = 100_000;
+pub const CONNECTIONS_MAX: u32 = 4096;
+pub const PARTITIONS_MAX: u32 = 100_000;
 const IN_FLIGHT_MAX: u32 = 10_000;
 const THREADS_MAX: u32 = 256;
 /// What a record costs beside its value, at most: lengths, deltas, and the stamp's headers.
@@ -172,7 +172,8 @@ impl Workload {
     }
 }
 
-fn within(flag: &str, value: u32, max: u32) -> Result<(), String> {
+/// Checks that a flag's value is between 1 and `max`.
+pub fn within(flag: &str, value: u32, max: u32) -> Result<(), String> {
     if (1..=max).contains(&value) { Ok(()) } else { Err(format!("{flag} {value}: give 1 to {max}")) }
 }
 

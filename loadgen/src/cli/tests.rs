@@ -12,7 +12,7 @@ fn parse(arguments: &str) -> Result<BenchArgs, clap::Error> {
 fn defaults_are_the_documented_ones() {
     let args = parse("").expect("no argument is needed");
     assert_eq!((args.rate, args.record_size, args.batch_records), (Rate::Max, 100, 500));
-    assert_eq!((args.connections, args.in_flight, args.partitions, args.cores), (4, 8, 4, 2));
+    assert_eq!((args.connections, args.in_flight, args.partitions, args.broker.cores), (4, 8, 4, 2));
     assert_eq!((args.acks, args.idempotent), (Acks::All, false));
     assert_eq!((args.duration, args.warmup), (Duration::from_secs(10), Duration::from_secs(2)));
     assert_eq!(args.phases, Phase::ALL);
@@ -27,7 +27,7 @@ fn values_are_read() {
     assert_eq!((args.duration, args.warmup), (Duration::from_millis(250), Duration::from_secs(120)));
     assert_eq!(args.acks, Acks::None);
     assert_eq!(args.phases, [Phase::ConsumeHot, Phase::Produce]);
-    assert_eq!(args.set, [("a".to_owned(), "b=c".to_owned())]);
+    assert_eq!(args.broker.set, [("a".to_owned(), "b=c".to_owned())]);
 }
 
 #[test]

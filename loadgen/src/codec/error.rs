@@ -1,5 +1,10 @@
 //! Names of the error codes a benchmark may meet (Kafka's `Errors`).
 
+pub const OFFSET_OUT_OF_RANGE: i16 = 1;
+pub const REQUEST_TIMED_OUT: i16 = 7;
+/// An idempotent producer's batch is there already.
+pub const DUPLICATE_SEQUENCE_NUMBER: i16 = 46;
+
 /// The protocol's name for an error code, with the code.
 pub fn name(code: i16) -> String {
     let name = match code {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::logs::Logs;
 use super::{Context, EndedBy, Flow, INTERVAL, Limits, Outcome, STALL, TICK, main_meter};
+use crate::check::Verdict;
 use crate::cli::Phase;
 use crate::clock::Nanos;
 use crate::consumer::Consumed;
@@ -16,7 +17,6 @@ use crate::meter::{Counts, Meter, PhaseState, ThreadMeters};
 use crate::samples::Sample;
 use crate::sys;
 use crate::usage::Usage;
-use crate::verify::Verdict;
 use crate::worker::Plan;
 
 /// What has been measured and used by some moment of the window.
