@@ -7,11 +7,14 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 mod bench;
 mod broker;
+mod compare;
 mod verify;
 
 pub use bench::BenchArgs;
 use bench::{BENCH_ABOUT, BENCH_EXAMPLES};
 pub use broker::BrokerArgs;
+pub use compare::CompareArgs;
+use compare::{COMPARE_ABOUT, COMPARE_EXAMPLES};
 pub use verify::VerifyArgs;
 use verify::{VERIFY_ABOUT, VERIFY_EXAMPLES};
 
@@ -31,6 +34,9 @@ pub enum Command {
     /// Prove that nothing is lost, duplicated or out of order, also of a broker that is killed meanwhile
     #[command(long_about = VERIFY_ABOUT, after_long_help = VERIFY_EXAMPLES)]
     Verify(Box<VerifyArgs>),
+    /// Compare Tora with Apache Kafka: the same workloads on both, in turns
+    #[command(long_about = COMPARE_ABOUT, after_long_help = COMPARE_EXAMPLES)]
+    Compare(Box<CompareArgs>),
     /// Build the HTML report of a run, or of several side by side, from their raw data
     #[command(after_long_help = REPORT_EXAMPLES)]
     Report {

@@ -14,6 +14,7 @@ mod cli;
 mod client;
 mod clock;
 mod codec;
+mod compare;
 mod consumer;
 mod cpu;
 mod dataset;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Bench(args) => bench::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Report { folders, out } => report::build(&folders, out.as_deref()).map(|path| {
             println!("{}", path.display());
             true

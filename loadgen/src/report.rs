@@ -8,11 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 mod axis;
-mod charts;
+pub mod charts;
 mod draw;
-mod figures;
-mod page;
-mod raw;
+pub mod figures;
+pub mod page;
+pub mod raw;
 
 use raw::Run;
 

@@ -89,6 +89,13 @@ pub fn arm_timer(timer: &impl AsRawFd, delay: Duration) -> io::Result<()> {
     check(unsafe { libc::timerfd_settime(timer.as_raw_fd(), 0, &raw const once, std::ptr::null_mut()) })
 }
 
+/// Writes everything that the operating system still holds of the filesystem below `path` to its disk.
+pub fn sync_filesystem(path: &Path) -> io::Result<()> {
+    let file = File::open(path)?;
+    // SAFETY: the descriptor is open.
+    check(unsafe { libc::syncfs(file.as_raw_fd()) })
+}
+
 fn check(result: libc::c_int) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

@@ -150,28 +150,11 @@ impl Subject<'_> {
             disk = true;
             curves.push((Ink::Reference, Stroke::Dashed, own));
         }
-        let Some(end) = curves.iter().map(|(_, _, histogram)| histogram.len()).max() else { return Ok(None) };
-        let end = axis::quantile(1.0, end).max(2.0);
-        let low = curves.iter().map(|(_, _, histogram)| histogram.min()).min().unwrap_or(1);
-        let high = curves.iter().map(|(_, _, histogram)| histogram.max()).max().unwrap_or(1);
         let worst =
             self.data.iter().filter_map(|(_, _, data)| Some(data.latency.as_ref()?.total.max())).max();
-        let range = axis::decades(low, high);
-        let chart = Chart {
-            x: Axis {
-                range: (0.0, end),
-                marks: Some(axis::quantile_marks(end)),
-                label: axis::quantile_label,
-            },
-            y: Axis { range, marks: Some(axis::decade_marks(range)), label: axis::latency_label },
-            cells: Vec::new(),
-            lines: curves.into_iter().map(|(ink, stroke, histogram)| curve(ink, stroke, histogram)).collect(),
-            described: format!(
-                "Latency by percentile of {}: at most {}",
-                self.phase,
-                axis::spoken(worst.unwrap_or(0))
-            ),
-        };
+        let described =
+            format!("Latency by percentile of {}: at most {}", self.phase, axis::spoken(worst.unwrap_or(0)));
+        let Some(svg) = percentile_chart(&curves, described)? else { return Ok(None) };
         let mut note = "Solid: latency, every record counted, from its intended send.".to_owned();
         if late {
             note += " Dashed: how late the load generator itself was.";
@@ -179,8 +162,35 @@ impl Subject<'_> {
         if disk {
             note += " Grey: the disk's own 4 KiB write and flush.";
         }
-        Ok(Some(Picture { title: "Latency by percentile".into(), note, svg: chart.svg()? }))
+        Ok(Some(Picture { title: "Latency by percentile".into(), note, svg }))
     }
+}
+
+/// Several histograms by percentile, each with the place that is its colour; `None` where there are none.
+pub fn percentiles_of(what: &str, histograms: &[(usize, Histogram<u64>)]) -> Result<Option<String>, String> {
+    let curves: Vec<_> =
+        histograms.iter().map(|(index, histogram)| (Ink::Run(*index), Stroke::Solid, histogram)).collect();
+    percentile_chart(&curves, format!("Latency by percentile: {what}"))
+}
+
+/// Curves on HdrHistogram's percentile axis; `None` where there are none.
+fn percentile_chart(
+    curves: &[(Ink, Stroke, &Histogram<u64>)],
+    described: String,
+) -> Result<Option<String>, String> {
+    let Some(end) = curves.iter().map(|(_, _, histogram)| histogram.len()).max() else { return Ok(None) };
+    let end = axis::quantile(1.0, end).max(2.0);
+    let low = curves.iter().map(|(_, _, histogram)| histogram.min()).min().unwrap_or(1);
+    let high = curves.iter().map(|(_, _, histogram)| histogram.max()).max().unwrap_or(1);
+    let range = axis::decades(low, high);
+    let chart = Chart {
+        x: Axis { range: (0.0, end), marks: Some(axis::quantile_marks(end)), label: axis::quantile_label },
+        y: Axis { range, marks: Some(axis::decade_marks(range)), label: axis::latency_label },
+        cells: Vec::new(),
+        lines: curves.iter().map(|&(ink, stroke, histogram)| curve(ink, stroke, histogram)).collect(),
+        described,
+    };
+    chart.svg().map(Some)
 }
 
 fn seconds_axis(end: Duration) -> Axis {

@@ -12,7 +12,10 @@ mod ground;
 mod head;
 mod tables;
 
-const STYLE: &str = include_str!("style.css");
+pub use ground::command;
+
+/// How every page of ours looks.
+pub const STYLE: &str = include_str!("style.css");
 
 /// The whole page.
 ///

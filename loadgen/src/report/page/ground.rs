@@ -132,7 +132,7 @@ fn ready(run: &Run) -> String {
 }
 
 /// The command line that made a run, as it can be pasted into a shell.
-fn command(arguments: &Value) -> String {
+pub fn command(arguments: &Value) -> String {
     let words = arguments.as_array().into_iter().flatten().filter_map(Value::as_str);
     let words: Vec<_> = words
         .enumerate()

@@ -1,0 +1,36 @@
+use serde_json::json;
+
+use super::*;
+
+fn rounds(rates: &[Option<f64>]) -> Rounds {
+    let summary = |rate: &Option<f64>| {
+        rate.map(
+            |rate| json!({ "phases": { "produce": { "records_per_second": rate, "unsent_records": 0 } } }),
+        )
+    };
+    Rounds { summaries: rates.iter().map(summary).collect(), phase: "produce" }
+}
+
+#[test]
+fn a_median_stands_between_its_extremes() {
+    let spread = |values: &[f64]| Spread::of(values.to_vec());
+    assert_eq!(spread(&[3.0, 1.0, 2.0]), Some(Spread { median: 2.0, least: 1.0, most: 3.0, rounds: 3 }));
+    assert_eq!(spread(&[4.0, 1.0]).map(|s| s.median), Some(2.5));
+    assert_eq!(spread(&[]), None);
+}
+
+#[test]
+fn ratios_are_taken_within_a_round() {
+    let (ours, theirs) =
+        (rounds(&[Some(20.0), Some(60.0), None]), rounds(&[Some(10.0), Some(20.0), Some(1.0)]));
+    let ratio = |more| ratio(&ours, &theirs, "records_per_second", more).expect("two rounds have both");
+    assert_eq!(ratio(true), Spread { median: 2.5, least: 2.0, most: 3.0, rounds: 2 });
+    assert!(ratio(false).most <= 0.5, "where less is better, more is worse");
+}
+
+#[test]
+fn a_round_that_is_missing_is_not_made_up() {
+    let none = rounds(&[None, None]);
+    assert_eq!((none.finished(), none.spread("records_per_second")), (0, None));
+    assert_eq!(ratio(&none, &rounds(&[Some(1.0), None]), "records_per_second", true), None);
+}

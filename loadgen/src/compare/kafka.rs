@@ -1,0 +1,226 @@
+//! Apache Kafka: brought from Maven Central where it is not there, and run as one KRaft broker at its defaults.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::admin::Admin;
+use crate::progress::Progress;
+use crate::sys;
+
+/// The version that is brought.
+const VERSION: &str = "4.3.1";
+/// Its coordinates, for Maven.
+const POM: &str = include_str!("../../tests/kafka/pom.xml");
+/// What `bin/kafka-run-class.sh` and `bin/kafka-server-start.sh` of that version give the JVM.
+const JVM_OPTIONS: &[&str] = &[
+    "-Xmx1G",
+    "-Xms1G",
+    "-server",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+    "-XX:+ExplicitGCInvokesConcurrent",
+    "-XX:MaxInlineLevel=15",
+    "-Djava.awt.headless=true",
+];
+/// Any will do, but it must be one.
+const CLUSTER_ID: &str = "MkU3OEVBNTcwNTJENDM2Qg";
+/// How long a start may take on a busy machine.
+const START_PATIENCE: Duration = Duration::from_secs(120);
+/// How long it may take to end after SIGTERM.
+const STOP_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running Kafka. Dropping it ends it.
+pub struct Kafka {
+    child: Child,
+    address: String,
+    java: String,
+    properties: String,
+}
+
+impl Kafka {
+    /// The folder with its jars: below `home`, or brought into the cache.
+    ///
+    /// # Errors
+    /// A sentence that says what to install or give.
+    pub fn libs(home: Option<&Path>, cache: Option<&Path>, progress: &Progress) -> Result<PathBuf, String> {
+        if let Some(home) = home {
+            let libs = home.join("libs");
+            let why = || {
+                format!(
+                    "--kafka-home {}: it has no folder `libs`, as a Kafka distribution has",
+                    home.display()
+                )
+            };
+            return if libs.is_dir() { Ok(libs) } else { Err(why()) };
+        }
+        let cache = cache.map_or_else(default_cache, |cache| Ok(cache.to_path_buf()))?;
+        let folder = cache.join(format!("kafka-{VERSION}"));
+        let (libs, complete) = (folder.join("libs"), folder.join(".complete"));
+        if complete.exists() {
+            return Ok(libs);
+        }
+        progress
+            .say(&format!("bringing Apache Kafka {VERSION} from Maven Central into {}", folder.display()));
+        let cannot = |e: io::Error| format!("cannot keep Kafka in {}: {e}", folder.display());
+        fs::create_dir_all(&libs).map_err(cannot)?;
+        fs::write(folder.join("pom.xml"), POM).map_err(cannot)?;
+        let mut maven = Command::new("mvn");
+        maven.args(["-q", "-B", "-f"]).arg(folder.join("pom.xml")).arg(format!("-Dkafka.version={VERSION}"));
+        maven.args(["dependency:copy-dependencies", "-DincludeScope=runtime"]);
+        maven.arg(format!("-DoutputDirectory={}", libs.canonicalize().map_err(cannot)?.display()));
+        let output = maven.stdin(Stdio::null()).output().map_err(|e| {
+            format!("Maven is needed to bring Kafka ({e}): install it (Debian: apt-get install maven), or give --kafka-home")
+        })?;
+        if !output.status.success() {
+            let said = [output.stdout, output.stderr].concat();
+            return Err(format!("Maven could not bring Kafka: {}", String::from_utf8_lossy(&said).trim()));
+        }
+        File::create(complete).map_err(cannot)?;
+        Ok(libs)
+    }
+
+    /// Formats `folder` and starts a broker on it.
+    ///
+    /// # Errors
+    /// A sentence with where its log is, or with what to install.
+    pub fn start(libs: &Path, folder: &Path, log: &Path) -> Result<Self, String> {
+        let cannot = |e: io::Error| format!("cannot start Kafka: {e}");
+        let (port, controller) = free_ports().map_err(cannot)?;
+        let properties = format!(
+            "process.roles=broker,controller\n\
+             node.id=1\n\
+             controller.quorum.voters=1@127.0.0.1:{controller}\n\
+             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
+             advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
+             controller.listener.names=CONTROLLER\n\
+             log.dirs={}\n\
+             offsets.topic.replication.factor=1\n\
+             transaction.state.log.replication.factor=1\n\
+             transaction.state.log.min.isr=1\n\
+             log.segment.delete.delay.ms=1000\n",
+            folder.join("log").display()
+        );
+        let config = folder.join("server.properties");
+        fs::write(&config, &properties).map_err(cannot)?;
+        let output = File::options().create(true).append(true).open(log).map_err(cannot)?;
+        let java = || {
+            let mut java = Command::new("java");
+            java.args(JVM_OPTIONS).arg("-cp").arg(libs.join("*")).stdin(Stdio::null());
+            java
+        };
+        let install = |e: io::Error| {
+            format!(
+                "Java 17 or later is needed for Kafka ({e}): install it (Debian: apt-get install default-jre-headless)"
+            )
+        };
+        let mut format = java();
+        format
+            .args(["kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID, "--config"])
+            .arg(&config);
+        let formatted = format.output().map_err(install)?;
+        if !formatted.status.success() {
+            let said = [formatted.stdout, formatted.stderr].concat();
+            return Err(format!(
+                "Kafka could not format its folder: {}",
+                String::from_utf8_lossy(&said).trim()
+            ));
+        }
+        let mut serve = java();
+        serve.arg("kafka.Kafka").arg(&config);
+        serve.stdout(output.try_clone().map_err(cannot)?).stderr(output);
+        sys::bind_to_parent(&mut serve);
+        let child = serve.spawn().map_err(install)?;
+        let version = Command::new("java").arg("-version").stdin(Stdio::null()).output().map_err(install)?;
+        let java = String::from_utf8_lossy(&version.stderr).lines().next().unwrap_or_default().to_owned();
+        let mut kafka = Self { child, address: format!("127.0.0.1:{port}"), java, properties };
+        kafka.wait(log)?;
+        Ok(kafka)
+    }
+
+    fn wait(&mut self, log: &Path) -> Result<(), String> {
+        let deadline = Instant::now() + START_PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().map_err(|e| format!("Kafka is out of reach: {e}"))? {
+                return Err(format!("Kafka ended before it was ready ({status}): see {}", log.display()));
+            }
+            match Admin::connect(&self.address) {
+                Ok(_) => return Ok(()),
+                Err(why) if Instant::now() > deadline => return Err(format!("{why}; see {}", log.display())),
+                Err(_) => std::thread::sleep(Duration::from_millis(100)),
+            }
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it is and how it is set, for the results.
+    pub fn describe(&self) -> Value {
+        json!({
+            "name": "Apache Kafka",
+            "version": VERSION,
+            "java": self.java,
+            "jvm_options": JVM_OPTIONS.join(" "),
+            "settings": self.properties,
+        })
+    }
+
+    /// Ends it with SIGTERM.
+    ///
+    /// # Errors
+    /// A sentence, where it had to be killed.
+    pub fn stop(mut self) -> Result<(), String> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<(), String> {
+        let pid = self.child.id();
+        let problem = |e: io::Error| format!("cannot stop Kafka (pid {pid}): {e}");
+        if self.child.try_wait().map_err(problem)?.is_some() {
+            return Ok(());
+        }
+        sys::terminate(pid).map_err(problem)?;
+        let deadline = Instant::now() + STOP_PATIENCE;
+        while Instant::now() < deadline {
+            if self.child.try_wait().map_err(problem)?.is_some() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        self.child.kill().map_err(problem)?;
+        self.child.wait().map_err(problem)?;
+        Err(format!("Kafka did not stop within {} s of SIGTERM and was killed", STOP_PATIENCE.as_secs()))
+    }
+}
+
+impl Drop for Kafka {
+    fn drop(&mut self) {
+        let _ = self.end();
+    }
+}
+
+fn default_cache() -> Result<PathBuf, String> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
+    Ok(cache.ok_or("there is no home folder to keep Kafka in: give --cache DIR")?.join("tora-load"))
+}
+
+/// Two ports that nobody listens on just now.
+fn free_ports() -> io::Result<(u16, u16)> {
+    let (first, second) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
+    Ok((first.local_addr()?.port(), second.local_addr()?.port()))
+}

@@ -1,0 +1,53 @@
+use clap::Parser;
+
+use super::*;
+use crate::cli::{Cli, Command};
+
+fn plan(arguments: &str) -> Result<Plan, String> {
+    let arguments = ["tora-load", "compare"].into_iter().chain(arguments.split_whitespace());
+    let Command::Compare(args) = Cli::parse_from(arguments).command else {
+        unreachable!("`compare` was asked for")
+    };
+    Plan::new(&args)
+}
+
+#[test]
+fn contenders_take_turns_and_turn_round() {
+    let plan = plan("--only produce-100B-500 --rounds 2").expect("there is such a workload");
+    let names: Vec<_> = plan.cells(Path::new("out")).iter().map(Cell::name).collect();
+    assert_eq!(
+        names,
+        [
+            "produce-100B-500, tora flushed, round 1",
+            "produce-100B-500, kafka written, round 1",
+            "produce-100B-500, tora written, round 1",
+            "produce-100B-500, kafka flushed, round 1",
+            "produce-100B-500, kafka flushed, round 2",
+            "produce-100B-500, tora written, round 2",
+            "produce-100B-500, kafka written, round 2",
+            "produce-100B-500, tora flushed, round 2",
+        ]
+    );
+}
+
+#[test]
+fn a_quick_one_is_a_part_of_the_whole() {
+    let (quick, whole) = (plan("--quick").expect("fine"), plan("").expect("fine"));
+    assert!(quick.workloads.len() < whole.workloads.len() && quick.rounds < whole.rounds);
+    assert!(quick.workloads.iter().all(|workload| whole.workloads.contains(workload)));
+}
+
+#[test]
+fn every_workload_has_a_folder_of_its_own() {
+    let mut names: Vec<_> = WORKLOADS.iter().map(|workload| workload.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), WORKLOADS.len());
+}
+
+#[test]
+fn a_workload_that_is_not_there_is_answered_with_those_that_are() {
+    let why = plan("--only nonsense").err().expect("there is none");
+    assert!(why.contains("nonsense") && why.contains("produce-100B-500"), "{why}");
+    assert!(plan("--rounds 0").is_err());
+}
