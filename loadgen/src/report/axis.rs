@@ -38,9 +38,12 @@ pub fn quantile(quantile: f64, count: u64) -> f64 {
     if quantile >= 1.0 { end } else { (1.0 / (1.0 - quantile)).log10().clamp(0.0, end) }
 }
 
-/// The marks of a percentile axis up to `end`: 50, 90, 99, 99.9 % and so on.
+/// The marks of a percentile axis up to `end`: 50, 90, 99, 99.9 and so on; where there are too many nines to stand beside
+/// one another, every second one.
 pub fn quantile_marks(end: f64) -> Marks {
-    let nines = (1..=end.floor() as i32).map(f64::from);
+    const CROWDED: f64 = 5.5;
+    let has_room = |nines: &i32| *nines <= 4 || *nines % 2 == 0 || end < CROWDED;
+    let nines = (1..=end.floor() as i32).filter(has_room).map(f64::from);
     [2f64.log10()].into_iter().chain(nines).collect()
 }
 

@@ -12,6 +12,8 @@ fn every_nine_takes_as_much_room_as_the_one_before() {
 fn marks_say_what_lies_there() {
     let labels: Vec<_> = quantile_marks(4.5).into_iter().map(quantile_label).collect();
     assert_eq!(labels, ["50", "90", "99", "99.9", "99.99"]);
+    let labels: Vec<_> = quantile_marks(7.5).into_iter().map(quantile_label).collect();
+    assert_eq!(labels, ["50", "90", "99", "99.9", "99.99", "99.9999"], "more would not have room");
     let decades = decades(90, 45_000);
     let labels: Vec<_> = decade_marks(decades).into_iter().map(latency_label).collect();
     assert_eq!(labels, ["10 µs", "100 µs", "1 ms", "10 ms", "100 ms"]);
