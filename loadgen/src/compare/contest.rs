@@ -108,8 +108,8 @@ impl Contest {
     /// # Errors
     /// A sentence, where one of them cannot be driven at all.
     pub fn warm_up(&self, plan: &Plan, progress: &Progress) -> Result<(), String> {
-        /// Of the measured time; in all of the plan's kinds of load, both contracts.
-        const TIMES: u32 = 2;
+        /// Of a measurement's time: nine seconds in a quick comparison, half a minute in a whole one.
+        const TIMES: u32 = 3;
         let long = Plan {
             duration: plan.duration * TIMES,
             other: plan.other.clone(),
