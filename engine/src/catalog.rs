@@ -13,12 +13,14 @@
 //! cannot tell them apart. Nothing here derives names from names, so both may exist.
 #![forbid(unsafe_code)]
 
+mod edit;
 mod producer_ids;
 mod record;
 mod settings;
 mod state;
 mod topic;
 
+pub use edit::{SettingChange, SettingChangeKind, SettingsEdit};
 pub use producer_ids::ProducerIdPool;
 pub use record::{Change, DecodeError};
 pub use settings::{SettingFault, TopicConfig};

@@ -29,6 +29,7 @@ pub use room::AppendRoom;
 pub use scan::for_each_record;
 pub use tail::{Tail, TailFrom, TailRun, TailRuns};
 
+use crate::catalog::SettingsEdit;
 use crate::error::Error;
 use crate::io::Slice;
 use crate::limits;
@@ -135,6 +136,26 @@ impl Handle {
     /// At once [`Error::Busy`]; then [`Error::UnknownPartition`], [`Error::Storage`] or [`Error::Stopped`].
     pub fn delete_topic(&self, id: TopicId) -> Result<Pending<()>, Error> {
         self.ask(CATALOG_SHARD, Request::DeleteTopic { id }, reply!(DeleteTopic(result) => result))
+    }
+
+    /// Changes a topic's settings, by Kafka's names. They are in effect as soon as this is answered.
+    ///
+    /// # Errors
+    /// At once [`Error::Busy`]; then [`Error::UnknownPartition`], [`Error::InvalidConfig`], [`Error::Storage`] or
+    /// [`Error::Stopped`].
+    pub fn alter_topic(&self, id: TopicId, edit: SettingsEdit) -> Result<Pending<()>, Error> {
+        let request = Request::AlterTopic { id, edit, validate_only: false };
+        self.ask(CATALOG_SHARD, request, reply!(AlterTopic(result) => result))
+    }
+
+    /// Gives a topic more partitions: `partitions` in all. They can be used as soon as this is answered.
+    ///
+    /// # Errors
+    /// At once [`Error::Busy`]; then [`Error::UnknownPartition`], [`Error::InvalidPartitions`], [`Error::Storage`] or
+    /// [`Error::Stopped`].
+    pub fn add_partitions(&self, id: TopicId, partitions: i32) -> Result<Pending<()>, Error> {
+        let request = Request::AddPartitions { id, partitions, validate_only: false };
+        self.ask(CATALOG_SHARD, request, reply!(AddPartitions(result) => result))
     }
 
     /// Appends one record batch in Kafka's format v2, such as

@@ -232,6 +232,13 @@ impl Log {
         }
     }
 
+    /// Goes on with other settings: batches to come are judged by them, a segment begun with a smaller W ends where it
+    /// has to ([`Log::admit`]), and what was written may be acknowledged now. Says whether the watermark moved.
+    pub fn reconfigure(&mut self, settings: LogSettings) -> bool {
+        self.settings = settings;
+        self.advance_high_watermark()
+    }
+
     /// The one place that decides how far an append must have come to be acknowledged.
     #[must_use]
     pub fn acknowledged(&self) -> Position {

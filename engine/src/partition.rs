@@ -6,12 +6,13 @@ mod waiters;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::batch::{BatchHeader, set_log_append_time, validate_produce};
+use crate::batch::{BatchHeader, TimestampType, set_log_append_time, validate_produce};
+use crate::catalog::TopicConfig;
 use crate::checkpoint::Entry;
 use crate::error::Error;
 use crate::io::{Completion, Fs, Pool, Slice};
 use crate::log::read::{ColdRead, Find, Progress};
-use crate::log::{Admission, Log, LogOp, Plan, Wanted, no_descriptors};
+use crate::log::{Admission, Log, LogOp, LogSettings, Plan, Wanted, no_descriptors};
 use crate::mailbox::ReplyTo;
 use crate::producers::{Producers, Verdict};
 use crate::request::{Appended, Described, FoundOffset, OffsetQuery, Origin, Records, Reply};
@@ -45,6 +46,17 @@ pub struct PartitionSettings {
     pub max_message_bytes: usize,
     /// `message.timestamp.type=LogAppendTime`.
     pub log_append_time: bool,
+}
+
+impl PartitionSettings {
+    /// What a topic's settings mean for its partitions.
+    #[must_use]
+    pub fn of(topic: &TopicConfig) -> Self {
+        Self {
+            max_message_bytes: topic.max_message_bytes,
+            log_append_time: topic.timestamp_type == TimestampType::LogAppendTime,
+        }
+    }
 }
 
 /// An append that waits for room.
@@ -404,6 +416,13 @@ impl Partition {
             let moved = self.log.advance_high_watermark();
             self.release(moved, cx);
         }
+    }
+
+    /// The topic has other settings: they hold for what comes, and for what waits to be acknowledged.
+    pub fn reconfigure<F>(&mut self, settings: PartitionSettings, log: LogSettings, cx: &mut Context<'_, F>) {
+        self.settings = settings;
+        let moved = self.log.reconfigure(log);
+        self.release(moved, cx);
     }
 
     /// The topic is deleted: answers everybody who waits and takes nothing more.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::catalog::SettingsEdit;
 use crate::error::Error;
 use crate::io::Slice;
 use crate::types::{Nanos, Offset, PartitionId, ProducerId, TopicId};
@@ -96,6 +97,24 @@ pub enum Request {
         /// Which topic.
         id: TopicId,
     },
+    /// Changes a topic's settings. Answered when that is durable and in effect on every shard.
+    AlterTopic {
+        /// Which topic.
+        id: TopicId,
+        /// What becomes of its settings.
+        edit: SettingsEdit,
+        /// Check only, change nothing.
+        validate_only: bool,
+    },
+    /// Gives a topic more partitions. Answered when that is durable and every shard knows them.
+    AddPartitions {
+        /// Which topic.
+        id: TopicId,
+        /// How many it has afterwards.
+        partitions: i32,
+        /// Check only, change nothing.
+        validate_only: bool,
+    },
     /// Looks a topic up by its name.
     FindTopic {
         /// Its name.
@@ -124,6 +143,10 @@ pub enum Reply {
     CreateTopic(Result<CreatedTopic, Error>),
     /// To [`Request::DeleteTopic`].
     DeleteTopic(Result<(), Error>),
+    /// To [`Request::AlterTopic`].
+    AlterTopic(Result<(), Error>),
+    /// To [`Request::AddPartitions`].
+    AddPartitions(Result<(), Error>),
     /// To [`Request::FindTopic`]: `None` where there is no topic of that name.
     FindTopic(Option<CreatedTopic>),
     /// To [`Request::NewProducerId`].

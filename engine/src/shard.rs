@@ -179,17 +179,13 @@ impl<I: Io> Shard<I> {
     ) {
         log::error!("{error}");
         let log = Log::refused(id, self.log_settings(id, topic), error.to_string());
-        let settings =
-            PartitionSettings { max_message_bytes: topic.max_message_bytes, log_append_time: false };
+        let settings = PartitionSettings::of(topic);
         self.slots.insert(id, Partition::new(id, settings, log, Producers::new(limits::PRODUCERS_MAX)));
         self.checkpoints.carried.extend(entry.map(|entry| (id, entry.clone())));
     }
 
     fn add_partition(&mut self, id: PartitionId, topic: &TopicConfig, recovered: Option<Recovered>) -> usize {
-        let settings = PartitionSettings {
-            max_message_bytes: topic.max_message_bytes,
-            log_append_time: topic.timestamp_type == crate::batch::TimestampType::LogAppendTime,
-        };
+        let settings = PartitionSettings::of(topic);
         let log_settings = self.log_settings(id, topic);
         let (log, producers) = match recovered {
             None => (Log::empty(id, log_settings), Producers::new(limits::PRODUCERS_MAX)),

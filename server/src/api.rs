@@ -1,15 +1,21 @@
 //! The requests that are served: one table, one file for each.
 
+mod alter_configs;
 mod api_versions;
+mod create_partitions;
 mod create_topics;
 mod delete_groups;
 mod delete_records;
 mod delete_topics;
+mod describe_cluster;
+mod describe_configs;
 mod describe_groups;
+mod describe_topic_partitions;
 mod fetch;
 mod find_coordinator;
 mod group_work;
 mod heartbeat;
+mod incremental_alter_configs;
 mod init_producer_id;
 mod join_group;
 mod leave_group;
@@ -19,6 +25,7 @@ mod metadata;
 mod offset_commit;
 mod offset_delete;
 mod offset_fetch;
+mod offset_for_leader_epoch;
 mod produce;
 mod sync_group;
 
@@ -84,9 +91,28 @@ pub const APIS: &[Api] = &[
     api(20, "DeleteTopics", delete_topics::VERSIONS, 4, delete_topics::start),
     api(21, "DeleteRecords", delete_records::VERSIONS, 2, delete_records::start),
     api(22, "InitProducerId", init_producer_id::VERSIONS, 2, init_producer_id::start),
+    api(23, "OffsetForLeaderEpoch", offset_for_leader_epoch::VERSIONS, 4, offset_for_leader_epoch::start),
+    api(32, "DescribeConfigs", describe_configs::VERSIONS, 4, describe_configs::start),
+    api(33, "AlterConfigs", alter_configs::VERSIONS, 2, alter_configs::start),
+    api(37, "CreatePartitions", create_partitions::VERSIONS, 2, create_partitions::start),
     api(42, "DeleteGroups", delete_groups::VERSIONS, 2, delete_groups::start),
+    api(
+        44,
+        "IncrementalAlterConfigs",
+        incremental_alter_configs::VERSIONS,
+        1,
+        incremental_alter_configs::start,
+    ),
     // Its encoding never became flexible.
     api(47, "OffsetDelete", offset_delete::VERSIONS, i16::MAX, offset_delete::start),
+    api(60, "DescribeCluster", describe_cluster::VERSIONS, 0, describe_cluster::start),
+    api(
+        75,
+        "DescribeTopicPartitions",
+        describe_topic_partitions::VERSIONS,
+        0,
+        describe_topic_partitions::start,
+    ),
 ];
 
 const API_VERSIONS: i16 = 18;

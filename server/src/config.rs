@@ -2,7 +2,9 @@
 
 pub mod file;
 pub mod table;
+pub mod topic;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -44,6 +46,8 @@ pub struct Settings {
     pub roll: Span,
     /// The engine's.
     pub engine: EngineConfig,
+    /// What was set, by the property's name; of several names for one thing by the first.
+    given: BTreeMap<&'static str, String>,
 }
 
 /// A length of time that several properties set: the finest one that is given counts, as in Kafka.
@@ -94,6 +98,7 @@ impl Default for Settings {
             retention: Span::of_hours(WEEK_HOURS),
             roll: Span::of_hours(WEEK_HOURS),
             engine,
+            given: BTreeMap::new(),
         }
     }
 }
@@ -121,7 +126,15 @@ impl Settings {
     pub fn set(&mut self, name: &str, value: &str, place: &str) -> Result<(), ConfigError> {
         let property = table::find(name).ok_or_else(|| ConfigError(unknown(name, place)))?;
         (property.apply)(self, value.trim())
-            .map_err(|wanted| ConfigError(format!("{place}: {name}={value} cannot be used: {wanted}")))
+            .map_err(|wanted| ConfigError(format!("{place}: {name}={value} cannot be used: {wanted}")))?;
+        self.given.insert(property.same_as.unwrap_or(property.name), value.trim().to_owned());
+        Ok(())
+    }
+
+    /// What was set for a property, under whichever of its names; `None` where its default holds.
+    #[must_use]
+    pub fn given(&self, property: &table::Property) -> Option<&str> {
+        self.given.get(property.same_as.unwrap_or(property.name)).map(String::as_str)
     }
 
     /// Checks what only shows when everything is known.

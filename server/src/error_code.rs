@@ -108,6 +108,8 @@ codes! {
     INVALID_RECORD = 87;
     /// No topic has this id.
     UNKNOWN_TOPIC_ID = 100;
+    /// The endpoints asked for are not of this kind of server.
+    UNSUPPORTED_ENDPOINT_TYPE = 115;
 }
 
 impl ErrorCode {

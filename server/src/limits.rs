@@ -67,6 +67,9 @@ pub const STOP_POLL_MS: u64 = 10;
 /// many times the bytes that it takes in the request.
 pub const ELEMENTS_PER_REQUEST_MAX: usize = 200_000;
 
+/// Partitions in one DescribeTopicPartitions response (Kafka's `max.request.partition.size.limit`): its default.
+pub const PARTITIONS_PER_PAGE_MAX: usize = 2000;
+
 /// How soon accepting is tried again where it failed: out of descriptors, say, which a connection's end will help.
 pub const ACCEPT_RETRY_MS: u64 = 100;
 

@@ -41,7 +41,8 @@ fn main() -> ExitCode {
         },
         Command::Properties => {
             for property in config::table::PROPERTIES {
-                println!("{}={}\n    {}", property.name, property.default, property.doc);
+                let config::table::Property { name, default, kind, doc, .. } = property;
+                println!("{name}={default} ({})\n    {doc}", kind.unit());
             }
             ExitCode::SUCCESS
         }

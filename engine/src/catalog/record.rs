@@ -14,6 +14,8 @@
 //! | 2 | topic deleted | id (16) |
 //! | 3 | topic purged | id (16) |
 //! | 4 | producer ids reserved | first id that is still free (`i64`, at least 1) |
+//! | 5 | topic reconfigured | id (16), number of settings (`u32`), for each its name and value (texts): all that is set from now on |
+//! | 6 | partitions added | id (16), number of partitions from now on (`i32`, at least 1) |
 
 use std::fmt;
 
@@ -25,6 +27,8 @@ const TOPIC_CREATED: u8 = 1;
 const TOPIC_DELETED: u8 = 2;
 const TOPIC_PURGED: u8 = 3;
 const PRODUCER_IDS_RESERVED: u8 = 4;
+const TOPIC_RECONFIGURED: u8 = 5;
+const PARTITIONS_ADDED: u8 = 6;
 
 /// One step in the catalog's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +59,20 @@ pub enum Change {
         /// The first id that is still free.
         upto: i64,
     },
+    /// A topic has other settings.
+    TopicReconfigured {
+        /// Its identity.
+        id: TopicId,
+        /// All that is set for it from now on, by Kafka's names.
+        configs: Vec<(String, String)>,
+    },
+    /// A topic has more partitions.
+    PartitionsAdded {
+        /// Its identity.
+        id: TopicId,
+        /// How many it has from now on.
+        partitions: i32,
+    },
 }
 
 impl Change {
@@ -67,11 +85,7 @@ impl Change {
                 out.extend_from_slice(&id.bytes());
                 encode_text(out, name);
                 out.extend_from_slice(&partitions.to_le_bytes());
-                encode_length(out, configs.len());
-                for (name, value) in configs {
-                    encode_text(out, name);
-                    encode_text(out, value);
-                }
+                encode_configs(out, configs);
             }
             Self::TopicDeleted { id } => {
                 out.push(TOPIC_DELETED);
@@ -84,6 +98,16 @@ impl Change {
             Self::ProducerIdsReserved { upto } => {
                 out.push(PRODUCER_IDS_RESERVED);
                 out.extend_from_slice(&upto.to_le_bytes());
+            }
+            Self::TopicReconfigured { id, configs } => {
+                out.push(TOPIC_RECONFIGURED);
+                out.extend_from_slice(&id.bytes());
+                encode_configs(out, configs);
+            }
+            Self::PartitionsAdded { id, partitions } => {
+                out.push(PARTITIONS_ADDED);
+                out.extend_from_slice(&id.bytes());
+                out.extend_from_slice(&partitions.to_le_bytes());
             }
         }
     }
@@ -110,6 +134,14 @@ impl Change {
                 }
                 Self::ProducerIdsReserved { upto }
             }
+            TOPIC_RECONFIGURED => Self::TopicReconfigured {
+                id: TopicId::new(take(&mut rest)?),
+                configs: decode_configs(&mut rest)?,
+            },
+            PARTITIONS_ADDED => Self::PartitionsAdded {
+                id: TopicId::new(take(&mut rest)?),
+                partitions: decode_partitions(&mut rest)?,
+            },
             _ => return Err(DecodeError::Kind(kind)),
         };
         if rest.is_empty() { Ok(change) } else { Err(DecodeError::Long) }
@@ -119,17 +151,32 @@ impl Change {
 fn decode_created(rest: &mut &[u8]) -> Result<Change, DecodeError> {
     let id = TopicId::new(take(rest)?);
     let name = decode_text(rest)?;
+    let partitions = decode_partitions(rest)?;
+    let configs = decode_configs(rest)?;
+    Ok(Change::TopicCreated { id, name, partitions, configs })
+}
+
+fn decode_partitions(rest: &mut &[u8]) -> Result<i32, DecodeError> {
     let partitions = i32::from_le_bytes(take(rest)?);
-    if partitions < 1 {
-        return Err(DecodeError::Number(i64::from(partitions)));
-    }
+    if partitions < 1 { Err(DecodeError::Number(i64::from(partitions))) } else { Ok(partitions) }
+}
+
+fn decode_configs(rest: &mut &[u8]) -> Result<Vec<(String, String)>, DecodeError> {
     let count = u32::from_le_bytes(take(rest)?);
     // Collected one by one: a count that is not true runs out of bytes before it costs memory.
     let mut configs = Vec::new();
     for _ in 0..count {
         configs.push((decode_text(rest)?, decode_text(rest)?));
     }
-    Ok(Change::TopicCreated { id, name, partitions, configs })
+    Ok(configs)
+}
+
+fn encode_configs(out: &mut Vec<u8>, configs: &[(String, String)]) {
+    encode_length(out, configs.len());
+    for (name, value) in configs {
+        encode_text(out, name);
+        encode_text(out, value);
+    }
 }
 
 fn encode_text(out: &mut Vec<u8>, text: &str) {

@@ -49,6 +49,9 @@ const NAMES: [&str; 10] = [
     "segment.ms",
 ];
 
+/// Those whose value is a list.
+pub(super) const LISTS: [&str; 1] = ["cleanup.policy"];
+
 /// Kafka's other names: spelt right, but without a meaning here.
 const NOT_SERVED: [&str; 22] = [
     "delete.retention.ms",
@@ -97,6 +100,9 @@ pub struct TopicConfig {
 }
 
 impl TopicConfig {
+    /// The names of all settings, ascending.
+    pub const NAMES: &'static [&'static str] = &NAMES;
+
     /// These settings with `pairs` of names and values on top. Spaces around a value do not count.
     ///
     /// # Errors
@@ -111,6 +117,12 @@ impl TopicConfig {
         }
         config.segment_bytes = config.segment_bytes.max(config.max_message_bytes as u64);
         Ok(config)
+    }
+
+    /// The value of a setting; `None` where none has that name.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<String> {
+        NAMES.contains(&name).then(|| self.value_of(name))
     }
 
     /// Every setting with its value, by name.
@@ -178,6 +190,14 @@ impl TopicConfig {
     }
 }
 
+/// Refuses a name that no setting has; one of a setting that is not served too, unless it is only `reset`.
+pub(super) fn check_name(name: &str, reset: bool) -> Result<(), SettingFault> {
+    if NAMES.contains(&name) || (reset && NOT_SERVED.contains(&name)) {
+        return Ok(());
+    }
+    Err(SettingFault::unknown(name))
+}
+
 fn number(name: &str, value: &str, range: RangeInclusive<i64>) -> Result<i64, SettingFault> {
     let number =
         Some(value).filter(|value| value.len() <= NUMBER_LENGTH_MAX).and_then(|value| value.parse().ok());
@@ -210,6 +230,11 @@ pub enum SettingFault {
     },
     /// The name appears more than once.
     Twice {
+        /// The name.
+        name: String,
+    },
+    /// Something is added to or taken from the setting's list, but its value is none.
+    NoList {
         /// The name.
         name: String,
     },
@@ -255,6 +280,12 @@ impl fmt::Display for SettingFault {
                 write!(f, "the topic setting {name} is not supported and would have no effect; leave it out")
             }
             Self::Twice { name } => write!(f, "the topic setting {name:?} is given twice"),
+            Self::NoList { name } => {
+                write!(
+                    f,
+                    "the topic setting {name} is no list that could be appended to or subtracted from; set it"
+                )
+            }
             Self::Value { name, value, would_do } => write!(f, "{name} cannot be {value:?}; use {would_do}"),
         }
     }

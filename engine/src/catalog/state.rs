@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::edit::SettingsEdit;
 use super::record::Change;
 use super::settings::{SettingFault, TopicConfig};
 use super::topic::{NameFault, Topic, TopicName};
@@ -35,6 +36,10 @@ pub enum Effect {
     TopicPurged(TopicId),
     /// These producer ids may be handed out, but only by the process that reserved them.
     ProducerIdsReserved(Range<i64>),
+    /// A topic's settings apply from now on as they stand here.
+    TopicReconfigured(Arc<Topic>),
+    /// A topic's new partitions may be written to from now on.
+    PartitionsAdded(Arc<Topic>),
 }
 
 impl Catalog {
@@ -85,6 +90,23 @@ impl Catalog {
                 self.producer_ids_upto = *upto;
                 Ok(Effect::ProducerIdsReserved(block))
             }
+            Change::TopicReconfigured { id, configs } => {
+                let topic = self.topics.get_mut(id).ok_or(Contradiction::UnknownTopic(*id))?;
+                let config = self.defaults.with(configs);
+                let config = config.map_err(|fault| Contradiction::Topic(Refused::Setting(fault)))?;
+                let changed = Topic { configs: configs.clone(), config, ..Topic::clone(topic) };
+                *topic = Arc::new(changed);
+                Ok(Effect::TopicReconfigured(Arc::clone(topic)))
+            }
+            Change::PartitionsAdded { id, partitions } => {
+                let topic = self.topics.get_mut(id).ok_or(Contradiction::UnknownTopic(*id))?;
+                let (has, wanted) = (topic.partitions, *partitions);
+                if wanted <= has {
+                    return Err(Contradiction::Topic(Refused::NoMorePartitions { has, wanted }));
+                }
+                *topic = Arc::new(Topic { partitions: wanted, ..Topic::clone(topic) });
+                Ok(Effect::PartitionsAdded(Arc::clone(topic)))
+            }
         }
     }
 
@@ -117,6 +139,33 @@ impl Catalog {
     #[must_use]
     pub fn plan_purge(&self, id: TopicId) -> Option<Change> {
         self.tombstones.contains_key(&id).then_some(Change::TopicPurged { id })
+    }
+
+    /// The change that gives a topic other settings; `None` where it would change nothing.
+    ///
+    /// # Errors
+    /// What stands against it; its `Display` is for the user.
+    pub fn plan_alter(&self, id: TopicId, edit: &SettingsEdit) -> Result<Option<Change>, Refused> {
+        let topic = self.topic(id).ok_or(Refused::Unknown)?;
+        let configs = edit.applied_to(&topic.configs, |name| topic.config.value(name));
+        let configs = configs.map_err(Refused::Setting)?;
+        self.defaults.with(&configs).map_err(Refused::Setting)?;
+        Ok((configs != topic.configs).then_some(Change::TopicReconfigured { id, configs }))
+    }
+
+    /// The change that gives a topic more partitions: `partitions` in all.
+    ///
+    /// # Errors
+    /// What stands against it; its `Display` is for the user.
+    pub fn plan_add_partitions(&self, id: TopicId, partitions: i32) -> Result<Change, Refused> {
+        let has = self.topic(id).ok_or(Refused::Unknown)?.partitions;
+        if partitions > PARTITIONS_MAX {
+            return Err(Refused::Partitions(partitions));
+        }
+        if partitions <= has {
+            return Err(Refused::NoMorePartitions { has, wanted: partitions });
+        }
+        Ok(Change::PartitionsAdded { id, partitions })
     }
 
     /// The change that reserves `count` producer ids, at least 1; `None` once there are no more.
@@ -177,7 +226,7 @@ impl Catalog {
     }
 }
 
-/// Why a topic cannot be created.
+/// Why a topic cannot be created or changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// The name is none (`INVALID_TOPIC_EXCEPTION`).
@@ -188,6 +237,15 @@ pub enum Refused {
     Partitions(i32),
     /// A setting cannot be used (`INVALID_CONFIG`).
     Setting(SettingFault),
+    /// There is no such topic (`UNKNOWN_TOPIC_OR_PARTITION`).
+    Unknown,
+    /// A topic's partitions can only become more (`INVALID_PARTITIONS`).
+    NoMorePartitions {
+        /// How many it has.
+        has: i32,
+        /// How many it should have.
+        wanted: i32,
+    },
 }
 
 impl fmt::Display for Refused {
@@ -199,6 +257,13 @@ impl fmt::Display for Refused {
                 write!(f, "a topic cannot have {count} partitions; use 1 to {PARTITIONS_MAX}")
             }
             Self::Setting(fault) => fault.fmt(f),
+            Self::Unknown => f.write_str("there is no such topic"),
+            Self::NoMorePartitions { has, wanted } => {
+                write!(
+                    f,
+                    "the topic has {has} partitions, and {wanted} would not be more; partitions are never removed"
+                )
+            }
         }
     }
 }
@@ -210,7 +275,10 @@ impl From<Refused> for Error {
         match refused {
             Refused::Name(fault) => Self::InvalidTopic(fault.to_string()),
             Refused::Exists(_) => Self::TopicExists,
-            Refused::Partitions(_) => Self::InvalidPartitions(refused.to_string()),
+            Refused::Unknown => Self::UnknownPartition,
+            Refused::Partitions(_) | Refused::NoMorePartitions { .. } => {
+                Self::InvalidPartitions(refused.to_string())
+            }
             Refused::Setting(fault) => Self::InvalidConfig(fault.to_string()),
         }
     }
@@ -221,9 +289,9 @@ impl From<Refused> for Error {
 pub enum Contradiction {
     /// A topic is created with an id that one has or had.
     IdTaken(TopicId),
-    /// A topic is created that could not be.
+    /// A topic is created or changed that could not be.
     Topic(Refused),
-    /// A topic is deleted that does not exist.
+    /// A topic is deleted or changed that does not exist.
     UnknownTopic(TopicId),
     /// A topic is purged that is not waiting for it.
     NotDeleted(TopicId),
@@ -242,7 +310,7 @@ impl fmt::Display for Contradiction {
         match self {
             Self::IdTaken(id) => write!(f, "topic id {id} is used twice"),
             Self::Topic(refused) => refused.fmt(f),
-            Self::UnknownTopic(id) => write!(f, "topic {id} is deleted but does not exist"),
+            Self::UnknownTopic(id) => write!(f, "topic {id} is deleted or changed but does not exist"),
             Self::NotDeleted(id) => write!(f, "topic {id} is purged but was not deleted"),
             Self::ProducerIds { before, after } => {
                 write!(f, "producer ids are reserved up to {after} after {before}")

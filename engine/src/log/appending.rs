@@ -56,6 +56,10 @@ impl Log {
         let used = self.positions.appended().position();
         let active = self.segments.active().expect("rolling made one");
         let used = used.since(active.base());
+        if used == 0 && size > active.header.unflushed_max && !self.raise_unflushed_max(size, out) {
+            return Ok(Admission::Later);
+        }
+        let active = self.segments.active().expect("it was just there");
         match active.file {
             FileState::Open(_) => {}
             FileState::Coming => return Ok(Admission::Later),
@@ -121,7 +125,8 @@ impl Log {
             partition: self.id,
             base_offset: self.next_offset,
             base_position: end,
-            unflushed_max: self.settings.unflushed_max,
+            // A batch that waited was judged by the settings of its time.
+            unflushed_max: self.settings.unflushed_max.max(size),
         };
         let index = index::SparseIndex::new(header.base_offset, header.base_position);
         self.segments.push(Segment {

@@ -28,7 +28,7 @@ use crate::io::BLOCK_SIZE;
 use crate::stored::{Reader, StoredError, Writer};
 use crate::types::{Offset, PartitionId, Position, TopicId};
 
-pub use jobs::{extend, prepare, remove, remove_partition, save_index_hint, seal};
+pub use jobs::{extend, prepare, remove, remove_partition, rewrite_header, save_index_hint, seal};
 pub(super) use jobs::{remove_if_there, with_file};
 
 /// Bytes of a segment's file before its first batch.

@@ -54,6 +54,33 @@ impl Log {
         out.push((LogOp::Prepare { base, awaited: size > 0 }, Op::Job(Box::new(job))));
     }
 
+    /// Has an empty active segment take a batch of `size` bytes: it was begun with a smaller W. Says whether it does
+    /// already; if not, a completion will tell.
+    pub(super) fn raise_unflushed_max<F: Fs>(&mut self, size: u64, out: &mut Wanted<F>) -> bool {
+        if self.growth.in_flight {
+            return false;
+        }
+        let unflushed_max = self.settings.unflushed_max.max(size);
+        let active = self.segments.active_mut().expect("there is an active segment");
+        active.header.unflushed_max = unflushed_max;
+        if active.allocated == 0 && active.file == FileState::Closed {
+            // There is no file yet; it will begin with this header.
+            return true;
+        }
+        if let FileState::Open(file) = std::mem::replace(&mut active.file, FileState::Coming) {
+            out.push((LogOp::Close, Op::Close { file }));
+        }
+        let (base, header) = (active.header.base_offset, active.header.clone());
+        let data_dir = Arc::clone(&self.settings.data_dir);
+        self.growth.in_flight = true;
+        let job = move |fs: &F| {
+            segment::rewrite_header(fs, &data_dir, &header)?;
+            open(fs, &segment::path(&data_dir, &header))
+        };
+        out.push((LogOp::Open { base }, Op::Job(Box::new(job))));
+        false
+    }
+
     /// Has space allocated in the active segment for at least `needed` bytes of batches, for which an append waits.
     pub(super) fn extend<F: Fs>(&mut self, needed: u64, out: &mut Wanted<F>) {
         self.allocate(needed, true, out);

@@ -6,11 +6,12 @@ use super::Shard;
 use super::keeper::{Step, Wish};
 use super::requests::KEEPER_TAG;
 use crate::batch::BatchBuilder;
-use crate::catalog::{Change, Effect};
+use crate::catalog::{Change, Effect, Topic};
 use crate::error::Error;
 use crate::io::{Io, Slice};
 use crate::mailbox::{Mail, ReplyTo};
 use crate::open::{CATALOG_PARTITION, Loaded};
+use crate::partition::PartitionSettings;
 use crate::request::Origin;
 use crate::types::ShardId;
 
@@ -94,23 +95,38 @@ impl<I: Io> Shard<I> {
 
     fn apply(&mut self, change: &Change) -> Effect {
         let effect = self.catalog.apply(change).expect("what the keeper planned holds until it is applied");
-        if let Effect::TopicDeleted(topic) = &effect {
-            let slots: Vec<usize> = self
-                .slots
-                .iter()
-                .filter(|(_, entry)| entry.id.topic == topic.id)
-                .map(|(slot, _)| slot)
-                .collect();
-            for slot in slots {
-                let entry = self.slots.at(slot);
-                entry.deleted = true;
-                let id = entry.id;
-                self.slots.forget(id);
-                self.with_quietly(slot, |partition, cx| partition.close(cx));
-                self.bury(slot);
+        match &effect {
+            Effect::TopicDeleted(topic) => {
+                for slot in self.slots_of(topic) {
+                    let entry = self.slots.at(slot);
+                    entry.deleted = true;
+                    let id = entry.id;
+                    self.slots.forget(id);
+                    self.with_quietly(slot, |partition, cx| partition.close(cx));
+                    self.bury(slot);
+                }
             }
+            Effect::TopicReconfigured(topic) => {
+                for slot in self.slots_of(topic) {
+                    let id = self.slots.at(slot).id;
+                    let (settings, log) =
+                        (PartitionSettings::of(&topic.config), self.log_settings(id, &topic.config));
+                    self.with(slot, |partition, cx| partition.reconfigure(settings, log, cx));
+                }
+            }
+            // A partition's place is made when it is first used.
+            Effect::TopicCreated(_)
+            | Effect::PartitionsAdded(_)
+            | Effect::TopicPurged(_)
+            | Effect::ProducerIdsReserved(_) => {}
         }
         effect
+    }
+
+    /// Where the partitions of a live topic are that this shard has.
+    fn slots_of(&self, topic: &Topic) -> Vec<usize> {
+        let slots = self.slots.iter().filter(|(_, entry)| entry.id.topic == topic.id && !entry.deleted);
+        slots.map(|(slot, _)| slot).collect()
     }
 
     /// Removes the files of topics that were deleted before a crash; forgets those of which nothing is left.

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::catalog::{Catalog, Change, Effect, ProducerIdPool, TopicConfig};
+use crate::catalog::{Catalog, Change, Effect, ProducerIdPool, SettingsEdit, TopicConfig};
 use crate::error::Error;
 use crate::limits;
 use crate::mailbox::ReplyTo;
@@ -32,6 +32,24 @@ pub enum Wish {
     Delete {
         /// Which.
         id: TopicId,
+    },
+    /// Other settings for a topic.
+    Alter {
+        /// Which.
+        id: TopicId,
+        /// What becomes of its settings.
+        edit: SettingsEdit,
+        /// Whether it is only to be checked.
+        validate_only: bool,
+    },
+    /// More partitions for a topic.
+    AddPartitions {
+        /// Which.
+        id: TopicId,
+        /// How many it has afterwards.
+        partitions: i32,
+        /// Whether it is only to be checked.
+        validate_only: bool,
     },
     /// A producer id.
     ProducerId,
@@ -111,6 +129,16 @@ impl Keeper {
             Wish::Delete { id } => catalog
                 .plan_delete(*id)
                 .map_or(Planned::Reply(Reply::DeleteTopic(Err(Error::UnknownPartition))), Planned::Change),
+            Wish::Alter { id, edit, validate_only } => match catalog.plan_alter(*id, edit) {
+                Ok(Some(change)) if !validate_only => Planned::Change(change),
+                checked => Planned::Reply(Reply::AlterTopic(checked.map(|_| ()).map_err(Error::from))),
+            },
+            Wish::AddPartitions { id, partitions, validate_only } => {
+                match catalog.plan_add_partitions(*id, *partitions) {
+                    Ok(change) if !validate_only => Planned::Change(change),
+                    checked => Planned::Reply(Reply::AddPartitions(checked.map(|_| ()).map_err(Error::from))),
+                }
+            }
             Wish::ProducerId => match self.ids.take() {
                 Some(id) => Planned::Reply(Reply::NewProducerId(Ok(id))),
                 None => catalog
@@ -143,6 +171,8 @@ impl Keeper {
                 let reply = match current.wish {
                     Wish::Create { .. } => Reply::CreateTopic(Err(error)),
                     Wish::Delete { .. } | Wish::Purge { .. } => Reply::DeleteTopic(Err(error)),
+                    Wish::Alter { .. } => Reply::AlterTopic(Err(error)),
+                    Wish::AddPartitions { .. } => Reply::AddPartitions(Err(error)),
                     Wish::ProducerId => Reply::NewProducerId(Err(error)),
                 };
                 Err(current.from.map_or(Step::Rest, |from| Step::Answer(from, reply)))
@@ -188,6 +218,8 @@ impl Keeper {
             // Deleted again by the time it was known everywhere.
             (Wish::Create { .. }, _) => Reply::CreateTopic(Err(Error::UnknownPartition)),
             (Wish::Delete { .. } | Wish::Purge { .. }, _) => Reply::DeleteTopic(Ok(())),
+            (Wish::Alter { .. }, _) => Reply::AlterTopic(Ok(())),
+            (Wish::AddPartitions { .. }, _) => Reply::AddPartitions(Ok(())),
             (Wish::ProducerId, _) => Reply::NewProducerId(self.ids.take().ok_or(Error::Busy)),
         };
         from.map_or(Step::Rest, |from| Step::Answer(from, reply))

@@ -50,9 +50,11 @@ impl<I: Io> Shard<I> {
             | Request::DeleteRecords { partition, .. }
             | Request::Describe { partition } => self.owner(*partition),
             Request::FindTopic { .. } => self.id,
-            Request::CreateTopic { .. } | Request::DeleteTopic { .. } | Request::NewProducerId => {
-                CATALOG_SHARD
-            }
+            Request::CreateTopic { .. }
+            | Request::DeleteTopic { .. }
+            | Request::AlterTopic { .. }
+            | Request::AddPartitions { .. }
+            | Request::NewProducerId => CATALOG_SHARD,
         }
     }
 
@@ -106,6 +108,12 @@ impl<I: Io> Shard<I> {
                 self.wish(Some(from), Wish::Create { id, name, partitions, configs, validate_only });
             }
             Request::DeleteTopic { id } => self.wish(Some(from), Wish::Delete { id }),
+            Request::AlterTopic { id, edit, validate_only } => {
+                self.wish(Some(from), Wish::Alter { id, edit, validate_only });
+            }
+            Request::AddPartitions { id, partitions, validate_only } => {
+                self.wish(Some(from), Wish::AddPartitions { id, partitions, validate_only });
+            }
             Request::NewProducerId => self.wish(Some(from), Wish::ProducerId),
         }
     }

@@ -12,16 +12,12 @@ use tora_engine::request::{CreatedTopic, Reply, Request};
 use tora_engine::types::TopicId;
 
 use super::{Call, Context, Work};
+use crate::config::topic::Source;
 use crate::error_code::ErrorCode;
 use crate::wire::{Malformed, Reader, Writer};
 
 /// Versions served.
 pub const VERSIONS: (i16, i16) = (2, 7);
-
-/// Where a setting's value comes from (Kafka's `ConfigSource`): the topic itself.
-const SOURCE_TOPIC: i8 = 1;
-/// The broker's defaults.
-const SOURCE_DEFAULT: i8 = 5;
 
 type Outcome = Result<CreatedTopic, (ErrorCode, String)>;
 
@@ -153,17 +149,17 @@ impl Work for CreateTopics {
         self.missing == 0
     }
 
-    fn write(&mut self, call: &Call, out: &mut Writer, _: &mut Context<'_>) {
+    fn write(&mut self, call: &Call, out: &mut Writer, cx: &mut Context<'_>) {
         out.i32(0);
         out.array_len(self.topics.len());
         for topic in &self.topics {
-            write_topic(call.version, topic, out);
+            write_topic(call.version, topic, out, cx);
         }
         out.no_tagged_fields();
     }
 }
 
-fn write_topic(version: i16, topic: &Wanted, out: &mut Writer) {
+fn write_topic(version: i16, topic: &Wanted, out: &mut Writer, cx: &Context<'_>) {
     let outcome = topic.outcome.as_ref().expect("it is written when it is done");
     let (created, fault) = (outcome.as_ref().ok(), outcome.as_ref().err());
     out.string(&topic.name);
@@ -183,7 +179,7 @@ fn write_topic(version: i16, topic: &Wanted, out: &mut Writer) {
                     out.string(name);
                     out.nullable_string(Some(value));
                     out.bool(false);
-                    out.i8(if topic.set.contains(name) { SOURCE_TOPIC } else { SOURCE_DEFAULT });
+                    out.i8(Source::of(name, topic.set.contains(name), cx.settings).number());
                     out.bool(false);
                     out.no_tagged_fields();
                 }

@@ -160,7 +160,8 @@ impl Metadata {
     }
 }
 
-fn unknown_name(name: &str) -> ErrorCode {
+/// What is said of a name that no topic has.
+pub fn unknown_name(name: &str) -> ErrorCode {
     if TopicName::parse(name).is_ok() {
         ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
     } else {

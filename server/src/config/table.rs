@@ -5,10 +5,57 @@ use super::{HostPort, Settings};
 /// Reads a value into the settings, or says what would do.
 type Apply = fn(&mut Settings, &str) -> Result<(), String>;
 
+/// What a value is, and its unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `true` or `false`.
+    Truth,
+    /// A number of bytes.
+    Bytes,
+    /// A time in milliseconds.
+    Milliseconds,
+    /// A number of something else.
+    Count,
+    /// A text.
+    Text,
+    /// Texts with commas between them.
+    List,
+}
+
+impl Kind {
+    /// Its number in DescribeConfigs (Kafka's `ConfigType`): every number is told as a 64-bit one.
+    #[must_use]
+    pub const fn number(self) -> i8 {
+        match self {
+            Self::Truth => 1,
+            Self::Text => 2,
+            Self::Bytes | Self::Milliseconds | Self::Count => 5,
+            Self::List => 7,
+        }
+    }
+
+    /// Its unit, as the documentation has it.
+    #[must_use]
+    pub const fn unit(self) -> &'static str {
+        match self {
+            Self::Truth => "true or false",
+            Self::Bytes => "bytes",
+            Self::Milliseconds => "ms",
+            Self::Count => "number",
+            Self::Text => "text",
+            Self::List => "list",
+        }
+    }
+}
+
 /// One property.
 pub struct Property {
     /// Kafka's name, or `tora.…` for what Kafka does not have.
     pub name: &'static str,
+    /// The property of which this is another name.
+    pub same_as: Option<&'static str>,
+    /// What its value is.
+    pub kind: Kind,
     /// Its default, as it would be written.
     pub default: &'static str,
     /// What it means.
@@ -27,31 +74,48 @@ pub fn find(name: &str) -> Option<&'static Property> {
 pub const PROPERTIES: &[Property] = &[
     Property {
         name: "advertised.listeners",
+        same_as: None,
+        kind: Kind::Text,
         default: "",
         doc: "What clients are told to connect to: PLAINTEXT://HOST:PORT. By default the address listened on.",
         apply: |settings, value| HostPort::parse(value).map(|address| settings.advertised = Some(address)),
     },
     Property {
         name: "auto.create.topics.enable",
+        same_as: None,
+        kind: Kind::Truth,
         default: "true",
         doc: "Whether asking for the metadata of an unknown topic creates it, where the client allows that.",
         apply: |settings, value| truth(value).map(|value| settings.auto_create_topics = value),
     },
-    Property { name: "broker.id", default: "1", doc: "The older name of node.id.", apply: node_id },
+    Property {
+        name: "broker.id",
+        same_as: Some("node.id"),
+        kind: Kind::Count,
+        default: "1",
+        doc: "The older name of node.id.",
+        apply: node_id,
+    },
     Property {
         name: "connections.max.idle.ms",
+        same_as: None,
+        kind: Kind::Milliseconds,
         default: "600000",
         doc: "A connection that makes no progress for so long is closed.",
         apply: |settings, value| number(value, 1, 86_400_000_000).map(|value| settings.idle_ms = value),
     },
     Property {
         name: "default.replication.factor",
+        same_as: None,
+        kind: Kind::Count,
         default: "1",
         doc: "Copies of a topic that is created without saying how many. There is one broker, so 1.",
         apply: |_, value| if value == "1" { Ok(()) } else { Err("use 1: there is one broker".to_owned()) },
     },
     Property {
         name: "fetch.max.bytes",
+        same_as: None,
+        kind: Kind::Bytes,
         default: "8388608",
         doc: "Bytes of records in one Fetch response at most, whatever the client asks for.",
         apply: |settings, value| {
@@ -60,6 +124,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "flush.messages",
+        same_as: None,
+        kind: Kind::Count,
         default: "1",
         doc: "1: an acknowledged record is on the disk. More: acknowledged when the device has accepted it, flushed \
               behind. (log.flush.interval.messages is the same.)",
@@ -99,19 +165,32 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "listeners",
+        same_as: None,
+        kind: Kind::Text,
         default: "PLAINTEXT://127.0.0.1:9092",
         doc: "Where connections are accepted; port 0 takes a free one.",
         apply: |settings, value| HostPort::parse(value).map(|address| settings.listen = address),
     },
-    Property { name: "log.dir", default: "./tora-data", doc: "The same as log.dirs.", apply: data_dir },
+    Property {
+        name: "log.dir",
+        same_as: Some("log.dirs"),
+        kind: Kind::Text,
+        default: "./tora-data",
+        doc: "The same as log.dirs.",
+        apply: data_dir,
+    },
     Property {
         name: "log.dirs",
+        same_as: None,
+        kind: Kind::Text,
         default: "./tora-data",
         doc: "The data folder; created if missing. One folder.",
         apply: data_dir,
     },
     Property {
         name: "log.flush.interval.messages",
+        same_as: Some("flush.messages"),
+        kind: Kind::Count,
         default: "1",
         doc: "Kafka's broker-wide name of flush.messages.",
         apply: flush_messages,
@@ -180,6 +259,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "log.segment.bytes",
+        same_as: None,
+        kind: Kind::Bytes,
         default: "1073741824",
         doc: "A segment's size; topics may set segment.bytes.",
         apply: |settings, value| {
@@ -188,6 +269,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "max.connections",
+        same_as: None,
+        kind: Kind::Count,
         default: "10000",
         doc: "Connections at a time; one more is closed at once.",
         apply: |settings, value| {
@@ -197,6 +280,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "message.max.bytes",
+        same_as: None,
+        kind: Kind::Bytes,
         default: "1048588",
         doc: "The largest record batch; topics may set max.message.bytes.",
         apply: |settings, value| {
@@ -205,12 +290,16 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "node.id",
+        same_as: None,
+        kind: Kind::Count,
         default: "1",
         doc: "This broker's number in what clients are told.",
         apply: node_id,
     },
     Property {
         name: "num.partitions",
+        same_as: None,
+        kind: Kind::Count,
         default: "1",
         doc: "Partitions of a topic that is created without saying how many.",
         apply: |settings, value| {
@@ -268,6 +357,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "producer.id.expiration.ms",
+        same_as: None,
+        kind: Kind::Milliseconds,
         default: "86400000",
         doc: "An idempotent producer is remembered for so long after its last batch.",
         apply: |settings, value| {
@@ -279,6 +370,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "queued.max.request.bytes",
+        same_as: None,
+        kind: Kind::Bytes,
         default: "134217728",
         doc: "Bytes of large requests in memory at a time; sockets are not read past it.",
         apply: |settings, value| {
@@ -287,6 +380,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "socket.request.max.bytes",
+        same_as: None,
+        kind: Kind::Bytes,
         default: "104857600",
         doc: "The largest request; a connection that announces a longer one is closed.",
         apply: |settings, value| {
@@ -295,6 +390,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "tora.buffer.bytes",
+        same_as: None,
+        kind: Kind::Bytes,
         default: "12582912",
         doc: "Registered memory of each core: log tails and reads from the disk. Rounded down to chunks of 256 KiB.",
         apply: |settings, value| {
@@ -303,6 +400,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "tora.cores",
+        same_as: None,
+        kind: Kind::Count,
         default: "",
         doc: "Cores to use, each with a thread and a ring. By default all that the process may use.",
         apply: |settings, value| {
@@ -321,6 +420,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "tora.pin",
+        same_as: None,
+        kind: Kind::Truth,
         default: "true",
         doc: "Whether each core's thread is tied to it.",
         apply: |settings, value| truth(value).map(|value| settings.engine.pin = value),

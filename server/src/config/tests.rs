@@ -105,3 +105,28 @@ fn the_finest_unit_of_time_counts_wherever_it_stands() {
         assert_eq!(resolved(&[(name, value)]).0, -1, "{name}={value} is for ever");
     }
 }
+
+#[test]
+fn the_table_of_topic_settings_is_the_engines() {
+    let entries = tora_engine::catalog::TopicConfig::NAMES;
+    let names: Vec<&str> = topic::TOPIC_SETTINGS.iter().map(|setting| setting.name).collect();
+    assert_eq!(names, entries);
+    for setting in topic::TOPIC_SETTINGS {
+        let property = setting.broker.map(|name| (name, table::find(name)));
+        assert!(property.is_none_or(|(_, found)| found.is_some()), "{}: {:?}", setting.name, setting.broker);
+    }
+}
+
+#[test]
+fn a_property_set_under_one_name_is_given_under_all() {
+    let mut settings = Settings::default();
+    settings.set("log.flush.interval.messages", " 9 ", "here").expect("a number");
+    for name in ["flush.messages", "log.flush.interval.messages"] {
+        assert_eq!(settings.given(table::find(name).expect("known")), Some("9"));
+    }
+    assert_eq!(settings.given(table::find("node.id").expect("known")), None);
+    for property in table::PROPERTIES {
+        let first = property.same_as.map(|name| table::find(name).expect("another name of a known one"));
+        assert!(first.is_none_or(|first| first.same_as.is_none() && first.default == property.default));
+    }
+}

@@ -3,6 +3,7 @@
 //! With `TORA_TEST_BOOTSTRAP=HOST:PORT` they run against the broker there instead (tests of Tora's own start and stop
 //! are skipped): that is how to tell whether a test or Tora is at fault.
 
+mod java_admin;
 mod java_perf;
 mod kafkajs;
 mod kcat;

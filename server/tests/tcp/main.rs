@@ -13,7 +13,9 @@ mod support;
 
 mod bad_input;
 mod clients;
+mod configs;
 mod delete_records;
+mod describe;
 mod disk_full;
 mod groups;
 mod kill;

@@ -1,4 +1,4 @@
-//! Every API but Produce and Fetch at every version that is advertised, with an implementation of the protocol that shares
+//! The APIs that every client uses, but Produce and Fetch, at every version that is advertised, with an implementation of the protocol that shares
 //! nothing with the server's.
 
 use std::io::Write;
@@ -39,8 +39,15 @@ const ADVERTISED: &[(i16, i16, i16)] = &[
     (20, 1, 6),
     (21, 0, 2),
     (22, 0, 5),
+    (23, 2, 4),
+    (32, 1, 4),
+    (33, 0, 2),
+    (37, 0, 3),
     (42, 0, 2),
+    (44, 0, 1),
     (47, 0, 0),
+    (60, 0, 2),
+    (75, 0, 0),
 ];
 
 #[test]

@@ -72,6 +72,94 @@ fn a_topic_goes_in_two_steps_and_its_name_is_free_after_the_first() {
     assert_eq!(catalog.topic_named("t").unwrap().id, id(2), "the second of that name is untouched");
 }
 
+fn set(name: &str, value: &str) -> SettingChange {
+    SettingChange { name: name.to_owned(), kind: SettingChangeKind::Set(value.to_owned()) }
+}
+
+#[test]
+fn a_topic_is_reconfigured_one_setting_at_a_time() {
+    let mut catalog = Catalog::new(defaults());
+    create(&mut catalog, 1, "t");
+    let mut alter = |changes: Vec<SettingChange>| {
+        let change =
+            catalog.plan_alter(id(1), &SettingsEdit::Each(changes)).unwrap().expect("it changes something");
+        let Effect::TopicReconfigured(topic) = catalog.apply(&change).unwrap() else {
+            panic!("that was planned")
+        };
+        assert_eq!(catalog.topic(id(1)), Some(&topic));
+        topic
+    };
+    let topic = alter(vec![set("flush.messages", " 7 "), set("retention.ms", "5")]);
+    assert_eq!((topic.config.flush_messages, topic.config.retention_ms), (7, 5));
+    assert_eq!(topic.configs, pairs(&[("flush.messages", "7"), ("retention.ms", "5")]));
+    let topic = alter(vec![
+        set("flush.messages", "8"),
+        SettingChange { name: "retention.ms".to_owned(), kind: SettingChangeKind::Reset },
+        SettingChange { name: "min.insync.replicas".to_owned(), kind: SettingChangeKind::Reset },
+    ]);
+    assert_eq!((topic.config.flush_messages, topic.config.retention_ms), (8, -1));
+    assert_eq!(topic.configs, pairs(&[("flush.messages", "8")]));
+    let again = catalog.plan_alter(id(1), &SettingsEdit::Each(vec![set("flush.messages", "8")]));
+    assert_eq!(again, Ok(None), "what changes nothing is not written");
+}
+
+#[test]
+fn a_topic_is_reconfigured_as_a_whole() {
+    let mut catalog = Catalog::new(defaults());
+    create(&mut catalog, 1, "t");
+    for (settings, flush_messages, retention_ms) in [
+        (&[("flush.messages", "7"), ("retention.ms", "5")][..], 7, 5),
+        (&[("retention.ms", "6")][..], 1, 6),
+        (&[][..], 1, -1),
+    ] {
+        let edit = SettingsEdit::Replace(pairs(settings));
+        let change = catalog.plan_alter(id(1), &edit).unwrap().expect("it changes something");
+        catalog.apply(&change).unwrap();
+        let config = &catalog.topic(id(1)).unwrap().config;
+        assert_eq!((config.flush_messages, config.retention_ms), (flush_messages, retention_ms));
+    }
+}
+
+#[test]
+fn lists_are_appended_to_and_subtracted_from() {
+    let mut catalog = Catalog::new(defaults());
+    create(&mut catalog, 1, "t");
+    let edit = |name: &str, kind| SettingsEdit::Each(vec![SettingChange { name: name.to_owned(), kind }]);
+    let append = edit("cleanup.policy", SettingChangeKind::Append("delete".to_owned()));
+    let change = catalog.plan_alter(id(1), &append).unwrap().expect("it is set now");
+    catalog.apply(&change).unwrap();
+    assert_eq!(catalog.topic(id(1)).unwrap().configs, pairs(&[("cleanup.policy", "delete")]));
+    for (refused, told) in [
+        (edit("cleanup.policy", SettingChangeKind::Append("compact".to_owned())), "compaction"),
+        (edit("cleanup.policy", SettingChangeKind::Subtract("delete".to_owned())), "use delete"),
+        (edit("retention.ms", SettingChangeKind::Append("1".to_owned())), "is no list"),
+        (edit("retention.msec", SettingChangeKind::Reset), "did you mean retention.ms?"),
+        (edit("min.insync.replicas", SettingChangeKind::Set("1".to_owned())), "is not supported"),
+        (SettingsEdit::Each(vec![set("retention.ms", "1"), set("retention.ms", "2")]), "given twice"),
+        (SettingsEdit::Replace(pairs(&[("retention.msec", "1")])), "did you mean retention.ms?"),
+    ] {
+        let why = catalog.plan_alter(id(1), &refused).expect_err("it must be refused").to_string();
+        assert!(why.contains(told), "{why}");
+    }
+    assert_eq!(catalog.plan_alter(id(9), &append), Err(Refused::Unknown));
+}
+
+#[test]
+fn partitions_only_become_more() {
+    let mut catalog = Catalog::new(defaults());
+    create(&mut catalog, 1, "t");
+    let change = catalog.plan_add_partitions(id(1), 3).unwrap();
+    let Effect::PartitionsAdded(topic) = catalog.apply(&change).unwrap() else { panic!("that was planned") };
+    assert_eq!((topic.partitions, catalog.topic(id(1))), (3, Some(&topic)));
+    for wanted in [3, 2, 0, -1] {
+        let refused = Err(Refused::NoMorePartitions { has: 3, wanted });
+        assert_eq!(catalog.plan_add_partitions(id(1), wanted), refused);
+    }
+    let wanted = PARTITIONS_MAX + 1;
+    assert_eq!(catalog.plan_add_partitions(id(1), wanted), Err(Refused::Partitions(wanted)));
+    assert_eq!(catalog.plan_add_partitions(id(9), 1), Err(Refused::Unknown));
+}
+
 #[test]
 fn contradictions_are_refused_and_change_nothing() {
     let mut catalog = Catalog::new(defaults());
@@ -95,6 +183,12 @@ fn contradictions_are_refused_and_change_nothing() {
         (Change::TopicDeleted { id: id(9) }, Contradiction::UnknownTopic(id(9))),
         (Change::TopicPurged { id: id(1) }, Contradiction::NotDeleted(id(1))),
         (Change::TopicPurged { id: id(9) }, Contradiction::NotDeleted(id(9))),
+        (Change::TopicReconfigured { id: id(2), configs: Vec::new() }, Contradiction::UnknownTopic(id(2))),
+        (Change::PartitionsAdded { id: id(2), partitions: 9 }, Contradiction::UnknownTopic(id(2))),
+        (
+            Change::PartitionsAdded { id: id(1), partitions: 1 },
+            Contradiction::Topic(Refused::NoMorePartitions { has: 1, wanted: 1 }),
+        ),
         (
             Change::ProducerIdsReserved { upto: 1000 },
             Contradiction::ProducerIds { before: 1000, after: 1000 },
@@ -121,6 +215,11 @@ fn the_log_applied_again_gives_the_same_catalog() {
     };
     for number in 0..20 {
         let change = catalog.plan_create(id(number), &format!("t{number}"), 3, &[]).unwrap();
+        follow(&mut catalog, change);
+        let change = catalog.plan_add_partitions(id(number), 5).unwrap();
+        follow(&mut catalog, change);
+        let edit = SettingsEdit::Replace(pairs(&[("flush.messages", "9")]));
+        let change = catalog.plan_alter(id(number), &edit).unwrap().expect("it changes something");
         follow(&mut catalog, change);
         if number % 3 == 0 {
             let change = catalog.plan_delete(id(number)).unwrap();

@@ -14,6 +14,8 @@ fn samples() -> Vec<Change> {
         Change::TopicDeleted { id: id(3) },
         Change::TopicPurged { id: id(4) },
         Change::ProducerIdsReserved { upto: 1000 },
+        Change::TopicReconfigured { id: id(5), configs: pairs(&[("a", "é")]) },
+        Change::PartitionsAdded { id: id(6), partitions: 258 },
     ]
 }
 
@@ -32,9 +34,10 @@ fn changes_come_back_as_they_were() {
 
 #[test]
 fn the_bytes_are_those_of_the_table() {
-    let [created, _, deleted, purged, reserved] = &samples().iter().map(encoded).collect::<Vec<_>>()[..]
+    let [created, _, deleted, purged, reserved, reconfigured, added] =
+        &samples().iter().map(encoded).collect::<Vec<_>>()[..]
     else {
-        panic!("there are five samples")
+        panic!("there are seven samples")
     };
     let mut expected = vec![1, 1];
     expected.extend([1; 16]);
@@ -43,6 +46,9 @@ fn the_bytes_are_those_of_the_table() {
     assert_eq!(deleted, &[&[1, 2][..], &[3; 16]].concat());
     assert_eq!(purged, &[&[1, 3][..], &[4; 16]].concat());
     assert_eq!(reserved, &[1, 4, 0xe8, 3, 0, 0, 0, 0, 0, 0]);
+    let settings = [1, 0, 0, 0, 1, 0, 0, 0, b'a', 2, 0, 0, 0, 0xc3, 0xa9];
+    assert_eq!(reconfigured, &[&[1, 5][..], &[5; 16], &settings].concat());
+    assert_eq!(added, &[&[1, 6][..], &[6; 16], &[2, 1, 0, 0]].concat());
 }
 
 #[test]
@@ -70,7 +76,7 @@ fn what_makes_no_sense_is_refused() {
     };
     assert_eq!(change(0, &[2]), Err(DecodeError::Version(2)));
     assert_eq!(change(1, &[0]), Err(DecodeError::Kind(0)));
-    assert_eq!(change(1, &[5]), Err(DecodeError::Kind(5)));
+    assert_eq!(change(1, &[7]), Err(DecodeError::Kind(7)));
     assert_eq!(change(18, &[0xff; 4]), Err(DecodeError::Short), "a name of 4 GiB");
     assert_eq!(change(22, &[0xff]), Err(DecodeError::Text));
     assert_eq!(change(23, &[0; 4]), Err(DecodeError::Number(0)), "no partitions");

@@ -49,6 +49,18 @@ pub fn prepare<F: Fs>(
     fs.open(&path, OpenMode::Direct)
 }
 
+/// Replaces the header of a segment that holds no batch, durably. After a crash it is the old or the new one: what differs
+/// lies in one sector.
+///
+/// # Errors
+/// The system's error.
+pub fn rewrite_header<F: Fs>(fs: &F, data_dir: &Path, header: &SegmentHeader) -> io::Result<()> {
+    with_file(fs, &super::path(data_dir, header), OpenMode::ReadWrite, |file| {
+        fs.write_at(file, 0, &header.encode())?;
+        fs.sync(file)
+    })
+}
+
 /// Allocates space for `len` more bytes of batches behind the first `from`, which have theirs, while the segment is
 /// being appended to. The next flush of the file makes that durable; syncing here could take a failed flush's error
 /// away from it.

@@ -80,6 +80,41 @@ impl Rig {
     }
 }
 
+#[test]
+fn an_empty_segment_begun_with_a_smaller_w_takes_a_larger_batch_and_says_so() {
+    for prepared in [false, true] {
+        let mut rig = Rig::new();
+        let settings = |unflushed_max| LogSettings {
+            data_dir: Arc::from(Path::new("/data")),
+            segment_bytes: 1 << 30,
+            unflushed_max,
+            flush: FlushMode::BeforeAcknowledging,
+            epoch: LeaderEpoch::new(1),
+        };
+        rig.log.reconfigure(settings(STEP as u64));
+        if !prepared {
+            rig.fill_disk();
+        }
+        assert_eq!(rig.admit(ROOM), Ok(Admission::Later));
+        rig.run();
+        rig.world.set_faults(Faults::none());
+        if !prepared {
+            assert_eq!(rig.admit(ROOM), Err(Error::DiskFull), "there is no file yet");
+        }
+        rig.log.reconfigure(settings(4 * STEP as u64));
+        assert_eq!(rig.admit(3 * STEP), Ok(Admission::Later));
+        rig.run();
+        assert_eq!(rig.admit(3 * STEP), Ok(if prepared { Admission::Later } else { Admission::Now }));
+        rig.run();
+        rig.append(3 * STEP - ROOM);
+        let header = &rig.log.segments.first().expect("one was begun").header;
+        let path = segment::path(Path::new("/data"), header);
+        let bytes = crate::io::read_file(&rig.fs, &path).expect("it is there");
+        let stored = segment::SegmentHeader::decode(&bytes).expect("a header");
+        assert_eq!((stored.unflushed_max, &stored), (4 * STEP as u64, header), "prepared: {prepared}");
+    }
+}
+
 /// A batch is a little larger than its value.
 const ROOM: usize = 1000;
 const STEP: usize = limits::ALLOCATION_STEP_MIN as usize;

@@ -4,6 +4,7 @@
 #   install.sh kcat          the distribution's package; prints the program
 #   install.sh kafkajs       from npm into .cache/kafkajs; prints the folder to run Node.js in
 #   install.sh kafka-tools   from Maven Central into .cache/kafka-tools; prints the folder of jars
+#   install.sh kafka-core    Apache Kafka itself, as the load generator's tests run it; prints the folder of jars
 #
 # Nothing is done twice, and two at once wait for each other. Without root, sudo is not used: it says what to install.
 set -euo pipefail
@@ -68,6 +69,10 @@ kafka-tools)
     folder=$cache/kafka-tools/$(sha256sum <"$here/pom.xml" | cut -c1-12)
     once "$folder" kafka_tools "$folder"
     echo "$folder"
+    ;;
+kafka-core)
+    "$here/../../../../../loadgen/tests/kafka/start.sh" --install-only >&2
+    echo "$cache/kafka/4.3.1/libs"
     ;;
 *)
     sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2
