@@ -133,6 +133,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "group.initial.rebalance.delay.ms",
+        same_as: None,
+        kind: Kind::Milliseconds,
         default: "3000",
         doc: "How long an empty group waits for more members before it assigns for the first time.",
         apply: |settings, value| {
@@ -141,6 +143,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "group.max.session.timeout.ms",
+        same_as: None,
+        kind: Kind::Milliseconds,
         default: "1800000",
         doc: "The longest session.timeout.ms of a group's member.",
         apply: |settings, value| {
@@ -149,6 +153,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "group.max.size",
+        same_as: None,
+        kind: Kind::Count,
         default: "2147483647",
         doc: "Members of one group at most.",
         apply: |settings, value| {
@@ -157,6 +163,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "group.min.session.timeout.ms",
+        same_as: None,
+        kind: Kind::Milliseconds,
         default: "6000",
         doc: "The shortest session.timeout.ms of a group's member.",
         apply: |settings, value| {
@@ -310,6 +318,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "offset.metadata.max.bytes",
+        same_as: None,
+        kind: Kind::Bytes,
         default: "4096",
         doc: "What a client may keep with a committed offset.",
         apply: |settings, value| {
@@ -318,6 +328,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "offsets.retention.check.interval.ms",
+        same_as: None,
+        kind: Kind::Milliseconds,
         default: "600000",
         doc: "How often expired offsets are looked for.",
         apply: |settings, value| {
@@ -326,6 +338,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "offsets.retention.minutes",
+        same_as: None,
+        kind: Kind::Count,
         default: "10080",
         doc: "Offsets of a group without members are kept for so long after the last one left.",
         apply: |settings, value| {
@@ -335,6 +349,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "offsets.topic.num.partitions",
+        same_as: None,
+        kind: Kind::Count,
         default: "50",
         doc: "Partitions of __consumer_offsets, when it is first made; each group belongs to one, and with it to a core.",
         apply: |settings, value| {
@@ -349,6 +365,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "offsets.topic.segment.bytes",
+        same_as: None,
+        kind: Kind::Bytes,
         default: "16777216",
         doc: "The size of a segment of __consumer_offsets, when it is first made.",
         apply: |settings, value| {
@@ -412,6 +430,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "tora.offsets.compact.bytes",
+        same_as: None,
+        kind: Kind::Bytes,
         default: "67108864",
         doc: "Bytes by which a partition of __consumer_offsets grows before what is still true is written again and the rest given up.",
         apply: |settings, value| {
