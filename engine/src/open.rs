@@ -131,7 +131,8 @@ impl Loaded {
 }
 
 /// The settings of topics that do not say otherwise.
-pub(crate) fn topic_defaults(config: &Config) -> TopicConfig {
+#[must_use]
+pub fn topic_defaults(config: &Config) -> TopicConfig {
     TopicConfig {
         flush_messages: config.flush_messages,
         max_message_bytes: config.max_message_bytes,

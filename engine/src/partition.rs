@@ -384,10 +384,11 @@ impl Partition {
 
     /// Answers what the moved positions allow.
     fn release<F>(&mut self, visible_moved: bool, cx: &mut Context<'_, F>) {
-        self.waiters.acknowledge(self.log.acknowledged(), cx.replies);
+        // Readers first: who was told of an acknowledgement and asks elsewhere finds that the news is there before it.
         if visible_moved {
             self.waiters.rouse(self.log.visible_upto(), cx.replies);
         }
+        self.waiters.acknowledge(self.log.acknowledged(), cx.replies);
     }
 
     fn fail_all<F>(&mut self, cx: &mut Context<'_, F>) {

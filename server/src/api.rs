@@ -11,7 +11,7 @@ mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
 mod describe_topic_partitions;
-mod fetch;
+pub mod fetch;
 mod find_coordinator;
 mod group_work;
 mod heartbeat;
@@ -43,6 +43,7 @@ use crate::error_code::ErrorCode;
 use crate::service::groups::{Desk, Errand, Mail};
 use crate::slab::Slab;
 use crate::wire::{Encoding, Malformed, Reader, Writer};
+use fetch::sessions::{Place, Sessions};
 
 pub use find_coordinator::offsets_topic;
 
@@ -181,6 +182,17 @@ pub enum Asked {
     Client(Client),
     /// By one of this core's coordinators, to the engine.
     Errand(Errand),
+    /// A fetch session watches a partition, whichever connection its next fetch comes from.
+    SessionWatch {
+        /// The session.
+        session: i32,
+        /// The partition's place in it.
+        place: Place,
+        /// The watch's number.
+        watch: u32,
+        /// Whose core the partition is.
+        owner: ShardId,
+    },
 }
 
 /// On whose behalf something was asked.
@@ -231,6 +243,8 @@ pub struct Context<'a> {
     pub connections: &'a mut Slab<Connection>,
     /// What the request waits for, if it does.
     pub waiting: &'a mut Waiting,
+    /// This core's fetch sessions.
+    pub sessions: &'a mut Sessions,
     /// The connection, by number.
     pub connection: u32,
     /// Which of the connections with that number.
@@ -288,6 +302,19 @@ impl Context<'_> {
         let purpose = Purpose::Part { sequence: self.sequence, part };
         let client = Client { connection: self.connection, serial: self.serial, purpose };
         self.asked.insert(Asked::Client(client))
+    }
+
+    /// Leaves a watch of a session (its id, the partition's place there and the watch's number) with a partition.
+    pub fn watch_for_session(
+        &mut self,
+        (session, place, watch): (i32, Place, u32),
+        partition: PartitionId,
+        end: Offset,
+        until: Nanos,
+    ) {
+        let owner = self.shard.owner(partition);
+        let tag = self.asked.insert(Asked::SessionWatch { session, place, watch, owner });
+        self.shard.request(u64::from(tag), Request::Watch { partition, end, until });
     }
 
     /// Parks the request until one of the partitions it waits for has more, or until then.

@@ -4,6 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::commands::consume::Consume;
+use crate::commands::group::Group;
+use crate::commands::produce::Produce;
+use crate::commands::topic::Topic;
+
 /// Tora: a partition log that speaks the Kafka protocol. Acknowledged means on the disk.
 #[derive(Debug, Parser)]
 #[command(name = "tora", version, about, long_about = None)]
@@ -24,6 +29,22 @@ pub enum Command {
     Log(Log),
     /// List every property that --config and --set know, with defaults and meanings.
     Properties,
+    /// List, create, describe, alter and delete topics, of any broker of the Kafka protocol.
+    #[command(subcommand)]
+    Topic(Topic),
+    /// List, describe and delete consumer groups, and have them go on from another place.
+    #[command(subcommand)]
+    Group(Group),
+    /// Send the lines of standard input as records.
+    Produce(Produce),
+    /// Print records as lines.
+    Consume(Consume),
+    /// Write the documents that are made from the code into a folder.
+    #[command(hide = true)]
+    Docs {
+        /// The folder.
+        folder: PathBuf,
+    },
 }
 
 /// `tora log`.

@@ -44,6 +44,8 @@ pub struct Settings {
     pub retention: Span,
     /// `log.roll.ms` and `.hours`.
     pub roll: Span,
+    /// `max.incremental.fetch.session.cache.slots`.
+    pub fetch_sessions_max: usize,
     /// The engine's.
     pub engine: EngineConfig,
     /// What was set, by the property's name; of several names for one thing by the first.
@@ -97,6 +99,7 @@ impl Default for Settings {
             groups: group_defaults(),
             retention: Span::of_hours(WEEK_HOURS),
             roll: Span::of_hours(WEEK_HOURS),
+            fetch_sessions_max: limits::FETCH_SESSIONS_MAX,
             engine,
             given: BTreeMap::new(),
         }

@@ -90,6 +90,8 @@ codes! {
     GROUP_ID_NOT_FOUND = 69;
     /// A fetch session that this broker never gave out.
     FETCH_SESSION_ID_NOT_FOUND = 70;
+    /// A fetch that is not its session's next one.
+    INVALID_FETCH_SESSION_EPOCH = 71;
     /// The client's leader epoch is older than the partition's.
     FENCED_LEADER_EPOCH = 74;
     /// The client's leader epoch is newer than the partition's.
@@ -108,6 +110,8 @@ codes! {
     INVALID_RECORD = 87;
     /// No topic has this id.
     UNKNOWN_TOPIC_ID = 100;
+    /// A fetch session whose topics are named by id where they were named by name, or the other way.
+    FETCH_SESSION_TOPIC_ID_ERROR = 106;
     /// The endpoints asked for are not of this kind of server.
     UNSUPPORTED_ENDPOINT_TYPE = 115;
 }

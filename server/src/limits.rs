@@ -2,6 +2,7 @@
 //! (`config::table`); their defaults stand here too.
 
 use tora_engine::io::SEND_SLICES_MAX;
+use tora_engine::mailbox::Lane;
 
 /// The largest request (`socket.request.max.bytes`): Kafka's default. Nothing longer is ever buffered.
 pub const REQUEST_BYTES_MAX: u32 = 100 << 20;
@@ -19,6 +20,26 @@ pub const IDLE_MS: u64 = 600_000;
 /// Record bytes of one Fetch response (`fetch.max.bytes`), whatever the client asks for: enough for full throughput at
 /// one response a millisecond, little enough that a few slow consumers don't pin all of a shard's memory.
 pub const FETCH_BYTES_MAX: u32 = 8 << 20;
+
+/// Fetch sessions at a time, over all shards (`max.incremental.fetch.session.cache.slots`): Kafka's default.
+pub const FETCH_SESSIONS_MAX: usize = 1000;
+
+/// Partitions of all fetch sessions of a shard, at some hundred bytes each. Past it, sessions are declined.
+pub const SESSION_PARTITIONS_MAX: usize = 200_000;
+
+/// A fetch session is safe from younger ones for so long (Kafka's `min.incremental.fetch.session.eviction.ms`).
+pub const SESSION_EVICTION_MS: u64 = 120_000;
+
+/// How long a fetch session watches a partition before it looks for itself: what a session that is gone leaves behind
+/// goes after it.
+pub const SESSION_WATCH_MS: u64 = 60_000;
+
+/// Watches of fetch sessions under way on a shard's own partitions: sessions that come and go leave theirs for a minute.
+pub const SESSION_WATCHES_HERE_MAX: usize = 2 * SESSION_PARTITIONS_MAX;
+
+/// The same on each other shard's partitions. They hold mailbox room for as long as nothing happens, and must leave some
+/// to fetches without a session.
+pub const SESSION_WATCHES_THERE_MAX: usize = 768;
 
 /// What a connection receives into at first: many small requests, or a good part of a large one.
 pub const RECEIVE_BYTES_BASE: usize = 16 * 1024;
@@ -129,4 +150,5 @@ const _: () = {
     assert!(QUEUED_REQUEST_BYTES_MAX >= REQUEST_BYTES_MAX as u64);
     assert!(SEND_SLICES_MAX >= 2, "a response may need a slice of its own beside its records");
     assert!(RESPONSE_CHUNK_BYTES >= 4096);
+    assert!(SESSION_WATCHES_THERE_MAX < Lane::Watch.shard_credits() as usize);
 };

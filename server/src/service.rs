@@ -21,6 +21,7 @@ use tora_engine::service::Service;
 use tora_engine::shard::Shard;
 use tora_engine::types::{Nanos, ShardId};
 
+use crate::api::fetch::sessions::Sessions;
 use crate::api::{self, Asked, Client, Context, Ending, Purpose, Waiting};
 use crate::config::{HostPort, Settings};
 use crate::connection::order::Sequence;
@@ -98,6 +99,7 @@ pub struct Server {
     response_memory: ResponseMemory,
     writer: Writer,
     waiting: Waiting,
+    sessions: Sessions,
     next_tick: Nanos,
     /// Whether a connection waits for memory.
     memory_short: bool,
@@ -109,6 +111,8 @@ impl Server {
     #[must_use]
     pub fn new(id: ShardId, common: Arc<Common>, listener: Option<Socket>) -> Self {
         let queued = common.settings.queued_request_bytes / common.inboxes.len();
+        let cores = u16::try_from(common.inboxes.len()).expect("cores are counted in 16 bits");
+        let sessions = Sessions::new(id, cores, common.settings.fetch_sessions_max);
         Self {
             id,
             arrivals: Arrivals::new(listener),
@@ -122,6 +126,7 @@ impl Server {
             response_memory: ResponseMemory::default(),
             writer: Writer::default(),
             waiting: Waiting::default(),
+            sessions,
             next_tick: Nanos::new(u64::MAX),
             memory_short: false,
             stopping_since: None,
@@ -267,6 +272,7 @@ impl Server {
             desk: &mut self.groups.desk,
             connections: &mut self.connections,
             waiting: &mut self.waiting,
+            sessions: &mut self.sessions,
             connection,
             serial,
             sequence,
@@ -389,6 +395,15 @@ impl Service<RingIo> for Server {
             Asked::Client(client) => client,
             Asked::Errand(errand) => {
                 self.groups.errand_done(shard, &mut self.asked, errand, reply);
+                return;
+            }
+            Asked::SessionWatch { session, place, watch, owner } => {
+                let holder = self.sessions.watch_ended(owner, session, place, watch);
+                if let Some((key, serial)) = holder
+                    && self.connections.get_mut(key).is_some_and(|connection| connection.serial == serial)
+                {
+                    self.wake(shard, key);
+                }
                 return;
             }
         };

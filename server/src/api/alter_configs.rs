@@ -9,6 +9,7 @@ use tora_engine::request::{Reply, Request};
 
 use super::describe_configs::{BROKER, TOPIC, find_topic, not_served};
 use super::{Call, Context, Work};
+use crate::coordinator::is_internal;
 use crate::error_code::ErrorCode;
 use crate::wire::{Malformed, Reader, Writer};
 
@@ -104,6 +105,10 @@ impl Alteration {
 
 fn topic_id(kind: i8, name: &str, cx: &Context<'_>) -> Result<tora_engine::types::TopicId, Fault> {
     match kind {
+        TOPIC if is_internal(name) => {
+            let why = format!("{name} is the broker's own, and keeps its settings");
+            Err((ErrorCode::INVALID_TOPIC_EXCEPTION, why))
+        }
         TOPIC => find_topic(name, cx).map(|topic| topic.id),
         BROKER => {
             let why = "a broker's properties are set when it starts (--config, --set) and cannot be altered \

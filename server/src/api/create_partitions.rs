@@ -3,12 +3,13 @@
 //! Versions 0–3, which differ in encoding alone. Each topic has its own outcome, and is answered when its partitions are
 //! durable and known to every core; the timeout is not used. The count is that of all partitions afterwards: one that is
 //! not more than there are gets INVALID_PARTITIONS. Assignments, where given, must name one for each new partition, and this
-//! broker alone.
+//! broker alone. The broker's own topics keep their partitions, by which groups find their coordinators.
 
 use tora_engine::request::{Reply, Request};
 
 use super::describe_configs::find_topic;
 use super::{Call, Context, Work};
+use crate::coordinator::is_internal;
 use crate::error_code::ErrorCode;
 use crate::wire::{Malformed, Reader, Writer};
 
@@ -87,6 +88,10 @@ fn read_topic(reader: &mut Reader<'_>) -> Result<Read, Malformed> {
 fn check(topic: &Read, twice: bool, cx: &Context<'_>) -> Result<tora_engine::types::TopicId, Fault> {
     if twice {
         return Err((ErrorCode::INVALID_REQUEST, "the request names this topic more than once".to_owned()));
+    }
+    if is_internal(&topic.name) {
+        let why = format!("{} is the broker's own, and keeps its partitions", topic.name);
+        return Err((ErrorCode::INVALID_TOPIC_EXCEPTION, why));
     }
     let found = find_topic(&topic.name, cx)?;
     let new = topic.count.saturating_sub(found.partitions);

@@ -11,6 +11,7 @@ use tora_engine::catalog::Topic;
 use tora_engine::types::TopicId;
 
 use super::{Call, Context, Immediate, Work};
+use crate::coordinator::is_internal;
 use crate::error_code::ErrorCode;
 use crate::limits::PARTITIONS_PER_PAGE_MAX;
 use crate::wire::{Malformed, Reader, Writer};
@@ -106,7 +107,7 @@ fn write(page: &Page, out: &mut Writer, cx: &Context<'_>) {
         out.i16(error.value());
         out.nullable_string(Some(name));
         out.topic_id(topic.as_ref().map_or(TopicId::NONE, |topic| topic.id));
-        out.bool(false);
+        out.bool(is_internal(name));
         out.array_len(usize::try_from(upto - from).expect("a page's partitions ascend"));
         for index in *from..*upto {
             write_partition(index, out, cx);

@@ -1,13 +1,17 @@
 //! Fetch (1): reads record batches, waiting for them if there are too few.
 //!
-//! Versions 4–18. 5 adds the log's start, 7 fetch sessions (KIP-227, declined with session id 0, so that every fetch is a
-//! full one), 9 leader epochs, 11 the rack (ignored), 12 the flexible encoding and the last fetched epoch (ignored: a
-//! log here is never cut below what was read), 13 topic ids, 15–18 fields for followers (skipped).
+//! Versions 4–18. 5 adds the log's start, 7 fetch sessions (KIP-227), 9 leader epochs, 11 the rack (ignored), 12 the
+//! flexible encoding and the last fetched epoch (ignored: OffsetForLeaderEpoch tells what a crash took), 13 topic ids,
+//! 15–18 fields for followers (skipped).
 //!
 //! Partitions are read in the request's order while bytes are left of `max_bytes` (and of `fetch.max.bytes`), as many at
 //! once as surely fit; the first batch is returned even where it is larger. The partitions for which nothing is left
 //! tell their high watermark and no records. With fewer than `min_bytes` in all and no error, the partitions are watched
 //! and read again when one has more, until `max_wait_ms` is over.
+//!
+//! In a session ([`sessions`]) only the partitions that may have news are read, and only those that have are told; the
+//! ones that were read longest ago go first. A session that is not known here is refused with FETCH_SESSION_ID_NOT_FOUND,
+//! after which clients begin a new one.
 //!
 //! Records go out as they are stored. Versions before 10 may not be sent zstd (KIP-110): where a read begins with such a
 //! batch they get UNSUPPORTED_COMPRESSION_TYPE. Batches further on are not looked at.
@@ -15,35 +19,61 @@
 //! A connection has one watch on a partition at most, whichever of its fetches began it: a consumer of one busy
 //! partition and many idle ones would else leave a watch on each idle one behind with every fetch.
 
-use tora_engine::batch::Codec;
-use tora_engine::error::Error;
+mod in_session;
+mod reading;
+pub mod sessions;
+
 use tora_engine::io::Io;
-use tora_engine::request::{FoundOffset, OffsetQuery, Records, Reply, Request};
+use tora_engine::request::Reply;
 use tora_engine::types::{Nanos, Offset, PartitionId, TopicId};
 
-use super::produce::codec;
-use super::{Call, Context, Work};
+use super::{Call, Context, Immediate, Work};
 use crate::error_code::ErrorCode;
 use crate::wire::{Malformed, Reader, Writer};
+use in_session::InSession;
+use reading::{Part, Reading, write_part};
+use sessions::Taken;
 
 /// Versions served.
 pub const VERSIONS: (i16, i16) = (4, 18);
 
-enum TopicName {
+/// A topic, as the client names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TopicName {
+    /// Before version 13.
     Name(String),
+    /// From then on.
     Id(TopicId),
 }
 
-struct Part {
-    index: i32,
-    partition: Option<PartitionId>,
-    from: Offset,
-    bytes_max: usize,
-    outcome: Option<Result<Records, ErrorCode>>,
-}
+impl TopicName {
+    fn read(reader: &mut Reader<'_>, version: i16) -> Result<Self, Malformed> {
+        if version >= 13 {
+            reader.topic_id().map(Self::Id)
+        } else {
+            Ok(Self::Name(reader.string()?.to_owned()))
+        }
+    }
 
-/// On the wire: the log's start was not looked up.
-const LOG_START_UNKNOWN: Offset = Offset::new(-1);
+    /// The topic's id, if there is such a topic.
+    fn find(&self, cx: &Context<'_>) -> Result<TopicId, ErrorCode> {
+        let catalog = cx.shard.catalog();
+        match self {
+            Self::Name(name) => {
+                let topic = catalog.topic_named(name).map(|topic| topic.id);
+                topic.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+            }
+            Self::Id(id) => catalog.topic(*id).map(|topic| topic.id).ok_or(ErrorCode::UNKNOWN_TOPIC_ID),
+        }
+    }
+
+    fn write(&self, out: &mut Writer) {
+        match self {
+            Self::Name(name) => out.string(name),
+            Self::Id(id) => out.topic_id(*id),
+        }
+    }
+}
 
 #[derive(PartialEq, Eq)]
 enum Stage {
@@ -52,25 +82,34 @@ enum Stage {
     Done,
 }
 
-struct Fetch {
-    topics: Vec<(TopicName, usize)>,
-    parts: Vec<Part>,
-    error: ErrorCode,
+/// How long to wait, and for how much.
+struct Terms {
     bytes_min: usize,
     bytes_max: usize,
     until: Nanos,
-    stage: Stage,
-    /// Replies that have not come.
-    missing: usize,
-    /// Where the next part to be read stands, while they are read one after the other.
-    next: usize,
-    bytes: usize,
-    /// Whether zstd batches may be sent.
-    zstd: bool,
 }
 
-/// The first version that may be sent zstd batches.
-const ZSTD_SINCE: i16 = 10;
+/// A fetch without a session.
+struct Fetch {
+    /// Topics, each with where its parts begin.
+    topics: Vec<(TopicName, usize)>,
+    reading: Reading,
+    terms: Terms,
+    stage: Stage,
+}
+
+/// A partition as a request has it.
+struct Wanted {
+    index: i32,
+    epoch: i32,
+    from: Offset,
+    bytes_max: usize,
+}
+
+/// The number of a fetch that has no session.
+const SESSIONLESS: i32 = -1;
+/// The number of a fetch that begins a session.
+const FIRST: i32 = 0;
 
 /// Starts it.
 pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Result<Box<dyn Work>, Malformed> {
@@ -82,83 +121,135 @@ pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Resu
     let bytes_min = usize::try_from(reader.i32()?).unwrap_or(0);
     let bytes_max = usize::try_from(reader.i32()?).unwrap_or(0).clamp(1, cx.settings.fetch_bytes_max);
     reader.i8()?;
-    let session = if version >= 7 {
-        let id = reader.i32()?;
-        reader.i32()?;
-        id
-    } else {
-        0
-    };
+    let (session, number) = if version >= 7 { (reader.i32()?, reader.i32()?) } else { (0, SESSIONLESS) };
     let until = cx.shard.io().now().plus_millis(wait_ms);
-    let mut work = Fetch {
-        topics: Vec::new(),
-        parts: Vec::new(),
-        error: if session == 0 { ErrorCode::NONE } else { ErrorCode::FETCH_SESSION_ID_NOT_FOUND },
-        bytes_min,
-        bytes_max,
-        until,
-        stage: Stage::Reading,
-        missing: 0,
-        next: 0,
-        bytes: 0,
-        zstd: version >= ZSTD_SINCE,
-    };
+    let terms = Terms { bytes_min, bytes_max, until };
+    if session != 0 && matches!(number, SESSIONLESS | FIRST) {
+        cx.sessions.end(session);
+    }
+    match number {
+        SESSIONLESS => start_plain(reader, version, terms, cx),
+        FIRST => start_session(reader, version, terms, cx),
+        _ => {
+            let now = cx.shard.io().now();
+            let holder = (cx.connection, cx.serial);
+            match cx.sessions.take(session, number, version >= 13, holder, now) {
+                Taken::Session(session) => InSession::go_on(session, reader, version, terms, cx),
+                Taken::Unknown => Ok(refusal(ErrorCode::FETCH_SESSION_ID_NOT_FOUND)),
+                Taken::OutOfOrder => Ok(refusal(ErrorCode::INVALID_FETCH_SESSION_EPOCH)),
+                Taken::OtherNames => Ok(refusal(ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR)),
+            }
+        }
+    }
+}
+
+fn start_plain(
+    reader: &mut Reader<'_>,
+    version: i16,
+    terms: Terms,
+    cx: &mut Context<'_>,
+) -> Result<Box<dyn Work>, Malformed> {
+    let reading = Reading::new(version, terms.bytes_max);
+    let mut work = Fetch { topics: Vec::new(), reading, terms, stage: Stage::Reading };
     for _ in 0..reader.array_len()? {
-        read_topic(reader, version, &mut work, cx)?;
+        let name = TopicName::read(reader, version)?;
+        let topic = name.find(cx);
+        work.topics.push((name, work.reading.parts.len()));
+        for _ in 0..reader.array_len()? {
+            let wanted = read_wanted(reader, version)?;
+            work.add(topic, &wanted, cx);
+        }
+        reader.skip_tagged_fields()?;
     }
     if version >= 7 {
-        skip_forgotten(reader, version)?;
+        read_forgotten(reader, version, |_, _| {})?;
     }
-    if version >= 11 {
-        reader.string()?;
-    }
-    reader.skip_tagged_fields()?;
-    if work.error.is_none() {
-        work.read_next(cx);
-    } else {
-        work.topics.clear();
-        work.parts.clear();
-        work.stage = Stage::Done;
-    }
+    work.begin(cx);
     Ok(Box::new(work))
 }
 
-fn read_topic(
+/// Begins a session with what the request wants, if there is room for one.
+fn start_session(
     reader: &mut Reader<'_>,
     version: i16,
-    work: &mut Fetch,
+    terms: Terms,
     cx: &mut Context<'_>,
-) -> Result<(), Malformed> {
-    let catalog = cx.shard.catalog();
-    let (name, topic) = if version >= 13 {
-        let id = reader.topic_id()?;
-        (TopicName::Id(id), catalog.topic(id).map(|topic| topic.id).ok_or(ErrorCode::UNKNOWN_TOPIC_ID))
-    } else {
-        let name = reader.string()?;
-        let topic = catalog.topic_named(name).map(|topic| topic.id);
-        (TopicName::Name(name.to_owned()), topic.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))
-    };
-    work.topics.push((name, work.parts.len()));
+) -> Result<Box<dyn Work>, Malformed> {
+    let mut topics = Vec::new();
+    let mut count = 0;
     for _ in 0..reader.array_len()? {
-        let index = reader.i32()?;
-        let epoch = if version >= 9 { reader.i32()? } else { -1 };
-        let from = Offset::new(reader.i64()?);
-        if version >= 12 {
-            reader.i32()?;
+        let name = TopicName::read(reader, version)?;
+        let mut wanted = Vec::new();
+        for _ in 0..reader.array_len()? {
+            wanted.push(read_wanted(reader, version)?);
         }
-        if version >= 5 {
-            reader.i64()?;
-        }
-        let bytes_max = usize::try_from(reader.i32()?).unwrap_or(0).max(1);
         reader.skip_tagged_fields()?;
-        let outcome = match (topic, check_epoch(epoch, cx)) {
-            (Err(error), _) | (Ok(_), Err(error)) => Some(Err(error)),
-            (Ok(_), Ok(())) => None,
-        };
-        let partition = topic.ok().map(|id| PartitionId::new(id, index)).filter(|_| outcome.is_none());
-        work.parts.push(Part { index, partition, from, bytes_max, outcome });
+        count += wanted.len();
+        topics.push((name, wanted));
     }
-    reader.skip_tagged_fields()
+    let (now, random) = (cx.shard.io().now(), cx.shard.io().random());
+    let holder = (cx.connection, cx.serial);
+    if let Some(mut session) = cx.sessions.begin(version >= 13, count, holder, now, random) {
+        for (name, wanted) in &topics {
+            for wanted in wanted {
+                session.want(name, wanted.index, wanted.epoch, wanted.from, wanted.bytes_max);
+            }
+        }
+        return Ok(InSession::begin(session, version, terms, cx));
+    }
+    let reading = Reading::new(version, terms.bytes_max);
+    let mut work = Fetch { topics: Vec::new(), reading, terms, stage: Stage::Reading };
+    for (name, wanted) in topics {
+        let topic = name.find(cx);
+        work.topics.push((name, work.reading.parts.len()));
+        for wanted in &wanted {
+            work.add(topic, wanted, cx);
+        }
+    }
+    work.begin(cx);
+    Ok(Box::new(work))
+}
+
+fn read_wanted(reader: &mut Reader<'_>, version: i16) -> Result<Wanted, Malformed> {
+    let index = reader.i32()?;
+    let epoch = if version >= 9 { reader.i32()? } else { -1 };
+    let from = Offset::new(reader.i64()?);
+    if version >= 12 {
+        reader.i32()?;
+    }
+    if version >= 5 {
+        reader.i64()?;
+    }
+    let bytes_max = usize::try_from(reader.i32()?).unwrap_or(0).max(1);
+    reader.skip_tagged_fields()?;
+    Ok(Wanted { index, epoch, from, bytes_max })
+}
+
+fn read_forgotten(
+    reader: &mut Reader<'_>,
+    version: i16,
+    mut forget: impl FnMut(&TopicName, i32),
+) -> Result<(), Malformed> {
+    for _ in 0..reader.array_len()? {
+        let name = TopicName::read(reader, version)?;
+        for _ in 0..reader.array_len()? {
+            forget(&name, reader.i32()?);
+        }
+        reader.skip_tagged_fields()?;
+    }
+    Ok(())
+}
+
+/// Which partition is to be read, or why there is none.
+fn find_partition(
+    topic: Result<TopicId, ErrorCode>,
+    index: i32,
+    epoch: i32,
+    cx: &Context<'_>,
+) -> Result<PartitionId, ErrorCode> {
+    let id = topic?;
+    check_epoch(epoch, cx)?;
+    Ok(PartitionId::new(id, index))
 }
 
 /// Kafka's check of the leader epoch that a client believes in; −1 means that it does not say.
@@ -172,110 +263,67 @@ pub fn check_epoch(epoch: i32, cx: &Context<'_>) -> Result<(), ErrorCode> {
     }
 }
 
-fn skip_forgotten(reader: &mut Reader<'_>, version: i16) -> Result<(), Malformed> {
-    for _ in 0..reader.array_len()? {
-        if version >= 13 {
-            reader.topic_id()?;
-        } else {
-            reader.string()?;
-        }
-        for _ in 0..reader.array_len()? {
-            reader.i32()?;
-        }
-        reader.skip_tagged_fields()?;
-    }
-    Ok(())
+/// The response to a fetch of a session that is of no use.
+fn refusal(error: ErrorCode) -> Box<dyn Work> {
+    Box::new(Immediate(move |_: &Call, out: &mut Writer, _: &mut Context<'_>| {
+        out.i32(0);
+        out.i16(error.value());
+        out.i32(0);
+        out.array_len(0);
+        out.no_tagged_fields();
+    }))
 }
 
 impl Fetch {
-    /// Reads the next partitions: as many at once as surely fit into what is left.
-    fn read_next(&mut self, cx: &mut Context<'_>) {
-        let mut promised = self.bytes;
-        while let Some(part) = self.parts.get(self.next) {
-            let left = self.bytes_max.saturating_sub(promised);
-            if left == 0 && self.bytes < self.bytes_max {
-                // What was promised may not all be needed; the replies will tell.
-                break;
-            }
-            let at = self.next;
-            self.next += 1;
-            let Some(partition) = part.partition else { continue };
-            self.missing += 1;
-            if left == 0 {
-                cx.ask(at, Request::ListOffset { partition, query: OffsetQuery::Latest });
-                continue;
-            }
-            let max_bytes = part.bytes_max.min(left);
-            promised += max_bytes;
-            cx.ask(at, Request::Read { partition, from: part.from, max_bytes });
-        }
-        if self.missing == 0 {
+    fn add(&mut self, topic: Result<TopicId, ErrorCode>, wanted: &Wanted, cx: &Context<'_>) {
+        let found = find_partition(topic, wanted.index, wanted.epoch, cx);
+        self.reading.parts.push(Part {
+            index: wanted.index,
+            partition: found.ok(),
+            from: wanted.from,
+            bytes_max: wanted.bytes_max,
+            outcome: found.err().map(Err),
+            is_wanted: true,
+        });
+    }
+
+    fn begin(&mut self, cx: &mut Context<'_>) {
+        self.reading.begin(cx);
+        if self.reading.is_over() {
             self.judge(cx);
         }
     }
 
     /// Everything was read: enough, or to be waited for?
     fn judge(&mut self, cx: &mut Context<'_>) {
-        let failed = self.parts.iter().any(|part| matches!(part.outcome, Some(Err(_))));
-        let expired = cx.shard.io().now() >= self.until;
-        if failed || expired || self.bytes >= self.bytes_min || self.parts.is_empty() {
+        let expired = cx.shard.io().now() >= self.terms.until;
+        let enough = self.reading.bytes >= self.terms.bytes_min || self.reading.parts.is_empty();
+        if expired || enough || self.reading.has_failed() {
             self.stage = Stage::Done;
             return;
         }
         self.stage = Stage::Watching;
-        for part in &self.parts {
+        for part in &self.reading.parts {
             if let (Some(partition), Some(Ok(records))) = (part.partition, &part.outcome) {
                 cx.wait_for(partition, records.high_watermark);
             }
         }
-        cx.wait(self.until);
-    }
-
-    fn take_records(&mut self, part: usize, outcome: Result<Records, Error>) {
-        let outcome = outcome.map_err(|error| ErrorCode::of(&error)).and_then(|mut records| {
-            // Beyond the first, a partition's single large batch waits for the next fetch.
-            if self.bytes > 0 && self.bytes + records.bytes() > self.bytes_max {
-                records.slices.clear();
-            }
-            let codec = records.slices.first().and_then(|slice| codec(slice));
-            if codec == Some(Codec::Zstd) && !self.zstd {
-                return Err(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE);
-            }
-            Ok(records)
-        });
-        self.bytes += outcome.as_ref().map_or(0, Records::bytes);
-        self.parts[part].outcome = Some(outcome);
-    }
-
-    /// Nothing was left for this partition but to tell how far it goes.
-    fn take_end(&mut self, part: usize, outcome: Result<FoundOffset, Error>) {
-        let outcome = outcome.map(|end| Records {
-            slices: Vec::new(),
-            high_watermark: end.offset,
-            log_start: LOG_START_UNKNOWN,
-        });
-        self.parts[part].outcome = Some(outcome.map_err(|error| ErrorCode::of(&error)));
+        cx.wait(self.terms.until);
     }
 }
 
 impl Work for Fetch {
     fn on_reply(&mut self, part: u32, reply: Reply, cx: &mut Context<'_>) {
-        match reply {
-            Reply::Read(outcome) => self.take_records(part as usize, outcome),
-            Reply::ListOffset(outcome) => self.take_end(part as usize, outcome),
-            other => unreachable!("a fetch asks for no {other:?}"),
-        }
-        self.missing -= 1;
-        if self.missing == 0 {
-            self.read_next(cx);
+        self.reading.take(part, reply, cx);
+        if self.reading.is_over() {
+            self.judge(cx);
         }
     }
 
     fn on_wake(&mut self, cx: &mut Context<'_>) {
         assert!(self.stage == Stage::Watching, "a fetch that is parked has read everything");
         self.stage = Stage::Reading;
-        (self.next, self.bytes) = (0, 0);
-        self.read_next(cx);
+        self.begin(cx);
     }
 
     fn is_done(&self) -> bool {
@@ -284,21 +332,14 @@ impl Work for Fetch {
 
     fn write(&mut self, call: &Call, out: &mut Writer, _: &mut Context<'_>) {
         let version = call.version;
-        out.i32(0);
-        if version >= 7 {
-            out.i16(self.error.value());
-            out.i32(0);
-        }
+        write_head(version, 0, out);
         out.array_len(self.topics.len());
         for at in 0..self.topics.len() {
             let first = self.topics[at].1;
-            let end = self.topics.get(at + 1).map_or(self.parts.len(), |next| next.1);
-            match &self.topics[at].0 {
-                TopicName::Name(name) => out.string(name),
-                TopicName::Id(id) => out.topic_id(*id),
-            }
+            let end = self.topics.get(at + 1).map_or(self.reading.parts.len(), |next| next.1);
+            self.topics[at].0.write(out);
             out.array_len(end - first);
-            for part in &mut self.parts[first..end] {
+            for part in &mut self.reading.parts[first..end] {
                 write_part(version, part, out);
             }
             out.no_tagged_fields();
@@ -307,24 +348,11 @@ impl Work for Fetch {
     }
 }
 
-fn write_part(version: i16, part: &mut Part, out: &mut Writer) {
-    let (error, records) = match part.outcome.take() {
-        Some(Ok(records)) => (ErrorCode::NONE, Some(records)),
-        Some(Err(error)) => (error, None),
-        None => unreachable!("it is written when everything is read"),
-    };
-    let watermark = records.as_ref().map_or(-1, |records| records.high_watermark.value());
-    out.i32(part.index);
-    out.i16(error.value());
-    out.i64(watermark);
-    out.i64(watermark);
-    if version >= 5 {
-        out.i64(records.as_ref().map_or(-1, |records| records.log_start.value()));
+/// Writes what comes before the topics.
+fn write_head(version: i16, session: i32, out: &mut Writer) {
+    out.i32(0);
+    if version >= 7 {
+        out.i16(ErrorCode::NONE.value());
+        out.i32(session);
     }
-    out.array_len(0);
-    if version >= 11 {
-        out.i32(-1);
-    }
-    out.records(records.map_or_else(Vec::new, |records| records.slices));
-    out.no_tagged_fields();
 }

@@ -14,6 +14,8 @@ pub enum Kind {
     Bytes,
     /// A time in milliseconds.
     Milliseconds,
+    /// A time in minutes.
+    Minutes,
     /// A number of something else.
     Count,
     /// A text.
@@ -29,7 +31,7 @@ impl Kind {
         match self {
             Self::Truth => 1,
             Self::Text => 2,
-            Self::Bytes | Self::Milliseconds | Self::Count => 5,
+            Self::Bytes | Self::Milliseconds | Self::Minutes | Self::Count => 5,
             Self::List => 7,
         }
     }
@@ -41,6 +43,7 @@ impl Kind {
             Self::Truth => "true or false",
             Self::Bytes => "bytes",
             Self::Milliseconds => "ms",
+            Self::Minutes => "minutes",
             Self::Count => "number",
             Self::Text => "text",
             Self::List => "list",
@@ -287,6 +290,17 @@ pub const PROPERTIES: &[Property] = &[
         },
     },
     Property {
+        name: "max.incremental.fetch.session.cache.slots",
+        same_as: None,
+        kind: Kind::Count,
+        default: "1000",
+        doc: "Fetch sessions at a time, shared evenly among the cores; 0 for none. A consumer without one sends and is \
+              told every partition with each fetch.",
+        apply: |settings, value| {
+            number(value, 0, 1 << 20).map(|value| settings.fetch_sessions_max = size(value))
+        },
+    },
+    Property {
         name: "message.max.bytes",
         same_as: None,
         kind: Kind::Bytes,
@@ -339,7 +353,7 @@ pub const PROPERTIES: &[Property] = &[
     Property {
         name: "offsets.retention.minutes",
         same_as: None,
-        kind: Kind::Count,
+        kind: Kind::Minutes,
         default: "10080",
         doc: "Offsets of a group without members are kept for so long after the last one left.",
         apply: |settings, value| {

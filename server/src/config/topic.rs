@@ -1,6 +1,8 @@
 //! What can be set for a topic: one table of names and meanings. What the values do is the engine's
 //! (`tora_engine::catalog::TopicConfig`).
 
+use tora_engine::catalog::TopicConfig;
+
 use super::Settings;
 use super::table::{self, Kind, Property};
 
@@ -28,6 +30,12 @@ impl TopicSetting {
     pub fn broker_property(&self) -> Option<&'static Property> {
         self.broker.and_then(table::find)
     }
+}
+
+/// The settings of a topic that sets nothing, of a broker that was told nothing.
+#[must_use]
+pub fn built_in() -> TopicConfig {
+    tora_engine::open::topic_defaults(&Settings::default().engine)
 }
 
 /// Where a value comes from (Kafka's `ConfigSource`).

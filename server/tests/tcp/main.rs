@@ -12,6 +12,7 @@
 mod support;
 
 mod bad_input;
+mod cli;
 mod clients;
 mod configs;
 mod delete_records;
@@ -24,4 +25,5 @@ mod protocol;
 mod records;
 mod rights;
 mod serve;
+mod sessions;
 mod streams;
