@@ -140,10 +140,9 @@ impl Search {
     }
 
     fn take_end(&mut self, found: FoundOffset) {
-        if self.high.is_none() {
-            self.high = Some(found.offset);
-        } else {
-            self.low = Some(found.offset.min(self.high.expect("it is known")));
+        match self.high {
+            None => self.high = Some(found.offset),
+            Some(high) => self.low = Some(found.offset.min(high)),
         }
     }
 
