@@ -1,9 +1,4 @@
 //! What `tora` does besides serving: topics, groups, lines in and lines out, against any broker of the Kafka protocol.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "the seam is the server's; a command has the process for itself"
-)]
 
 pub mod consume;
 pub mod group;
