@@ -14,6 +14,8 @@ pub mod positions;
 pub mod read;
 pub mod recovery;
 mod retention;
+#[cfg(test)]
+mod rig;
 pub mod segment;
 pub mod segments;
 mod space;

@@ -11,9 +11,18 @@ use crate::io::{BLOCK_SIZE, File, Fs, Op, Pool, Slice};
 use crate::log::{LogOp, tail::Tail};
 use crate::types::Position;
 
-/// From this much on, whole blocks are written alone: the partial block behind them would only keep the next write
-/// waiting.
-const WHOLE_BLOCKS_ALONE: u64 = 128 * 1024;
+/// What is shorter goes in one write with the partial block at its end, all of it copied: copying costs less than a
+/// second write.
+const COPIED_BYTES_MAX: usize = 32 * 1024;
+
+/// How much of the tail is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it.
+    All,
+    /// Its whole blocks: more is to come, and the partial block's write would only keep that waiting.
+    WholeBlocks,
+}
 
 struct Write {
     id: u64,
@@ -56,6 +65,12 @@ impl Appender {
         Self { submitted: end, writes: VecDeque::new(), next_id: 0 }
     }
 
+    /// Whether a write is in flight.
+    #[must_use]
+    pub fn is_writing(&self) -> bool {
+        !self.writes.is_empty()
+    }
+
     /// The end of what has been handed to the device.
     #[must_use]
     pub const fn submitted(&self) -> Position {
@@ -64,8 +79,13 @@ impl Appender {
 
     /// Submits what may be written to `target` now. Says whether everything up to its limit is submitted, so that the
     /// next segment may follow.
-    pub fn pump<F: Fs>(&mut self, tail: &Tail, target: Target, out: &mut Vec<(LogOp, Op<F>)>) -> bool {
-        let mut whole = 0;
+    pub fn pump<F: Fs>(
+        &mut self,
+        tail: &Tail,
+        target: Target,
+        extent: Extent,
+        out: &mut Vec<(LogOp, Op<F>)>,
+    ) -> bool {
         while self.submitted < target.limit {
             let relative = self.submitted.since(target.base);
             let from = Position::new(self.submitted.value() - relative % BLOCK_SIZE as u64);
@@ -73,20 +93,17 @@ impl Appender {
                 return false;
             }
             let piece = tail.piece(from, target.limit);
-            let whole_len = piece.len() / BLOCK_SIZE * BLOCK_SIZE;
-            if whole_len > 0 {
-                whole += whole_len as u64;
-                self.submit(target, from, piece.slice(0..whole_len), whole_len, out);
+            let partial = piece.len() % BLOCK_SIZE;
+            let alone = extent == Extent::WholeBlocks && !target.ends;
+            if partial > 0 && piece.len() < COPIED_BYTES_MAX && !alone {
+                self.submit(target, from, padded(&piece), piece.len(), out);
                 continue;
             }
-            if whole >= WHOLE_BLOCKS_ALONE && !target.ends {
+            let whole = piece.len() - partial;
+            if whole == 0 {
                 return false;
             }
-            let mut block = Pool::heap(BLOCK_SIZE);
-            block.push(&piece);
-            let padding = [0; BLOCK_SIZE];
-            block.push(&padding[piece.len()..]);
-            self.submit(target, from, block.filled(), piece.len(), out);
+            self.submit(target, from, piece.slice(0..whole), whole, out);
         }
         true
     }
@@ -152,6 +169,15 @@ impl Appender {
         }
         Ok(written)
     }
+}
+
+/// A copy up to the next block's start: memory under a write must not change, and the tail's last block will.
+fn padded(piece: &Slice) -> Slice {
+    let mut blocks = Pool::heap(piece.len().next_multiple_of(BLOCK_SIZE));
+    blocks.push(piece);
+    // The memory was zeroed when it was allocated.
+    blocks.advance(blocks.remaining());
+    blocks.filled()
 }
 
 #[cfg(test)]

@@ -1,10 +1,15 @@
 //! Writing and flushing: what goes to the device next, and what its completions mean.
+//!
+//! A partition goes round in a cycle: everything that has been appended is written, then flushed, then acknowledged; what
+//! arrives meanwhile is gathered and makes the next round. So a round costs a write and a flush however many appends it
+//! holds. Only a group that is large enough to keep the device busy is written while the round before it is under way.
 
 use std::io;
 use std::sync::Arc;
 
 use crate::io::{Completion, Fs, Op};
-use crate::log::appender::Target;
+use crate::limits;
+use crate::log::appender::{Extent, Target};
 use crate::log::segment::HEADER_SIZE;
 use crate::log::{FlushMode, Log, LogOp, Wanted, segment};
 
@@ -15,7 +20,10 @@ impl Log {
             return;
         }
         let appended = self.positions.appended().position();
-        while self.appender.submitted() < appended {
+        let extent = if self.is_round_under_way() { Extent::WholeBlocks } else { Extent::All };
+        let gathered = appended.since(self.appender.submitted());
+        let waits = extent == Extent::WholeBlocks && gathered < limits::GROUP_BYTES;
+        while self.appender.submitted() < appended && !waits {
             let Some(segment) = self.segments.at(self.appender.submitted()) else { break };
             // Crossing into a new segment needs the old one flushed: what stands in the new one proves to recovery
             // that everything before it was.
@@ -30,7 +38,7 @@ impl Log {
                 limit: segment.end.unwrap_or(appended),
                 ends: segment.end.is_some(),
             };
-            if !self.appender.pump(&self.tail, target, out) {
+            if !self.appender.pump(&self.tail, target, extent, out) {
                 break;
             }
         }
@@ -51,12 +59,21 @@ impl Log {
         (behind && self.positions.unflushed() > 0).then_some(within)
     }
 
+    /// Whether what is appended now would be acknowledged with the next round only.
+    fn is_round_under_way(&self) -> bool {
+        let flushing = self.flush_in_flight && self.settings.flush == FlushMode::BeforeAcknowledging;
+        self.appender.is_writing() || flushing
+    }
+
     /// Whether there is something to flush now.
     #[must_use]
     pub fn flush_due(&self) -> bool {
         let unflushed = self.positions.written().position().since(self.positions.flushed().position());
         let due = match self.settings.flush {
-            FlushMode::BeforeAcknowledging => unflushed > 0,
+            // The whole round, unless so much is written that the rest of it would keep that waiting.
+            FlushMode::BeforeAcknowledging => {
+                unflushed > 0 && (!self.appender.is_writing() || unflushed >= 2 * limits::GROUP_BYTES)
+            }
             // Half of W, so that appends need not wait for the flush.
             // A segment that has ended is flushed at once, since the next one's writes wait for it.
             FlushMode::Behind => {
@@ -147,3 +164,6 @@ impl Log {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,97 +1,18 @@
 use std::path::Path;
-use std::sync::Arc;
 
 use super::*;
-use crate::batch::{BatchBuilder, BatchHeader};
 use crate::error::Error;
-use crate::io::{Completion, Pool, Returned, Token};
 use crate::log::Admission;
-use crate::log::{FlushMode, LogSettings, Retention};
-use crate::sim::{Faults, SimFs, SimWorld};
-use crate::types::{LeaderEpoch, PartitionId, TopicId};
-
-/// A log whose jobs are run when the test says so, and whose writes never are.
-struct Rig {
-    world: SimWorld,
-    fs: SimFs,
-    log: Log,
-    pool: Pool,
-    clock: u64,
-    wanted: Wanted<SimFs>,
-}
-
-impl Rig {
-    fn new() -> Self {
-        let world = SimWorld::new(1, Faults::none());
-        let fs = world.fs();
-        fs.create_folder(Path::new("/data")).expect("no faults");
-        let settings = LogSettings {
-            data_dir: Arc::from(Path::new("/data")),
-            segment_bytes: 1 << 30,
-            segment_ms: i64::MAX,
-            retention: Retention::ALL,
-            unflushed_max: 1 << 30,
-            flush: FlushMode::BeforeAcknowledging,
-            flush_ms: None,
-            epoch: LeaderEpoch::new(1),
-        };
-        let log = Log::empty(PartitionId::new(TopicId::from_random(1, 2), 0), settings);
-        Self { world, fs, log, pool: Pool::new(16), clock: 0, wanted: Vec::new() }
-    }
-
-    fn admit(&mut self, size: usize) -> Result<Admission, Error> {
-        self.log.admit(size, 0, &mut self.wanted)
-    }
-
-    /// Appends a batch of about `size` bytes; it must be admitted at once.
-    fn append(&mut self, size: usize) {
-        let mut builder = BatchBuilder::new(1 << 24);
-        builder.push(0, None, Some(&vec![7; size])).expect("far below the limit");
-        let batch = builder.finish().expect("it has a record");
-        assert_eq!(self.admit(batch.len()), Ok(Admission::Now));
-        let header = BatchHeader::parse(batch).expect("it was just built");
-        self.log.append(batch, &header, &self.pool, &mut self.clock);
-    }
-
-    /// Runs the jobs that are wanted, until no more are; says how many there were. Writes and flushes go nowhere.
-    fn run(&mut self) -> usize {
-        let mut jobs = 0;
-        loop {
-            self.log.pump(&mut self.wanted);
-            let wanted = std::mem::take(&mut self.wanted);
-            let before = jobs;
-            for (op, what) in wanted {
-                if let Op::Job(job) = what {
-                    jobs += 1;
-                    let result = job(&self.fs);
-                    let completion = Completion { token: Token(0), result, returned: Returned::Nothing };
-                    self.log.complete(op, completion, &mut self.wanted);
-                }
-            }
-            if jobs == before {
-                return jobs;
-            }
-            assert!(jobs < 100, "it asks without end");
-        }
-    }
-
-    fn fill_disk(&self) {
-        self.world.set_faults(Faults { space_bytes_max: 0, ..Faults::none() });
-    }
-}
+use crate::log::LogSettings;
+use crate::log::rig::Rig;
+use crate::sim::Faults;
 
 #[test]
 fn an_empty_segment_begun_with_a_smaller_w_takes_a_larger_batch_and_says_so() {
     for prepared in [false, true] {
         let mut rig = Rig::new();
-        let settings = |unflushed_max| LogSettings {
-            data_dir: Arc::from(Path::new("/data")),
-            segment_bytes: 1 << 30,
-            unflushed_max,
-            flush: FlushMode::BeforeAcknowledging,
-            epoch: LeaderEpoch::new(1),
-        };
-        rig.log.reconfigure(settings(STEP as u64));
+        let settings = |rig: &Rig, unflushed_max| LogSettings { unflushed_max, ..rig.log.settings.clone() };
+        rig.log.reconfigure(settings(&rig, STEP as u64));
         if !prepared {
             rig.fill_disk();
         }
@@ -101,7 +22,7 @@ fn an_empty_segment_begun_with_a_smaller_w_takes_a_larger_batch_and_says_so() {
         if !prepared {
             assert_eq!(rig.admit(ROOM), Err(Error::DiskFull), "there is no file yet");
         }
-        rig.log.reconfigure(settings(4 * STEP as u64));
+        rig.log.reconfigure(settings(&rig, 4 * STEP as u64));
         assert_eq!(rig.admit(3 * STEP), Ok(Admission::Later));
         rig.run();
         assert_eq!(rig.admit(3 * STEP), Ok(if prepared { Admission::Later } else { Admission::Now }));

@@ -1,0 +1,95 @@
+use crate::io::BLOCK_SIZE;
+use crate::limits;
+use crate::log::rig::Rig;
+use crate::log::{Admission, FlushMode};
+
+const GROUP: usize = limits::GROUP_BYTES as usize;
+
+/// A log with its file, ready for appends.
+fn rig(mode: FlushMode) -> Rig {
+    let mut rig = Rig::with_mode(mode);
+    assert_eq!(rig.admit(100), Ok(Admission::Later), "there is no file yet");
+    rig.run();
+    rig
+}
+
+#[test]
+fn what_arrives_in_a_round_goes_together_in_the_next() {
+    let mut rig = rig(FlushMode::BeforeAcknowledging);
+    rig.append(100);
+    rig.run();
+    assert_eq!(rig.operations(), [Some(BLOCK_SIZE)]);
+    rig.append(100);
+    rig.run();
+    assert_eq!(rig.operations(), [Some(BLOCK_SIZE)], "a write is under way");
+    rig.end_first();
+    assert_eq!(rig.operations(), [Some(BLOCK_SIZE)], "what had arrived belongs to this round still");
+    rig.end_first();
+    assert_eq!(rig.operations(), [None]);
+    for _ in 0..10 {
+        rig.append(1000);
+        rig.run();
+    }
+    assert_eq!(rig.operations(), [None], "a flush is under way");
+    let acknowledged = rig.log.acknowledged();
+    rig.end_first();
+    assert!(rig.log.acknowledged() > acknowledged);
+    let operations = rig.operations();
+    assert_eq!(operations.iter().flatten().sum::<usize>(), 3 * BLOCK_SIZE);
+    assert!(operations.len() <= 2, "a write for each chunk of memory: {operations:?}");
+    while !rig.under_way.is_empty() {
+        rig.end_first();
+    }
+    assert_eq!(rig.log.acknowledged(), rig.log.durable().0);
+    assert_eq!(rig.operations(), []);
+}
+
+#[test]
+fn a_large_group_does_not_wait_for_the_round_before() {
+    let mut rig = rig(FlushMode::BeforeAcknowledging);
+    rig.append(100);
+    rig.run();
+    rig.end_first();
+    assert_eq!(rig.operations(), [None]);
+    rig.append(GROUP);
+    rig.run();
+    let operations = rig.operations();
+    let written: usize = operations.iter().flatten().sum();
+    assert_eq!(operations[0], None);
+    assert!(written >= GROUP && written.is_multiple_of(BLOCK_SIZE), "its whole blocks: {operations:?}");
+    while !rig.under_way.is_empty() {
+        rig.end_first();
+    }
+    let (durable, offset) = rig.log.durable();
+    assert_eq!((rig.log.acknowledged(), rig.log.visible_upto()), (durable, offset));
+    assert_eq!(offset.value(), 2);
+}
+
+#[test]
+fn a_flush_does_not_wait_for_writes_without_end() {
+    let mut rig = rig(FlushMode::BeforeAcknowledging);
+    // As fast as it goes: there is always another group to be written.
+    for _ in 0..20 {
+        rig.append(GROUP);
+        rig.run();
+        rig.append(GROUP);
+        rig.run();
+        if rig.operations().contains(&None) {
+            return;
+        }
+        rig.end_first();
+    }
+    panic!("it never flushed");
+}
+
+#[test]
+fn written_is_acknowledged_whatever_is_flushed_behind() {
+    let mut rig = rig(FlushMode::Behind);
+    for round in 1..=5 {
+        rig.append(100);
+        rig.run();
+        assert_eq!(rig.operations(), [Some(BLOCK_SIZE)]);
+        rig.end_first();
+        assert_eq!(rig.log.visible_upto().value(), round);
+    }
+}

@@ -1,0 +1,118 @@
+//! A log under test, without a shard.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::batch::{BatchBuilder, BatchHeader};
+use crate::error::Error;
+use crate::io::{Completion, Fs, Op, Pool, Returned, Token};
+use crate::log::{Admission, FlushMode, Log, LogOp, LogSettings, Retention, Wanted};
+use crate::sim::{Faults, SimFs, SimWorld};
+use crate::types::{LeaderEpoch, PartitionId, TopicId};
+
+/// A log whose operations end when the test says so.
+pub struct Rig {
+    pub world: SimWorld,
+    pub fs: SimFs,
+    pub log: Log,
+    pool: Pool,
+    clock: u64,
+    wanted: Wanted<SimFs>,
+    /// Writes and flushes that are under way.
+    pub under_way: Wanted<SimFs>,
+}
+
+impl Rig {
+    pub fn new() -> Self {
+        Self::with_mode(FlushMode::BeforeAcknowledging)
+    }
+
+    pub fn with_mode(flush: FlushMode) -> Self {
+        let world = SimWorld::new(1, Faults::none());
+        let fs = world.fs();
+        fs.create_folder(Path::new("/data")).expect("no faults");
+        let settings = LogSettings {
+            data_dir: Arc::from(Path::new("/data")),
+            segment_bytes: 1 << 30,
+            segment_ms: i64::MAX,
+            retention: Retention::ALL,
+            unflushed_max: 1 << 30,
+            flush,
+            flush_ms: None,
+            epoch: LeaderEpoch::new(1),
+        };
+        let log = Log::empty(PartitionId::new(TopicId::from_random(1, 2), 0), settings);
+        Self { world, fs, log, pool: Pool::new(16), clock: 0, wanted: Vec::new(), under_way: Vec::new() }
+    }
+
+    pub fn admit(&mut self, size: usize) -> Result<Admission, Error> {
+        self.log.admit(size, 0, &mut self.wanted)
+    }
+
+    /// Appends a batch of about `size` bytes; it must be admitted at once.
+    pub fn append(&mut self, size: usize) {
+        let mut builder = BatchBuilder::new(1 << 24);
+        builder.push(0, None, Some(&vec![7; size])).expect("far below the limit");
+        let batch = builder.finish().expect("it has a record");
+        assert_eq!(self.admit(batch.len()), Ok(Admission::Now));
+        let header = BatchHeader::parse(batch).expect("it was just built");
+        self.log.append(batch, &header, &self.pool, &mut self.clock);
+    }
+
+    /// Runs the jobs that are wanted, until no more are; says how many there were. Writes and flushes get under way.
+    pub fn run(&mut self) -> usize {
+        let mut jobs = 0;
+        loop {
+            self.log.pump(&mut self.wanted);
+            if self.log.flush_due() {
+                self.log.flush(&mut self.wanted);
+            }
+            let wanted = std::mem::take(&mut self.wanted);
+            let before = jobs;
+            for (op, what) in wanted {
+                match what {
+                    Op::Job(job) => {
+                        jobs += 1;
+                        self.end(op, job(&self.fs));
+                    }
+                    what => self.under_way.push((op, what)),
+                }
+            }
+            if jobs == before {
+                return jobs;
+            }
+            assert!(jobs < 100, "it asks without end");
+        }
+    }
+
+    fn end(&mut self, op: LogOp, result: io::Result<u64>) {
+        let completion = Completion { token: Token(0), result, returned: Returned::Nothing };
+        self.log.complete(op, completion, &mut self.wanted);
+    }
+
+    /// Ends the write or flush that has been under way the longest.
+    pub fn end_first(&mut self) {
+        let (op, what) = self.under_way.remove(0);
+        let count = match &what {
+            Op::Write { data, .. } => data.len() as u64,
+            _ => 0,
+        };
+        self.end(op, Ok(count));
+        self.run();
+    }
+
+    /// What is under way: the bytes of each write, and `None` for a flush.
+    pub fn operations(&self) -> Vec<Option<usize>> {
+        let bytes = |what: &Op<SimFs>| match what {
+            Op::Write { data, .. } => Some(data.len()),
+            Op::Flush { .. } => None,
+            _ => unreachable!("jobs are run at once"),
+        };
+        self.under_way.iter().map(|(_, what)| bytes(what)).collect()
+    }
+
+    pub fn fill_disk(&self) {
+        self.world.set_faults(Faults { space_bytes_max: 0, ..Faults::none() });
+    }
+}
