@@ -49,6 +49,16 @@ pub const CHECKPOINT_IDLE_MS: u64 = 2_000;
 /// A shard with recent traffic looks this often for what need not happen at once.
 pub const HOUSEKEEPING_MS: u64 = 500;
 
+/// A partition that appended more between two looks at it ([`HOUSEKEEPING_MS`]) is not zeroed ahead: from about 8 MB/s on
+/// the zeros would take from the appends what they save the flushes.
+pub const ZERO_AHEAD_APPENDED_MAX: u64 = 4 << 20;
+
+/// Zeros reach ahead as far as this many of the last interval's appends: two seconds' worth, so that a surge finds some.
+pub const ZERO_AHEAD_INTERVALS: u64 = 4;
+
+/// Zeros reach at least this far ahead: a few appends a second then need a write of zeros every few minutes.
+pub const ZERO_AHEAD_MIN: u64 = 256 << 10;
+
 /// A partition without traffic for this long gives back its memory.
 pub const IDLE_MS: u64 = 5_000;
 
@@ -87,6 +97,11 @@ pub const READ_TURN_NANOS_MAX: u64 = 10_000_000;
 
 /// For so long after a write reads still make room for the next one: appends that come a few a second count, too.
 pub const READS_YIELD_MS: u64 = 1_000;
+
+/// Zeros written at a time.
+pub const ZERO_PIECE_BYTES: usize = 128 << 10;
+
+const _: () = assert!(ZERO_PIECE_BYTES.is_multiple_of(BLOCK_SIZE));
 
 const _: () = assert!(READ_BESIDE_WRITES_BYTES.is_multiple_of(BLOCK_SIZE) && READS_MAX > 0);
 

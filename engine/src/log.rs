@@ -22,6 +22,7 @@ mod space;
 mod start;
 pub mod tail;
 pub mod watermark;
+mod zeroing;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -42,6 +43,7 @@ pub use crate::log::space::no_descriptors;
 use crate::log::start::Start;
 use crate::log::tail::Tail;
 use crate::log::watermark::Watermark;
+use crate::log::zeroing::Zeroing;
 use crate::sim::plant::{Plant, planted};
 use crate::types::{LeaderEpoch, Offset, PartitionId, Position};
 
@@ -71,6 +73,11 @@ pub enum LogOp {
         base: Offset,
         /// Whether an append waits for it.
         awaited: bool,
+    },
+    /// Blocks of the active segment that no append has reached are written with zeros.
+    Zero {
+        /// The segment.
+        base: Offset,
     },
     /// An older segment is opened for reading.
     Open {
@@ -150,6 +157,7 @@ pub struct Log {
     /// Up to here the log is flushed soon, whatever the mode.
     flush_wanted: Position,
     growth: Growth,
+    zeroing: Zeroing,
     failed: Option<String>,
 }
 
@@ -230,6 +238,7 @@ impl Log {
             wants_flush: false,
             flush_wanted: Position::ZERO,
             growth,
+            zeroing: Zeroing::default(),
             failed: None,
         }
     }

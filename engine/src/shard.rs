@@ -24,7 +24,7 @@ use crate::catalog::{Catalog, TopicConfig};
 use crate::checkpoint::Entry;
 use crate::config::Config;
 use crate::error::Error;
-use crate::io::{Completion, Io, Op, Pool, Token};
+use crate::io::{Completion, Io, Op, Pool, Slice, Token};
 use crate::limits;
 use crate::log::recovery::{self, Recovered};
 use crate::log::{FlushMode, Log, LogOp, LogSettings, Retention, Wanted};
@@ -79,6 +79,8 @@ pub struct Shard<I: Io> {
     rounds: Rounds,
     checkpoints: Checkpoints,
     next_housekeeping: Option<Nanos>,
+    /// What zeros ahead are written from, once there are any.
+    zeros: Option<Slice>,
     /// Numbers the chunks of tail memory.
     chunk_clock: u64,
     stopping: bool,
@@ -129,6 +131,7 @@ impl<I: Io> Shard<I> {
             rounds: Rounds::default(),
             checkpoints: Checkpoints::default(),
             next_housekeeping: None,
+            zeros: None,
             chunk_clock: 0,
             stopping: false,
             wanted: Vec::new(),

@@ -31,14 +31,13 @@ impl Log {
                 break;
             }
             let Some(file) = segment.open() else { break };
-            let target = Target {
-                file,
-                base: segment.base(),
-                header_size: HEADER_SIZE,
-                limit: segment.end.unwrap_or(appended),
-                ends: segment.end.is_some(),
-            };
-            if !self.appender.pump(&self.tail, target, extent, out) {
+            let base = segment.base();
+            let zeroing_from = self.zeroing_from(segment.header.base_offset).map(|from| base.plus(from));
+            let end = segment.end.unwrap_or(appended);
+            let limit = zeroing_from.map_or(end, |from| from.min(end));
+            let ends = segment.end == Some(limit);
+            let target = Target { file, base, header_size: HEADER_SIZE, limit, ends };
+            if !self.appender.pump(&self.tail, target, extent, out) || limit < end {
                 break;
             }
         }
@@ -130,6 +129,10 @@ impl Log {
             }
             LogOp::Prepare { base, .. } | LogOp::Open { base } => self.file_came(op, base, result),
             LogOp::Extend { base, awaited } => self.space_came(base, awaited, result),
+            LogOp::Zero { base } => {
+                self.zeroed(base, result, out);
+                self.seal_flushed(out);
+            }
             LogOp::Seal { base } => {
                 self.segments.by_base(base).expect("segments stay while they are sealed").sealing = false;
                 if let Err(error) = result {
@@ -146,8 +149,11 @@ impl Log {
     /// Has segments that have ended and are flushed trimmed.
     fn seal_flushed<F: Fs>(&mut self, out: &mut Wanted<F>) {
         let flushed = self.positions.flushed().position();
+        // Zeros that are on their way would make a trimmed file longer again.
+        let zeroing = self.zeroing.segment();
         for segment in self.segments.iter_mut() {
-            let Some(end) = segment.end.filter(|end| *end <= flushed && !segment.sealed) else { continue };
+            let ended = segment.end.filter(|end| *end <= flushed && !segment.sealed);
+            let Some(end) = ended.filter(|_| zeroing != Some(segment.header.base_offset)) else { continue };
             (segment.sealed, segment.sealing) = (true, true);
             let base = segment.header.base_offset;
             let (header, index) = (segment.header.clone(), segment.index.clone());

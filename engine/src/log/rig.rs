@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use crate::batch::{BatchBuilder, BatchHeader};
 use crate::error::Error;
-use crate::io::{Completion, Fs, Op, Pool, Returned, Token};
+use crate::io::{Completion, Fs, Op, Pool, Returned, Slice, Token};
 use crate::log::{Admission, FlushMode, Log, LogOp, LogSettings, Retention, Wanted};
 use crate::sim::{Faults, SimFs, SimWorld};
-use crate::types::{LeaderEpoch, PartitionId, TopicId};
+use crate::types::{LeaderEpoch, PartitionId, Position, TopicId};
 
 /// A log whose operations end when the test says so.
 pub struct Rig {
@@ -91,9 +91,45 @@ impl Rig {
         self.log.complete(op, completion, &mut self.wanted);
     }
 
+    /// An interval has passed.
+    pub fn look(&mut self, zeros: &Slice) {
+        self.log.zero_ahead(zeros, &mut self.wanted);
+        self.run();
+    }
+
+    /// Ends whatever is under way, and what that brings.
+    pub fn settle(&mut self) {
+        while !self.under_way.is_empty() {
+            self.end_first();
+        }
+    }
+
     /// Ends the write or flush that has been under way the longest.
     pub fn end_first(&mut self) {
-        let (op, what) = self.under_way.remove(0);
+        self.end_at(0);
+    }
+
+    /// Fails it.
+    pub fn fail_first(&mut self, error: io::Error) {
+        let (op, _) = self.under_way.remove(0);
+        self.end(op, Err(error));
+        self.run();
+    }
+
+    /// Has the next append begin a segment.
+    pub fn roll(&mut self) {
+        let used = self.log.positions.appended().position().since(Position::ZERO);
+        self.log.settings.segment_bytes = used + 1;
+        assert_eq!(self.admit(1000), Ok(Admission::Later), "a new segment needs a file");
+        self.log.settings.segment_bytes = 1 << 30;
+        self.run();
+        self.append(100);
+        self.run();
+    }
+
+    /// Ends one of those under way.
+    pub fn end_at(&mut self, at: usize) {
+        let (op, what) = self.under_way.remove(at);
         let count = match &what {
             Op::Write { data, .. } => data.len() as u64,
             _ => 0,

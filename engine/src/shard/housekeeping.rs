@@ -1,7 +1,7 @@
-//! What need not happen at once: memory, checkpoints, forgotten producers.
+//! What need not happen at once: memory, zeros ahead, checkpoints, forgotten producers.
 
 use super::Shard;
-use crate::io::Io;
+use crate::io::{Io, Pool, Slice};
 use crate::limits;
 use crate::types::Nanos;
 
@@ -22,7 +22,8 @@ impl<I: Io> Shard<I> {
         }
     }
 
-    /// What need not happen at once: memory of idle partitions, checkpoints, forgotten producers.
+    /// What need not happen at once: zeros ahead of slow appends, memory of idle partitions, checkpoints, forgotten
+    /// producers.
     pub(super) fn keep_house(&mut self, now: Nanos) {
         let unix_millis = self.io.unix_millis();
         let expiration_ms = self.config.producer_expiration_ms;
@@ -32,6 +33,8 @@ impl<I: Io> Shard<I> {
             let entry = self.slots.at(slot);
             if now.since(entry.last_used) < limits::IDLE_MS * 1_000_000 {
                 busy = true;
+                let zeros = self.zeros.get_or_insert_with(zeros).clone();
+                self.with_quietly(slot, |partition, cx| partition.log_mut().zero_ahead(&zeros, cx.wanted));
             } else {
                 entry.partition.log_mut().shrink();
                 entry.partition.expire_producers(unix_millis, expiration_ms);
@@ -42,4 +45,12 @@ impl<I: Io> Shard<I> {
         let again = busy || self.checkpoints.is_due();
         self.next_housekeeping = again.then(|| now.plus_millis(limits::HOUSEKEEPING_MS));
     }
+}
+
+/// What zeros are written from.
+fn zeros() -> Slice {
+    let mut chunk = Pool::heap(limits::ZERO_PIECE_BYTES);
+    // A chunk's memory is zeroed when it is allocated.
+    chunk.advance(limits::ZERO_PIECE_BYTES);
+    chunk.filled()
 }

@@ -37,9 +37,7 @@ fn what_arrives_in_a_round_goes_together_in_the_next() {
     let operations = rig.operations();
     assert_eq!(operations.iter().flatten().sum::<usize>(), 3 * BLOCK_SIZE);
     assert!(operations.len() <= 2, "a write for each chunk of memory: {operations:?}");
-    while !rig.under_way.is_empty() {
-        rig.end_first();
-    }
+    rig.settle();
     assert_eq!(rig.log.acknowledged(), rig.log.durable().0);
     assert_eq!(rig.operations(), []);
 }
@@ -57,9 +55,7 @@ fn a_large_group_does_not_wait_for_the_round_before() {
     let written: usize = operations.iter().flatten().sum();
     assert_eq!(operations[0], None);
     assert!(written >= GROUP && written.is_multiple_of(BLOCK_SIZE), "its whole blocks: {operations:?}");
-    while !rig.under_way.is_empty() {
-        rig.end_first();
-    }
+    rig.settle();
     let (durable, offset) = rig.log.durable();
     assert_eq!((rig.log.acknowledged(), rig.log.visible_upto()), (durable, offset));
     assert_eq!(offset.value(), 2);
