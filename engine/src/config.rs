@@ -2,6 +2,19 @@
 
 use std::path::PathBuf;
 
+/// How a small group of appends is made durable (`tora.flush.method`). Larger groups are always written and then flushed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FlushMethod {
+    /// As suits the device: durable writes where it has no volatile cache or takes single writes past it (FUA), else a
+    /// flush.
+    #[default]
+    Auto,
+    /// A write, then fdatasync(2).
+    Flush,
+    /// One write with RWF_DSYNC.
+    DurableWrite,
+}
+
 /// An engine's settings. Names in brackets are Kafka's; those are also the defaults that a topic may override.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -19,6 +32,8 @@ pub struct Config {
     /// How long something stays unflushed at most where `flush_messages` is not 1, in milliseconds
     /// (`log.flush.interval.ms`). By default, as Kafka's, until as much is unflushed as may be.
     pub flush_ms: u64,
+    /// How a small group of appends is made durable (`tora.flush.method`).
+    pub flush_method: FlushMethod,
     /// The largest record batch in bytes (`message.max.bytes`).
     pub max_message_bytes: usize,
     /// A segment's size in bytes (`log.segment.bytes`).
@@ -61,6 +76,7 @@ impl Config {
             num_partitions: 1,
             flush_messages: 1,
             flush_ms: i64::MAX as u64,
+            flush_method: FlushMethod::Auto,
             max_message_bytes: 1_048_588,
             segment_bytes: 1 << 30,
             segment_ms: 7 * 24 * 3_600_000,

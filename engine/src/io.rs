@@ -7,6 +7,7 @@
 
 #[expect(unsafe_code, reason = "shared memory under one writer; each block says why it is sound")]
 pub mod buffer;
+mod device;
 mod helpers;
 mod host_fs;
 #[expect(unsafe_code, reason = "the kernel's queues; each block says why it is sound")]
@@ -24,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use buffer::{BLOCK_SIZE, CHUNK_SIZE, ChunkMut, Pool, Slice};
+pub use device::Device;
 pub use host_fs::HostFs;
 pub use sys::{descriptors_max, raise_descriptors_max};
 
@@ -49,7 +51,17 @@ pub enum Op<F> {
     /// Writes all of `data` at `offset`. The offset, `data`'s length and its place in its chunk are multiples of the block
     /// size. Completes with the bytes written, which may be fewer.
     Write {
-        /// A file opened with [`OpenMode::Append`].
+        /// A file opened with [`OpenMode::Direct`].
+        file: File,
+        /// Bytes from the file's start.
+        offset: u64,
+        /// What to write.
+        data: Slice,
+    },
+    /// A [`Op::Write`] that completes only when its bytes, and what it takes to find them again, are on the disk
+    /// (pwritev2's RWF_DSYNC). It says nothing of other writes.
+    WriteDurably {
+        /// A file opened with [`OpenMode::Direct`].
         file: File,
         /// Bytes from the file's start.
         offset: u64,
@@ -300,6 +312,9 @@ pub trait Fs: Clone + Send + 'static {
     /// # Errors
     /// `NotFound`, `DirectoryNotEmpty`, or the system's error.
     fn remove_folder(&self, path: &Path) -> io::Result<()>;
+
+    /// The block device below a folder, where there is one.
+    fn device(&self, path: &Path) -> Option<Device>;
 
     /// Claims the folder for this process until the returned file is closed, by a lock on the file `.lock` in it, which
     /// may then hold this process's number.

@@ -131,6 +131,8 @@ pub struct LogSettings {
     pub flush: FlushMode,
     /// With [`FlushMode::Behind`], how many milliseconds something stays unflushed at most; `None` without a limit.
     pub flush_ms: Option<u64>,
+    /// Whether a round that is one small write goes as a durable write rather than a write and a flush.
+    pub durable_writes: bool,
     /// Stamped into every batch.
     pub epoch: LeaderEpoch,
 }

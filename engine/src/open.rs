@@ -6,9 +6,9 @@ use std::sync::Arc;
 use crate::batch::{CrcCheck, TimestampType, batches};
 use crate::catalog::{Catalog, Change, TopicConfig};
 use crate::checkpoint::Checkpoint;
-use crate::config::Config;
+use crate::config::{Config, FlushMethod};
 use crate::data_folder::{self, DataFolder, DataFolderError};
-use crate::io::{File, Fs, OpenMode};
+use crate::io::{Device, File, Fs, OpenMode};
 use crate::limits;
 use crate::log::recovery::{self, Recovered, RecoveryError, RecoverySettings};
 use crate::log::segment;
@@ -36,6 +36,8 @@ pub struct Loaded {
     pub checkpoint: Checkpoint,
     /// The partitions that have a folder.
     pub folders: Vec<PartitionId>,
+    /// Whether a round that is one small write goes as a durable write rather than a write and a flush.
+    pub durable_writes: bool,
     /// Shared by the shards: one's reads make room for another's writes.
     pub disk_use: DiskUse,
 }
@@ -111,6 +113,7 @@ pub fn load<F: Fs>(
         catalog: Catalog::new(topic_defaults(config)),
         checkpoint,
         folders,
+        durable_writes: durable_writes(fs, config),
         disk_use: DiskUse::default(),
     };
     let settings = loaded.recovery_settings(unix_millis);
@@ -120,6 +123,20 @@ pub fn load<F: Fs>(
         replay(fs, config, log, &mut loaded.catalog)?;
     }
     Ok((loaded, recovered))
+}
+
+/// Chooses how small rounds are made durable, and says so.
+fn durable_writes<F: Fs>(fs: &F, config: &Config) -> bool {
+    let device = fs.device(&config.data_dir);
+    let durable = match config.flush_method {
+        FlushMethod::Auto => device.as_ref().is_some_and(Device::has_cheap_durable_writes),
+        FlushMethod::Flush => false,
+        FlushMethod::DurableWrite => true,
+    };
+    let method = if durable { "durable writes (RWF_DSYNC)" } else { "a write, then a flush (fdatasync)" };
+    let place = device.map_or_else(|| "an unknown device".to_owned(), |device| device.to_string());
+    log::info!("{} is on {place}; small groups of appends go as {method}", config.data_dir.display());
+    durable
 }
 
 impl Loaded {

@@ -55,6 +55,7 @@ pub struct Shard<I: Io> {
     config: Arc<Config>,
     data_dir: Arc<Path>,
     epoch: LeaderEpoch,
+    durable_writes: bool,
     cluster_id: Arc<str>,
     catalog: Catalog,
     /// On the shard that keeps the catalog.
@@ -113,6 +114,7 @@ impl<I: Io> Shard<I> {
             data_dir: Arc::from(config.data_dir.as_path()),
             config,
             epoch: loaded.epoch,
+            durable_writes: loaded.durable_writes,
             cluster_id: Arc::clone(&loaded.cluster_id),
             catalog: loaded.catalog.clone(),
             keeper: (id == CATALOG_SHARD).then(Keeper::default),
@@ -218,6 +220,7 @@ impl<I: Io> Shard<I> {
             unflushed_max: self.config.unflushed_bytes.max(topic.max_message_bytes as u64),
             flush: if flushed { FlushMode::BeforeAcknowledging } else { FlushMode::Behind },
             flush_ms: Some(topic.flush_ms).filter(|within| *within < i64::MAX as u64),
+            durable_writes: self.durable_writes,
             epoch: self.epoch,
         }
     }

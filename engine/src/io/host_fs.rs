@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Once;
 
-use super::{Entry, File, Fs, OpenMode, sys};
+use super::{Device, Entry, File, Fs, OpenMode, sys};
 
 /// The name of the file whose lock claims a folder.
 const LOCK_NAME: &str = ".lock";
@@ -116,6 +116,10 @@ impl Fs for HostFs {
 
     fn remove_folder(&self, path: &Path) -> io::Result<()> {
         fs::remove_dir(path)
+    }
+
+    fn device(&self, path: &Path) -> Option<Device> {
+        Device::below(path)
     }
 
     fn lock_folder(&self, path: &Path) -> io::Result<File> {

@@ -30,6 +30,7 @@ struct Write {
     end: Position,
     /// Whether its last block is partial.
     partial: bool,
+    durably: bool,
     file: File,
     offset: u64,
     data: Slice,
@@ -49,6 +50,17 @@ pub struct Target {
     pub limit: Position,
     /// Whether the segment ends at `limit`: nothing will follow in its last block.
     pub ends: bool,
+    /// Whether everything before is on the disk, so that one write that is durable by itself saves the flush.
+    pub durably: bool,
+}
+
+/// What completed writes have moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// The new end of the contiguous prefix of completed writes.
+    pub written: Option<Position>,
+    /// The new end of what durable writes have put on the disk.
+    pub flushed: Option<Position>,
 }
 
 /// The writes of one log.
@@ -94,16 +106,18 @@ impl Appender {
             }
             let piece = tail.piece(from, target.limit);
             let partial = piece.len() % BLOCK_SIZE;
-            let alone = extent == Extent::WholeBlocks && !target.ends;
-            if partial > 0 && piece.len() < COPIED_BYTES_MAX && !alone {
-                self.submit(target, from, padded(&piece), piece.len(), out);
+            let more_to_come = extent == Extent::WholeBlocks && !target.ends;
+            if partial > 0 && piece.len() < COPIED_BYTES_MAX && !more_to_come {
+                let is_all = piece.len() as u64 == target.limit.since(from);
+                let durably = target.durably && is_all && self.writes.is_empty();
+                self.submit(target, from, padded(&piece), piece.len(), durably, out);
                 continue;
             }
             let whole = piece.len() - partial;
             if whole == 0 {
                 return false;
             }
-            self.submit(target, from, piece.slice(0..whole), whole, out);
+            self.submit(target, from, piece.slice(0..whole), whole, false, out);
         }
         true
     }
@@ -114,6 +128,7 @@ impl Appender {
         from: Position,
         data: Slice,
         len: usize,
+        durably: bool,
         out: &mut Vec<(LogOp, Op<F>)>,
     ) {
         let (id, offset) = (self.next_id, target.header_size + from.since(target.base));
@@ -124,17 +139,17 @@ impl Appender {
             id,
             end: self.submitted,
             partial,
+            durably,
             file: target.file,
             offset,
             data: data.clone(),
             done: false,
         };
         self.writes.push_back(write);
-        out.push((LogOp::Write { id }, Op::Write { file: target.file, offset, data }));
+        out.push((LogOp::Write { id }, operation(target.file, offset, data, durably)));
     }
 
-    /// A write has ended. Returns the new end of the contiguous prefix of completed writes, if it moved; what a short
-    /// write left over is submitted again.
+    /// A write has ended. Says what that moved; what a short write left over is submitted again.
     ///
     /// # Errors
     /// The write's: the partition's storage is not to be trusted any more.
@@ -143,7 +158,7 @@ impl Appender {
         id: u64,
         result: io::Result<u64>,
         out: &mut Vec<(LogOp, Op<F>)>,
-    ) -> io::Result<Option<Position>> {
+    ) -> io::Result<Moved> {
         let count = usize::try_from(result?).map_err(io::Error::other)?;
         let at = self.writes.partition_point(|write| write.id < id);
         let write = self.writes.get_mut(at).filter(|write| write.id == id).expect("one completion a write");
@@ -156,19 +171,25 @@ impl Appender {
             write.data.skip(kept);
             write.offset += kept as u64;
             let data = write.data.clone();
-            out.push((LogOp::Write { id }, Op::Write { file: write.file, offset: write.offset, data }));
-            return Ok(None);
+            out.push((LogOp::Write { id }, operation(write.file, write.offset, data, write.durably)));
+            return Ok(Moved::default());
         }
         write.done = true;
-        let mut written = None;
+        let mut moved = Moved::default();
         while let Some(first) = self.writes.front()
             && first.done
         {
-            written = Some(first.end);
+            moved.written = Some(first.end);
+            // It was submitted with everything before on the disk already.
+            moved.flushed = moved.flushed.max(first.durably.then_some(first.end));
             self.writes.pop_front();
         }
-        Ok(written)
+        Ok(moved)
     }
+}
+
+fn operation<F: Fs>(file: File, offset: u64, data: Slice, durably: bool) -> Op<F> {
+    if durably { Op::WriteDurably { file, offset, data } } else { Op::Write { file, offset, data } }
 }
 
 /// A copy up to the next block's start: memory under a write must not change, and the tail's last block will.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::io::{Completion, Fs, Op};
 use crate::limits;
-use crate::log::appender::{Extent, Target};
+use crate::log::appender::{Extent, Moved, Target};
 use crate::log::segment::HEADER_SIZE;
 use crate::log::{FlushMode, Log, LogOp, Wanted, segment};
 
@@ -36,7 +36,8 @@ impl Log {
             let end = segment.end.unwrap_or(appended);
             let limit = zeroing_from.map_or(end, |from| from.min(end));
             let ends = segment.end == Some(limit);
-            let target = Target { file, base, header_size: HEADER_SIZE, limit, ends };
+            let durably = self.may_write_durably();
+            let target = Target { file, base, header_size: HEADER_SIZE, limit, ends, durably };
             if !self.appender.pump(&self.tail, target, extent, out) || limit < end {
                 break;
             }
@@ -56,6 +57,25 @@ impl Log {
         let within = self.settings.flush_ms?;
         let behind = self.settings.flush == FlushMode::Behind && self.failed.is_none();
         (behind && self.positions.unflushed() > 0).then_some(within)
+    }
+
+    /// Whether the next round, if it is one small write, may be that write alone: it then has to be durable by itself, and
+    /// to follow what is on the disk.
+    fn may_write_durably(&self) -> bool {
+        self.settings.durable_writes
+            && self.settings.flush == FlushMode::BeforeAcknowledging
+            && !self.flush_in_flight
+            && self.positions.flushed().position() == self.appender.submitted()
+    }
+
+    fn written(&mut self, moved: Moved) {
+        if let Some(end) = moved.written {
+            self.positions.write_completed(end);
+        }
+        if let Some(end) = moved.flushed {
+            self.positions.flush_completed(self.positions.written_within(end));
+            self.durable.advance(end);
+        }
     }
 
     /// Whether what is appended now would be acknowledged with the next round only.
@@ -111,11 +131,13 @@ impl Log {
     pub fn complete<F: Fs>(&mut self, op: LogOp, completion: Completion, out: &mut Wanted<F>) -> bool {
         let result = completion.result;
         match op {
-            LogOp::Write { id } => match self.appender.complete(id, result, out) {
-                Ok(Some(end)) => self.positions.write_completed(end),
-                Ok(None) => {}
-                Err(error) => self.fail("writing", &error),
-            },
+            LogOp::Write { id } => {
+                match self.appender.complete(id, result, out) {
+                    Ok(moved) => self.written(moved),
+                    Err(error) => self.fail("writing", &error),
+                }
+                self.seal_flushed(out);
+            }
             LogOp::Flush { target } => {
                 self.flush_in_flight = false;
                 match result {

@@ -40,6 +40,7 @@ impl Rig {
             unflushed_max: 1 << 30,
             flush,
             flush_ms: None,
+            durable_writes: false,
             epoch: LeaderEpoch::new(1),
         };
         let log = Log::empty(PartitionId::new(TopicId::from_random(1, 2), 0), settings);
@@ -131,7 +132,7 @@ impl Rig {
     pub fn end_at(&mut self, at: usize) {
         let (op, what) = self.under_way.remove(at);
         let count = match &what {
-            Op::Write { data, .. } => data.len() as u64,
+            Op::Write { data, .. } | Op::WriteDurably { data, .. } => data.len() as u64,
             _ => 0,
         };
         self.end(op, Ok(count));
@@ -141,7 +142,7 @@ impl Rig {
     /// What is under way: the bytes of each write, and `None` for a flush.
     pub fn operations(&self) -> Vec<Option<usize>> {
         let bytes = |what: &Op<SimFs>| match what {
-            Op::Write { data, .. } => Some(data.len()),
+            Op::Write { data, .. } | Op::WriteDurably { data, .. } => Some(data.len()),
             Op::Flush { .. } => None,
             _ => unreachable!("jobs are run at once"),
         };

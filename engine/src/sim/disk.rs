@@ -304,6 +304,12 @@ impl Disk {
         Ok(())
     }
 
+    /// Makes a completed write's bytes durable, with the file's size, and nothing else.
+    pub(super) fn sync_range(&mut self, file: File, offset: u64, len: u64) {
+        let (node, upto) = (self.node(file), self.complete());
+        self.change(node, |image| image.sync_range(offset, len, upto));
+    }
+
     /// Loses what a crash takes. Writes in flight were handed over with [`Self::write`] before.
     pub(super) fn crash(&mut self, rng: &mut Rng) {
         self.handles.clear();

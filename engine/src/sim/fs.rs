@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::disk::system_error;
 use super::world::{SimWorld, World, crashed};
-use crate::io::{BLOCK_SIZE, Entry, File, Fs, OpenMode};
+use crate::io::{BLOCK_SIZE, Device, Entry, File, Fs, OpenMode};
 
 /// A [`Fs`] on the simulated machine. After a crash it only returns errors.
 #[derive(Clone)]
@@ -140,6 +140,11 @@ impl Fs for SimFs {
 
     fn remove_folder(&self, path: &Path) -> io::Result<()> {
         self.on_path("remove_folder", path, |world| world.disk.remove_folder(path))
+    }
+
+    fn device(&self, _: &Path) -> Option<Device> {
+        // How rounds are flushed comes from the seed (`workload::config`).
+        None
     }
 
     fn lock_folder(&self, path: &Path) -> io::Result<File> {

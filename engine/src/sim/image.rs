@@ -234,6 +234,20 @@ impl Image {
         });
     }
 
+    /// The same for `len` bytes at `offset` alone.
+    pub(super) fn sync_range(&mut self, offset: u64, len: u64, upto: Stamp) {
+        self.size.sync(upto);
+        let range = index(offset / SECTOR)..index((offset + len) / SECTOR);
+        let sectors = &mut self.sectors;
+        self.dirty.retain(|sector| {
+            let versions = &mut sectors[*sector];
+            if range.contains(sector) {
+                versions.sync(upto);
+            }
+            !versions.pending.is_empty()
+        });
+    }
+
     /// A sync failed: no later one covers what this one should have.
     pub(super) fn give_up(&mut self, upto: Stamp) {
         self.size.give_up(upto);

@@ -40,6 +40,7 @@ pub(super) enum Work {
         offset: u64,
         slice: Slice,
         data: Arc<[u8]>,
+        durable: bool,
         early_at: Option<u64>,
     },
     Read {
@@ -203,7 +204,10 @@ impl World {
     /// Checks an operation against the seam's contract and prepares its end.
     fn begin(&mut self, token: Token, op: Op<SimFs>, ready_at: u64) -> Work {
         match op {
-            Op::Write { file, offset, data } => self.begin_write(token, file, offset, data, ready_at),
+            Op::Write { file, offset, data } => self.begin_write(token, file, offset, data, false, ready_at),
+            Op::WriteDurably { file, offset, data } => {
+                self.begin_write(token, file, offset, data, true, ready_at)
+            }
             Op::Read { file, offset, into, len } => {
                 self.disk.start(file, offset, len, false);
                 let room = into.len().is_multiple_of(BLOCK_SIZE) && len <= into.remaining();
@@ -232,30 +236,39 @@ impl World {
         }
     }
 
-    fn begin_write(&mut self, token: Token, file: File, offset: u64, slice: Slice, ready_at: u64) -> Work {
+    fn begin_write(
+        &mut self,
+        token: Token,
+        file: File,
+        offset: u64,
+        slice: Slice,
+        durable: bool,
+        ready_at: u64,
+    ) -> Work {
         self.disk.start(file, offset, slice.len(), true);
         let aligned = slice.as_ptr().addr().is_multiple_of(BLOCK_SIZE);
         assert!(aligned, "a write to {file:?} at {offset} comes from unaligned memory");
-        self.note("write", "", &numbers(token, file, offset, slice.len()));
+        let kind = if durable { "durable write" } else { "write" };
+        self.note(kind, "", &numbers(token, file, offset, slice.len()));
         let data: Arc<[u8]> = Arc::from(&slice[..]);
         self.note("data", "", &[("crc", u64::from(crc_fast::crc32_iscsi(&data)))]);
         let early_at = self.rng.one_in(4).then(|| {
             let now = self.now();
             now + self.rng.below(ready_at - now + 1)
         });
-        Work::Write { file, offset, slice, data, early_at }
+        Work::Write { file, offset, slice, data, durable, early_at }
     }
 
     /// Lets an operation take effect and end.
     fn finish(&mut self, op: InFlight) -> Completion {
         let (result, returned) = match op.work {
-            Work::Write { file, offset, slice, data, .. } => {
+            Work::Write { file, offset, slice, data, durable, .. } => {
                 assert!(
                     slice[..] == data[..],
                     "the memory under a write to {file:?} at {offset} has changed"
                 );
                 self.disk.end(file, offset, true);
-                (self.finish_write(file, offset, &data), Returned::Nothing)
+                (self.finish_write(file, offset, &data, durable), Returned::Nothing)
             }
             Work::Read { file, offset, mut into, len, seen } => {
                 self.disk.end(file, offset, false);
@@ -282,7 +295,7 @@ impl World {
         Completion { token: op.token, result, returned }
     }
 
-    fn finish_write(&mut self, file: File, offset: u64, data: &Arc<[u8]>) -> io::Result<u64> {
+    fn finish_write(&mut self, file: File, offset: u64, data: &Arc<[u8]>, durable: bool) -> io::Result<u64> {
         let space = self.faults.space_bytes_max;
         if let Err(error) = self.fail(self.faults.write_error_one_in, "write") {
             let rng = &mut self.rng;
@@ -293,7 +306,11 @@ impl World {
         let short = self.rng.one_in(self.faults.short_write_one_in);
         let sectors = if short { 1 + self.rng.index(whole) } else { whole };
         self.disk.write(file, offset, data, true, space, |sector| sector < sectors)?;
-        Ok((sectors * SECTOR_SIZE) as u64)
+        let count = (sectors * SECTOR_SIZE) as u64;
+        if durable {
+            self.disk.sync_range(file, offset, count);
+        }
+        Ok(count)
     }
 
     fn finish_read(

@@ -6,7 +6,7 @@ use super::checker::BatchNumber;
 use super::image::SECTOR_SIZE;
 use super::rng::Rng;
 use crate::batch::BatchBuilder;
-use crate::config::Config;
+use crate::config::{Config, FlushMethod};
 use crate::io::{BLOCK_SIZE, CHUNK_SIZE, Slice};
 use crate::types::ProducerId;
 
@@ -168,6 +168,7 @@ pub fn config(rng: &mut Rng) -> Config {
     config.segment_bytes = [16 << 10, 32 << 10, 128 << 10][rng.index(3)];
     config.unflushed_bytes = [16 << 10, 32 << 10, 256 << 10][rng.index(3)];
     config.checkpoint_bytes = [2 << 10, 16 << 10, 64 << 10][rng.index(3)];
+    config.flush_method = if rng.coin() { FlushMethod::DurableWrite } else { FlushMethod::Flush };
     config.buffer_bytes = CHUNKS * CHUNK_SIZE;
     config.retention_check_ms = 1 + rng.below(20);
     config

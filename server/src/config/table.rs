@@ -1,5 +1,7 @@
 //! The properties: one table of names, defaults and meanings. Only what is honoured stands here.
 
+use tora_engine::config::FlushMethod;
+
 use super::{HostPort, Settings};
 
 /// Reads a value into the settings, or says what would do.
@@ -439,6 +441,21 @@ pub const PROPERTIES: &[Property] = &[
         apply: |settings, value| {
             let number = number(value, 1, 1024)?;
             settings.engine.shards = u16::try_from(number).expect("it was bounded to 1024");
+            Ok(())
+        },
+    },
+    Property {
+        name: "tora.flush.method",
+        default: "auto",
+        doc: "How a small group of records is made durable: flush (a write, then fdatasync), durable-write (one write with \
+              RWF_DSYNC), or auto, which takes durable writes where the device has no volatile cache or has FUA.",
+        apply: |settings, value| {
+            settings.engine.flush_method = match value {
+                "auto" => FlushMethod::Auto,
+                "flush" => FlushMethod::Flush,
+                "durable-write" => FlushMethod::DurableWrite,
+                _ => return Err("use auto, flush or durable-write".to_owned()),
+            };
             Ok(())
         },
     },

@@ -5,7 +5,7 @@ use std::ptr;
 use io_uring::{opcode, squeue, types};
 
 use super::slots::InFlight;
-use crate::io::{BLOCK_SIZE, HostFs, Op, Pool, SEND_SLICES_MAX};
+use crate::io::{BLOCK_SIZE, File, HostFs, Op, Pool, SEND_SLICES_MAX, Slice};
 
 /// The most bytes Linux moves in one call (`MAX_RW_COUNT`).
 const TRANSFER_MAX: usize = 0x7fff_f000;
@@ -80,7 +80,9 @@ impl Registered {
 /// too, but only where the file system has it.
 pub(super) fn check(op: &mut Op<HostFs>) {
     match op {
-        Op::Write { offset, data, .. } => assert_aligned(*offset, data.as_ptr(), data.len()),
+        Op::Write { offset, data, .. } | Op::WriteDurably { offset, data, .. } => {
+            assert_aligned(*offset, data.as_ptr(), data.len())
+        }
         Op::Read { offset, into, len, .. } => {
             assert_aligned(*offset, into.spare(), *len);
             assert!(*len <= into.remaining(), "{len} bytes wanted, room for {}", into.remaining());
@@ -106,13 +108,8 @@ fn assert_aligned(offset: u64, memory: *const u8, len: usize) {
 /// The entry for an operation that passed [`check`]. It points into what `in_flight` owns, none of which moves when `in_flight` itself does.
 pub(super) fn entry(in_flight: &mut InFlight, registered: &Registered) -> squeue::Entry {
     match &mut in_flight.op {
-        Op::Write { file, offset, data } => {
-            let (file, start, len) = (types::Fd(file.0), data.as_ptr(), transfer(data.len()));
-            match registered.index(data.pool_id(), start) {
-                Some(index) => opcode::WriteFixed::new(file, start, len, index).offset(*offset).build(),
-                None => opcode::Write::new(file, start, len).offset(*offset).build(),
-            }
-        }
+        Op::Write { file, offset, data } => write(*file, *offset, data, 0, registered),
+        Op::WriteDurably { file, offset, data } => write(*file, *offset, data, libc::RWF_DSYNC, registered),
         Op::Read { file, offset, into, len } => {
             let (file, start, len) = (types::Fd(file.0), into.spare(), transfer(*len));
             match registered.index(into.pool_id(), start) {
@@ -143,6 +140,16 @@ pub(super) fn entry(in_flight: &mut InFlight, registered: &Registered) -> squeue
         Op::Shutdown { socket } => opcode::Shutdown::new(types::Fd(socket.0), libc::SHUT_RDWR).build(),
         Op::CloseSocket { socket } => opcode::Close::new(types::Fd(socket.0)).build(),
         Op::Job(_) => unreachable!("jobs go to the helper threads"),
+    }
+}
+
+fn write(file: File, offset: u64, data: &Slice, flags: i32, registered: &Registered) -> squeue::Entry {
+    let (file, start, len) = (types::Fd(file.0), data.as_ptr(), transfer(data.len()));
+    match registered.index(data.pool_id(), start) {
+        Some(index) => {
+            opcode::WriteFixed::new(file, start, len, index).offset(offset).rw_flags(flags).build()
+        }
+        None => opcode::Write::new(file, start, len).offset(offset).rw_flags(flags).build(),
     }
 }
 

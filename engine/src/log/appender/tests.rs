@@ -10,6 +10,7 @@ fn target(limit: u64) -> Target {
         header_size: 4096,
         limit: Position::new(limit),
         ends: false,
+        durably: false,
     }
 }
 
@@ -26,6 +27,10 @@ fn writes(out: &Out) -> Vec<(u64, usize)> {
         _ => panic!("only writes"),
     };
     out.iter().map(|(_, op)| write(op)).collect()
+}
+
+fn written(end: u64) -> Moved {
+    Moved { written: Some(Position::new(end)), flushed: None }
 }
 
 #[test]
@@ -68,8 +73,8 @@ fn the_partial_block_waits_for_its_earlier_write() {
     tail.push(&[2; 100], &pool, &mut clock);
     assert!(!appender.pump(&tail, target(200), Extent::All, &mut out));
     assert_eq!(out.len(), 1);
-    let written = appender.complete(0, Ok(4096), &mut out).expect("no error");
-    assert_eq!(written, Some(Position::new(100)));
+    let moved = appender.complete(0, Ok(4096), &mut out).expect("no error");
+    assert_eq!(moved, written(100));
     appender.pump(&tail, target(200), Extent::All, &mut out);
     assert_eq!(writes(&out), [(4096, 4096), (4096, 4096)], "the same block again, with more in it");
 }
@@ -79,8 +84,8 @@ fn written_is_the_contiguous_prefix() {
     let (tail, _, _) = tail(50_000);
     let (mut appender, mut out) = (Appender::new(Position::ZERO), Out::new());
     appender.pump(&tail, target(50_000), Extent::All, &mut out);
-    assert_eq!(appender.complete(1, Ok(4096), &mut out).expect("no error"), None);
-    assert_eq!(appender.complete(0, Ok(49_152), &mut out).expect("no error"), Some(Position::new(50_000)));
+    assert_eq!(appender.complete(1, Ok(4096), &mut out).expect("no error"), Moved::default());
+    assert_eq!(appender.complete(0, Ok(49_152), &mut out).expect("no error"), written(50_000));
 }
 
 #[test]
@@ -88,7 +93,31 @@ fn what_a_short_write_left_over_goes_again() {
     let (tail, _, _) = tail(8192);
     let (mut appender, mut out) = (Appender::new(Position::ZERO), Out::new());
     appender.pump(&tail, target(8192), Extent::All, &mut out);
-    assert_eq!(appender.complete(0, Ok(4608), &mut out).expect("no error"), None);
+    assert_eq!(appender.complete(0, Ok(4608), &mut out).expect("no error"), Moved::default());
     assert_eq!(writes(&out), [(4096, 8192), (8192, 4096)]);
-    assert_eq!(appender.complete(0, Ok(4096), &mut out).expect("no error"), Some(Position::new(8192)));
+    assert_eq!(appender.complete(0, Ok(4096), &mut out).expect("no error"), written(8192));
+}
+
+#[test]
+fn one_small_write_alone_may_be_durable_by_itself() {
+    let (tail, _, _) = tail(10_000);
+    let (mut appender, mut out) = (Appender::new(Position::ZERO), Out::new());
+    appender.pump(&tail, Target { durably: true, ..target(10_000) }, Extent::All, &mut out);
+    assert!(matches!(&out[..], [(LogOp::Write { id: 0 }, Op::WriteDurably { .. })]));
+    assert_eq!(appender.complete(0, Ok(8192), &mut out).expect("no error"), Moved::default());
+    assert!(
+        matches!(&out[1], (LogOp::Write { id: 0 }, Op::WriteDurably { .. })),
+        "what a short one left over, too"
+    );
+    let moved = appender.complete(0, Ok(4096), &mut out).expect("no error");
+    let end = Some(Position::new(10_000));
+    assert_eq!(moved, Moved { written: end, flushed: end });
+}
+
+#[test]
+fn several_writes_need_a_flush() {
+    let (tail, _, _) = tail(50_000);
+    let (mut appender, mut out) = (Appender::new(Position::ZERO), Out::new());
+    appender.pump(&tail, Target { durably: true, ..target(50_000) }, Extent::All, &mut out);
+    assert_eq!(writes(&out).len(), 2, "and none of them is durable by itself");
 }

@@ -43,6 +43,25 @@ fn what_arrives_in_a_round_goes_together_in_the_next() {
 }
 
 #[test]
+fn a_small_round_is_one_durable_write_where_that_is_chosen() {
+    let mut rig = rig(FlushMode::BeforeAcknowledging);
+    rig.log.settings.durable_writes = true;
+    for round in 1..=3 {
+        rig.append(1000);
+        rig.run();
+        assert_eq!(rig.operations(), [Some(BLOCK_SIZE)]);
+        rig.end_first();
+        assert_eq!(rig.operations(), [], "no flush");
+        assert_eq!((rig.log.visible_upto().value(), rig.log.durable().1.value()), (round, round));
+    }
+    rig.append(100_000);
+    rig.run();
+    rig.append(1000);
+    rig.settle();
+    assert_eq!((rig.log.visible_upto().value(), rig.log.durable().1.value()), (5, 5));
+}
+
+#[test]
 fn a_large_group_does_not_wait_for_the_round_before() {
     let mut rig = rig(FlushMode::BeforeAcknowledging);
     rig.append(100);
