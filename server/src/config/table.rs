@@ -18,6 +18,8 @@ pub enum Kind {
     Milliseconds,
     /// A time in minutes.
     Minutes,
+    /// A time in hours.
+    Hours,
     /// A number of something else.
     Count,
     /// A text.
@@ -33,7 +35,7 @@ impl Kind {
         match self {
             Self::Truth => 1,
             Self::Text => 2,
-            Self::Bytes | Self::Milliseconds | Self::Minutes | Self::Count => 5,
+            Self::Bytes | Self::Milliseconds | Self::Minutes | Self::Hours | Self::Count => 5,
             Self::List => 7,
         }
     }
@@ -46,6 +48,7 @@ impl Kind {
             Self::Bytes => "bytes",
             Self::Milliseconds => "ms",
             Self::Minutes => "minutes",
+            Self::Hours => "hours",
             Self::Count => "number",
             Self::Text => "text",
             Self::List => "list",
@@ -210,6 +213,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "log.flush.interval.ms",
+        same_as: None,
+        kind: Kind::Milliseconds,
         default: "",
         doc: "How long something stays unflushed at most where flush.messages is not 1. By default until as much is \
               unflushed as may be; topics may set flush.ms.",
@@ -219,6 +224,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "log.retention.bytes",
+        same_as: None,
+        kind: Kind::Bytes,
         default: "-1",
         doc: "Bytes of each partition that are kept: the oldest segments are deleted while no less is left; -1 keeps all. \
               Topics may set retention.bytes.",
@@ -228,6 +235,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "log.retention.check.interval.ms",
+        same_as: None,
+        kind: Kind::Milliseconds,
         default: "300000",
         doc: "How often it is looked what is to be deleted.",
         apply: |settings, value| {
@@ -236,6 +245,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "log.retention.hours",
+        same_as: None,
+        kind: Kind::Hours,
         default: "168",
         doc: "For how long records are kept: a segment is deleted once its latest one is older; negative keeps them for \
               ever. Topics may set retention.ms.",
@@ -245,6 +256,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "log.retention.minutes",
+        same_as: None,
+        kind: Kind::Minutes,
         default: "",
         doc: "The same in minutes; goes before log.retention.hours.",
         apply: |settings, value| {
@@ -254,18 +267,24 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "log.retention.ms",
+        same_as: None,
+        kind: Kind::Milliseconds,
         default: "",
         doc: "The same in milliseconds; goes before log.retention.minutes.",
         apply: |settings, value| signed(value, -1, i64::MAX).map(|value| settings.retention.ms = Some(value)),
     },
     Property {
         name: "log.roll.hours",
+        same_as: None,
+        kind: Kind::Hours,
         default: "168",
         doc: "A batch so much later than its segment's first one begins the next segment. Topics may set segment.ms.",
         apply: |settings, value| signed(value, 1, i32::MAX.into()).map(|value| settings.roll.hours = value),
     },
     Property {
         name: "log.roll.ms",
+        same_as: None,
+        kind: Kind::Milliseconds,
         default: "",
         doc: "The same in milliseconds; goes before log.roll.hours.",
         apply: |settings, value| signed(value, 1, i64::MAX).map(|value| settings.roll.ms = Some(value)),
@@ -375,6 +394,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "offsets.topic.replication.factor",
+        same_as: None,
+        kind: Kind::Count,
         default: "1",
         doc: "Copies of __consumer_offsets. There is one broker, so 1.",
         apply: |_, value| if value == "1" { Ok(()) } else { Err("use 1: there is one broker".to_owned()) },
@@ -446,6 +467,8 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "tora.flush.method",
+        same_as: None,
+        kind: Kind::Text,
         default: "auto",
         doc: "How a small group of records is made durable: flush (a write, then fdatasync), durable-write (one write with \
               RWF_DSYNC), or auto, which takes durable writes where the device has no volatile cache or has FUA.",

@@ -35,7 +35,9 @@ impl TopicSetting {
 /// The settings of a topic that sets nothing, of a broker that was told nothing.
 #[must_use]
 pub fn built_in() -> TopicConfig {
-    tora_engine::open::topic_defaults(&Settings::default().engine)
+    let mut settings = Settings::default();
+    settings.check().expect("nothing stands against the defaults");
+    tora_engine::open::topic_defaults(&settings.engine)
 }
 
 /// Where a value comes from (Kafka's `ConfigSource`).
@@ -53,10 +55,17 @@ impl Source {
     /// Where the value of a topic's setting comes from; `set` tells whether the topic sets it.
     #[must_use]
     pub fn of(name: &str, set: bool, settings: &Settings) -> Self {
-        let property = || find(name).and_then(TopicSetting::broker_property);
+        let property = find(name).and_then(TopicSetting::broker_property);
+        // A span of time may be given in several units.
+        let units: &[&str] = match name {
+            "retention.ms" => &["log.retention.minutes", "log.retention.hours"],
+            "segment.ms" => &["log.roll.hours"],
+            _ => &[],
+        };
+        let mut properties = property.into_iter().chain(units.iter().filter_map(|unit| table::find(unit)));
         if set {
             Self::Topic
-        } else if property().is_some_and(|property| settings.given(property).is_some()) {
+        } else if properties.any(|property| settings.given(property).is_some()) {
             Self::Broker
         } else {
             Self::Default
@@ -96,6 +105,12 @@ pub const TOPIC_SETTINGS: &[TopicSetting] = &[
               behind.",
     },
     TopicSetting {
+        name: "flush.ms",
+        broker: Some("log.flush.interval.ms"),
+        kind: Kind::Milliseconds,
+        doc: "How long something stays unflushed at most where flush.messages is not 1.",
+    },
+    TopicSetting {
         name: "max.message.bytes",
         broker: Some("message.max.bytes"),
         kind: Kind::Bytes,
@@ -109,20 +124,26 @@ pub const TOPIC_SETTINGS: &[TopicSetting] = &[
     },
     TopicSetting {
         name: "retention.bytes",
-        broker: None,
+        broker: Some("log.retention.bytes"),
         kind: Kind::Bytes,
-        doc: "Bytes that a partition keeps; -1 for all. Stored only: nothing is deleted by size yet.",
+        doc: "Bytes of a partition that are kept: the oldest segments are deleted while no less is left; -1 keeps all.",
     },
     TopicSetting {
         name: "retention.ms",
-        broker: None,
+        broker: Some("log.retention.ms"),
         kind: Kind::Milliseconds,
-        doc: "How long records are kept; -1 for ever. Stored only: nothing is deleted by age yet.",
+        doc: "For how long records are kept: a segment is deleted once its latest one is older; -1 keeps them for ever.",
     },
     TopicSetting {
         name: "segment.bytes",
         broker: Some("log.segment.bytes"),
         kind: Kind::Bytes,
         doc: "A segment's size; at least max.message.bytes.",
+    },
+    TopicSetting {
+        name: "segment.ms",
+        broker: Some("log.roll.ms"),
+        kind: Kind::Milliseconds,
+        doc: "A batch so much later than its segment's first one begins the next segment.",
     },
 ];

@@ -186,6 +186,7 @@ impl Service<SimIo> for Bench {
         match self.asked.remove(tag).expect("each is answered once") {
             Asked::Errand(errand) => self.groups.errand_done(shard, &mut self.asked, errand, reply),
             Asked::Client(_) => assert!(matches!(reply, Reply::CreateTopic(Ok(_))), "{reply:?}"),
+            Asked::SessionWatch { .. } => unreachable!("nobody fetches"),
         }
     }
 
