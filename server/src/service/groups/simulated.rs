@@ -195,7 +195,8 @@ impl Service<SimIo> for Bench {
             if self.core == CATALOG_SHARD && !std::mem::replace(&mut self.creating, true) {
                 let purpose = Purpose::Part { sequence: 0, part: 0 };
                 let tag = self.asked.insert(Asked::Client(Client { connection: 0, serial: 0, purpose }));
-                let settings = Settings { offsets_partitions: OFFSETS_PARTITIONS, ..Settings::default() };
+                let mut settings = Settings::default();
+                settings.offsets_partitions = OFFSETS_PARTITIONS;
                 shard.request(u64::from(tag), crate::api::offsets_topic(&settings));
             }
             return;
