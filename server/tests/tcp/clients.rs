@@ -3,11 +3,17 @@
 //! With `TORA_TEST_BOOTSTRAP=HOST:PORT` they run against the broker there instead (tests of Tora's own start and stop
 //! are skipped): that is how to tell whether a test or Tora is at fault.
 
+mod examples;
+mod java;
 mod java_admin;
 mod java_perf;
+mod java_records;
 mod kafkajs;
 mod kcat;
+mod python;
+mod restart;
 mod subscribers;
+mod table;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -18,10 +24,13 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::Server;
-use crate::support::process::wait;
+use crate::support::process::{skipped, wait};
 
 /// How long a client may take for a test's few records.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(90);
+
+/// The folder of `install.sh` and of the programs that drive clients.
+const PACKAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tcp/clients/packages");
 
 /// A broker to test.
 pub enum Broker {
@@ -40,6 +49,16 @@ impl Broker {
         }
     }
 
+    /// Kills it without a warning and starts it again where it was, with its data; another's broker goes on as it is.
+    pub fn killed_and_started(self, settings: &[&str]) -> Self {
+        let Self::Ours(server) = self else {
+            skipped("what a kill does to clients", "the broker is not ours");
+            return self;
+        };
+        let address = server.address.clone();
+        Self::Ours(Server::start_at(&address, server.kill(), settings))
+    }
+
     /// Where it listens, as HOST:PORT.
     pub fn address(&self) -> &str {
         match self {
@@ -56,8 +75,8 @@ impl Broker {
 
 /// Installs a client if need be (see `packages/install.sh`); gives where it is.
 pub fn install(client: &str) -> PathBuf {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tcp/clients/packages/install.sh");
-    let output = Command::new(script).arg(client).stderr(Stdio::inherit()).output();
+    let output =
+        Command::new(Path::new(PACKAGES).join("install.sh")).arg(client).stderr(Stdio::inherit()).output();
     let output = output.expect("install.sh is part of the repository");
     assert!(output.status.success(), "{client} cannot be installed");
     PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::{Broker, install, run, topic};
+use super::{Broker, install, java, run, table, topic};
 use crate::support::batches::{self, Batch, Codec};
 
 const RECORDS: i32 = 50_000;
@@ -22,6 +22,7 @@ fn perform(broker: &Broker, name: &str, properties: &[&str]) -> (String, Vec<Vec
 
 #[test]
 fn it_sends_everything_once_with_its_defaults() {
+    let _row = table::row("Kafka's producer-perf-test", &java::version(), "50,000 records, idempotent");
     let broker = Broker::start(&["num.partitions=4"]);
     let (said, partitions) = perform(&broker, "perf", &[]);
     assert!(said.contains(&format!("{RECORDS} records sent")), "{said}");
@@ -32,6 +33,8 @@ fn it_sends_everything_once_with_its_defaults() {
 
 #[test]
 fn it_sends_without_idempotence_too() {
+    let _row =
+        table::row("Kafka's producer-perf-test", &java::version(), "50,000 records, not idempotent, acks=1");
     let broker = Broker::start(&["num.partitions=2"]);
     let (said, partitions) = perform(&broker, "plain", &["enable.idempotence=false", "acks=1"]);
     assert!(said.contains(&format!("{RECORDS} records sent")), "{said}");
@@ -42,6 +45,7 @@ fn it_sends_without_idempotence_too() {
 
 #[test]
 fn its_codecs_are_stored_as_sent() {
+    let _row = table::row("Kafka's producer-perf-test", &java::version(), "lz4 and zstd, stored as sent");
     let broker = Broker::start(&["num.partitions=1"]);
     for (name, codec) in [("lz4", Codec::Lz4), ("zstd", Codec::Zstd)] {
         let (_, partitions) = perform(&broker, name, &[&format!("compression.type={name}"), "linger.ms=5"]);

@@ -1,11 +1,21 @@
 //! kafkajs's producer against Tora.
 
+use std::path::Path;
 use std::process::Command;
 
-use super::{Broker, install, run, topic};
+use serde_json::Value;
+
+use super::{Broker, install, run, table, topic};
 use crate::support::batches::{self, Batch, Codec};
 
 const MESSAGES: i32 = 1000;
+
+/// The version that is installed in a folder.
+pub fn version(folder: &Path) -> String {
+    let package = std::fs::read_to_string(folder.join("node_modules/kafkajs/package.json"));
+    let package: Value = serde_json::from_str(&package.expect("it is installed")).expect("JSON");
+    package["version"].as_str().expect("it has one").to_owned()
+}
 
 /// Produces numbered messages to a topic of three partitions; gives what kafkajs said and what is stored.
 fn produce(broker: &Broker, topic: &str, codec: &str, mode: &str) -> (String, Vec<Vec<Batch>>) {
@@ -39,6 +49,7 @@ fn messages_are_stored_where_the_answers_say() {
 
 #[test]
 fn gzip_is_stored_as_sent() {
+    let _row = table::row("kafkajs", &version(&install("kafkajs")), "gzip, stored as sent");
     let broker = Broker::start(&["num.partitions=3"]);
     let (said, partitions) = produce(&broker, &topic("gzip"), "gzip", "acks");
     assert_eq!(said, base_offsets(&partitions));
@@ -47,6 +58,7 @@ fn gzip_is_stored_as_sent() {
 
 #[test]
 fn an_idempotent_producer_is_served() {
+    let _row = table::row("kafkajs", &version(&install("kafkajs")), "an idempotent producer");
     let broker = Broker::start(&["num.partitions=3"]);
     let (said, partitions) = produce(&broker, &topic("idempotent"), "none", "idempotent");
     assert_eq!(said, base_offsets(&partitions));
@@ -55,6 +67,7 @@ fn an_idempotent_producer_is_served() {
 
 #[test]
 fn keys_values_and_headers_are_read_by_another_client() {
+    let _row = table::row("kafkajs", &version(&install("kafkajs")), "keys and headers, read by kcat");
     let broker = Broker::start(&["num.partitions=1"]);
     let topic = topic("contents");
     produce(&broker, &topic, "gzip", "acks");

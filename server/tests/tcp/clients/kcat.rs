@@ -3,9 +3,18 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::{Broker, Program, install, run, topic};
+use super::{Broker, Program, install, run, table, topic};
 use crate::support::Server;
 use crate::support::batches::{self, Codec};
+
+/// What it says its own version is, and librdkafka's.
+pub fn version() -> String {
+    let said = run(Command::new(install("kcat")).arg("-V"), "");
+    let line = said.lines().find_map(|line| line.strip_prefix("Version ")).expect("it says its version");
+    let (own, features) = line.split_once(' ').expect("what it can do follows");
+    let library = features.split_once("librdkafka ").expect("with its library").1;
+    format!("{own} (librdkafka {})", library.split([' ', ',', ')']).next().expect("the version"))
+}
 
 /// kcat with a broker and a topic.
 struct Kcat<'a> {
@@ -51,6 +60,7 @@ fn what_was_written_is_read_in_order() {
 
 #[test]
 fn each_codec_is_stored_as_sent_and_read_back() {
+    let _row = table::row("kcat", &version(), "gzip, snappy, lz4 and zstd, stored as sent and read back");
     let broker = Broker::start(&[]);
     for (name, codec) in [
         ("none", Codec::None),
@@ -72,6 +82,7 @@ fn each_codec_is_stored_as_sent_and_read_back() {
 
 #[test]
 fn keys_headers_and_partitions_arrive() {
+    let _row = table::row("kcat", &version(), "keys, headers, chosen partitions");
     let broker = Broker::start(&["num.partitions=4"]);
     let kcat = Kcat::new(&broker, "keys");
     kcat.produce(&["-p", "3", "-K", ":", "-H", "origin=test"], "a:1\nb:2\nc:3\n");
@@ -84,6 +95,7 @@ fn keys_headers_and_partitions_arrive() {
 
 #[test]
 fn every_kind_of_acknowledgement_stores_everything() {
+    let _row = table::row("kcat", &version(), "acks 0, 1 and all");
     let broker = Broker::start(&[]);
     for acks in ["0", "1", "all"] {
         let kcat = Kcat::new(&broker, "acks");
@@ -96,6 +108,7 @@ fn every_kind_of_acknowledgement_stores_everything() {
 
 #[test]
 fn an_idempotent_producer_gets_an_id() {
+    let _row = table::row("kcat", &version(), "an idempotent producer");
     let broker = Broker::start(&[]);
     let kcat = Kcat::new(&broker, "idempotent");
     kcat.produce(&["-p", "0", "-X", "enable.idempotence=true"], &lines(2_000));
@@ -117,6 +130,7 @@ fn a_consumer_that_waits_is_given_what_arrives() {
 
 #[test]
 fn the_topic_is_listed_with_its_partitions() {
+    let _row = table::row("kcat", &version(), "metadata (`-L`)");
     let broker = Broker::start(&["num.partitions=4"]);
     let kcat = Kcat::new(&broker, "listed");
     kcat.produce(&["-p", "0"], "x\n");

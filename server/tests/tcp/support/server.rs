@@ -18,20 +18,23 @@ const START_PATIENCE: Duration = Duration::from_secs(30);
 /// It promises to stop within five seconds; the rest is for a busy machine.
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
 
+/// Whatever port is free.
+const ANY_PORT: &str = "127.0.0.1:0";
+
 /// `tora serve` on a free port, on two cores, with `data` and `log` in the folder.
 pub fn tora_serve(folder: &Folder) -> Command {
-    prepare(Command::new(TORA), folder)
+    prepare(Command::new(TORA), folder, ANY_PORT)
 }
 
 /// The same, started by another program, whose last argument is the program to start.
 pub fn tora_serve_by(mut starter: Command, folder: &Folder) -> Command {
     starter.arg(TORA);
-    prepare(starter, folder)
+    prepare(starter, folder, ANY_PORT)
 }
 
-fn prepare(mut command: Command, folder: &Folder) -> Command {
+fn prepare(mut command: Command, folder: &Folder, address: &str) -> Command {
     // Several servers run at once; each on the same two cores would only get in the others' way.
-    command.args(["serve", "--listen", "127.0.0.1:0", "--cores", "2", "--set", "tora.pin=false"]);
+    command.args(["serve", "--listen", address, "--cores", "2", "--set", "tora.pin=false"]);
     // The batches that tests make are of 2023, and would be deleted while a longer test runs.
     command.args(["--set", "log.retention.hours=-1"]);
     command.arg("--data-dir").arg(folder.join("data"));
@@ -73,7 +76,12 @@ impl Server {
 
     /// Starts one in a folder where one may have been before.
     pub fn start_in(folder: Folder, settings: &[&str]) -> Self {
-        let mut command = tora_serve(&folder);
+        Self::start_at(ANY_PORT, folder, settings)
+    }
+
+    /// The same at an address, HOST:PORT, where one may have been before.
+    pub fn start_at(address: &str, folder: Folder, settings: &[&str]) -> Self {
+        let mut command = prepare(Command::new(TORA), &folder, address);
         for setting in settings {
             command.args(["--set", setting]);
         }

@@ -5,12 +5,17 @@
 #   install.sh kafkajs       from npm into .cache/kafkajs; prints the folder to run Node.js in
 #   install.sh kafka-tools   from Maven Central into .cache/kafka-tools; prints the folder of jars
 #   install.sh kafka-core    Apache Kafka itself, as the load generator's tests run it; prints the folder of jars
+#   install.sh python        confluent-kafka and kafka-python from PyPI into .cache/python; prints the interpreter
+#   install.sh kafkajs-example, integration-example
+#                            the examples, with what they need; prints the folder of scripts or programs
 #
 # Nothing is done twice, and two at once wait for each other. Without root, sudo is not used: it says what to install.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-cache=$(cd "$here/../../../../.." && pwd)/.cache
+root=$(cd "$here/../../../../.." && pwd)
+cache=$root/.cache
+examples=$root/examples
 
 # need PROGRAM PACKAGE… : installs the packages if the program is missing.
 need() {
@@ -50,6 +55,28 @@ kafka_tools() {
     mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$1"
 }
 
+python_client() {
+    python3 -m venv "$1/venv"
+    "$1/venv/bin/pip" install -q --disable-pip-version-check --require-hashes \
+        -r "$examples/log-monitoring/requirements.txt" -r "$examples/sensor-windows/requirements.txt"
+}
+
+kafkajs_example() {
+    cp "$examples/kafkajs"/package*.json "$examples/kafkajs"/*.js "$1/"
+    npm ci --prefix "$1" --no-audit --no-fund --loglevel=error
+}
+
+integration_example() {
+    (cd "$examples/integration" && go build -mod=readonly -o "$1/" ./...)
+}
+
+# folder NAME FILE… : the folder in the cache for a client as these files make it: a changed one is a new folder.
+folder() {
+    local name=$1
+    shift
+    echo "$cache/$name/$(cat "$@" | sha256sum | cut -c1-12)"
+}
+
 case ${1:-} in
 kcat)
     need kcat kcat
@@ -58,21 +85,45 @@ kcat)
 kafkajs)
     need node nodejs
     need npm npm
-    # A changed script or version is a new folder.
-    folder=$cache/kafkajs/$(cat "$here/package-lock.json" "$here"/*.js | sha256sum | cut -c1-12)
+    folder=$(folder kafkajs "$here/package-lock.json" "$here"/*.js)
     once "$folder" kafkajs "$folder"
     echo "$folder"
     ;;
 kafka-tools)
     need java default-jre-headless
     need mvn maven
-    folder=$cache/kafka-tools/$(sha256sum <"$here/pom.xml" | cut -c1-12)
+    folder=$(folder kafka-tools "$here/pom.xml")
     once "$folder" kafka_tools "$folder"
     echo "$folder"
     ;;
 kafka-core)
     "$here/../../../../../loadgen/tests/kafka/start.sh" --install-only >&2
     echo "$cache/kafka/4.3.1/libs"
+    ;;
+python)
+    need python3 python3
+    # Debian's Python comes without what makes an environment.
+    python3 -c 'import venv, ensurepip' 2>/dev/null || need python3-venv python3-venv
+    folder=$(folder python "$examples"/*/requirements.txt)
+    once "$folder" python_client "$folder"
+    echo "$folder/venv/bin/python"
+    ;;
+kafkajs-example)
+    need node nodejs
+    need npm npm
+    folder=$(folder kafkajs-example "$examples"/kafkajs/*.js*)
+    once "$folder" kafkajs_example "$folder"
+    echo "$folder"
+    ;;
+integration-example)
+    # Debian's is too old.
+    command -v go >/dev/null || {
+        echo "go is missing; install Go 1.26 or later: https://go.dev" >&2
+        exit 1
+    }
+    folder=$(folder integration-example "$examples"/integration/go.* "$examples"/integration/*/*.go)
+    once "$folder" integration_example "$folder"
+    echo "$folder"
     ;;
 *)
     sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2

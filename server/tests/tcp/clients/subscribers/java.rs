@@ -2,18 +2,11 @@
 
 use std::process::Command;
 
-use crate::clients::{Broker, install, run, topic};
+use crate::clients::java::{self, CONSUMER, run as tool};
+use crate::clients::{Broker, install, run, table, topic};
 use crate::support::Server;
 
 const GROUP_TOOL: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
-const CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
-
-fn tool(broker: &Broker, class: &str, arguments: &[&str]) -> String {
-    let mut command = Command::new("java");
-    command.arg("-Xmx256m").arg("-cp").arg(install("kafka-tools").join("*")).arg(class);
-    command.args(["--bootstrap-server", broker.address()]).args(arguments);
-    run(&mut command, "")
-}
 
 fn produce(broker: &Broker, topic: &str, from: i32, count: i32) {
     let lines: String = (from..from + count).map(|number| format!("line {number}\n")).collect();
@@ -49,6 +42,11 @@ fn progress(said: &str, group: &str, partition: i32) -> Vec<String> {
 
 #[test]
 fn a_group_goes_on_where_it_stopped_across_a_restart_of_the_broker() {
+    let _row = table::row(
+        "Kafka's console consumer",
+        &java::version(),
+        "a group is resumed after kill -9, range and then cooperative-sticky",
+    );
     let broker = Broker::start(&["num.partitions=3"]);
     let (topic, group) = (topic("restart"), topic("group"));
     produce(&broker, &topic, 0, 300);
@@ -63,6 +61,11 @@ fn a_group_goes_on_where_it_stopped_across_a_restart_of_the_broker() {
 
 #[test]
 fn the_group_tool_lists_describes_resets_and_deletes() {
+    let _row = table::row(
+        "Kafka's consumer-groups",
+        &java::version(),
+        "list with state, describe with lag, reset offsets, delete offsets, delete",
+    );
     let broker = Broker::start(&["num.partitions=1"]);
     let (topic, group) = (topic("tool"), topic("group"));
     produce(&broker, &topic, 0, 10);
@@ -87,6 +90,11 @@ fn the_group_tool_lists_describes_resets_and_deletes() {
 /// Kafka's own formatters, whose schemas are Kafka's.
 #[test]
 fn what_is_stored_is_read_as_kafkas() {
+    let _row = table::row(
+        "Kafka's console consumer",
+        &java::version(),
+        "`__consumer_offsets` through Kafka's own formatters",
+    );
     let broker = Broker::start(&["num.partitions=1", "offsets.topic.num.partitions=2"]);
     let (topic, group) = (topic("stored"), topic("group"));
     produce(&broker, &topic, 0, 10);

@@ -4,7 +4,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::clients::{Broker, Program, install, run, topic};
+use crate::clients::kafkajs::version;
+use crate::clients::restart::{Lines, carries_on};
+use crate::clients::{Broker, Program, install, run, table, topic};
 use crate::support::Server;
 
 const MESSAGES: i32 = 600;
@@ -37,6 +39,7 @@ fn told(output: &str) -> (Vec<i64>, Vec<(i64, i64)>) {
 
 #[test]
 fn a_group_goes_on_where_it_stopped_across_a_restart_of_the_broker() {
+    let _row = table::row("kafkajs", &version(&install("kafkajs")), "a group is resumed after kill -9");
     let broker = Broker::start(&["num.partitions=6"]);
     let (topic, group) = (topic("restart"), topic("group"));
     produce(&broker, &topic, MESSAGES);
@@ -52,6 +55,8 @@ fn a_group_goes_on_where_it_stopped_across_a_restart_of_the_broker() {
 
 #[test]
 fn two_consumers_share_the_partitions() {
+    let _row =
+        table::row("kafkajs", &version(&install("kafkajs")), "two consumers of a group share the partitions");
     let broker = Broker::start(&["num.partitions=6", "group.initial.rebalance.delay.ms=4000"]);
     let (topic, group) = (topic("shared"), topic("group"));
     produce(&broker, &topic, MESSAGES);
@@ -65,4 +70,28 @@ fn two_consumers_share_the_partitions() {
     read.sort_unstable();
     read.dedup();
     assert_eq!(read.len(), usize::try_from(MESSAGES).expect("few"), "everything is read by one or the other");
+}
+
+/// `lines.js`, both ways.
+struct Kafkajs;
+
+impl Lines for Kafkajs {
+    fn produce(&self, broker: &str, topic: &str) -> Command {
+        let mut command = Command::new("node");
+        command.current_dir(install("kafkajs")).args(["lines.js", "produce", broker, topic]);
+        command
+    }
+
+    fn consume(&self, broker: &str, topic: &str, group: &str, count: usize) -> Command {
+        let mut command = Command::new("node");
+        command.current_dir(install("kafkajs")).args(["lines.js", "consume", broker, topic, group]);
+        command.arg(count.to_string());
+        command
+    }
+}
+
+#[test]
+fn a_consumer_lives_through_the_brokers_death() {
+    let _row = table::row("kafkajs", &version(&install("kafkajs")), table::ACROSS_A_KILL);
+    carries_on(&Kafkajs);
 }

@@ -2,7 +2,9 @@
 
 use std::process::Command;
 
-use crate::clients::{Broker, install, run, topic};
+use crate::clients::kcat::version;
+use crate::clients::restart::{Lines, carries_on};
+use crate::clients::{Broker, install, run, table, topic};
 use crate::support::Server;
 
 fn kcat(broker: &Broker, arguments: &[&str]) -> Command {
@@ -17,6 +19,7 @@ fn lines(from: usize, count: usize) -> String {
 
 #[test]
 fn a_group_goes_on_where_it_stopped_across_a_restart_of_the_broker() {
+    let _row = table::row("kcat", &version(), "a group is resumed after kill -9, each of three assignors");
     let broker = Broker::start(&[]);
     let (topic, group) = (topic("group"), topic("g"));
     let earliest = "auto.offset.reset=earliest";
@@ -37,6 +40,7 @@ fn a_group_goes_on_where_it_stopped_across_a_restart_of_the_broker() {
 
 #[test]
 fn a_static_member_is_served() {
+    let _row = table::row("kcat", &version(), "a static member of a group comes back");
     let broker = Broker::start(&[]);
     let (topic, group) = (topic("static"), topic("g"));
     run(&mut kcat(&broker, &["-P", "-t", &topic, "-p", "0"]), &lines(0, 20));
@@ -46,4 +50,29 @@ fn a_static_member_is_served() {
     };
     assert_eq!(read("10"), lines(0, 10));
     assert_eq!(read("10"), lines(10, 10), "it comes back as who it was, without waiting for its former self");
+}
+
+/// kcat's producer and its balanced consumer.
+struct Kcat;
+
+impl Lines for Kcat {
+    fn produce(&self, broker: &str, topic: &str) -> Command {
+        let mut command = Command::new(install("kcat"));
+        command.args(["-q", "-b", broker, "-P", "-t", topic]);
+        command
+    }
+
+    fn consume(&self, broker: &str, topic: &str, group: &str, count: usize) -> Command {
+        let mut command = Command::new(install("kcat"));
+        // -E: without another broker to turn to, it would end when this one dies.
+        command.args(["-E", "-q", "-u", "-b", broker, "-G", group, "-c", &count.to_string()]);
+        command.args(["-X", "auto.offset.reset=earliest", "-X", "auto.commit.interval.ms=100", topic]);
+        command
+    }
+}
+
+#[test]
+fn a_consumer_lives_through_the_brokers_death() {
+    let _row = table::row("kcat", &version(), table::ACROSS_A_KILL);
+    carries_on(&Kcat);
 }
