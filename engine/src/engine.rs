@@ -267,6 +267,11 @@ fn run<S: Service<RingIo>>(start: Start<S>) {
     if let Err(error) = reactor.run() {
         log::error!("shard {id} has failed: {error}");
     }
+    let files = reactor.shard().take_files();
+    // The kernel is done with them once the ring is gone.
     drop(reactor);
+    for file in files {
+        HostFs.close(file);
+    }
     drop(ended);
 }

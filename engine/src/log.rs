@@ -28,7 +28,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::io::{Fs, Op};
+use crate::io::{File, Fs, Op};
 use crate::limits;
 use crate::log::appender::Appender;
 pub use crate::log::appending::Admission;
@@ -330,6 +330,19 @@ impl Log {
     /// Gives back all memory but one block, if everything is flushed.
     pub fn shrink(&mut self) {
         self.tail.shrink(self.positions.flushed().position());
+    }
+
+    /// Gives up all open files, for whoever closes them.
+    pub fn take_files(&mut self) -> Vec<File> {
+        let segments = self.segments.iter_mut().chain(self.start.leaving_mut());
+        let take = |segment: &mut Segment| match segment.file {
+            FileState::Open(file) => {
+                segment.file = FileState::Closed;
+                Some(file)
+            }
+            FileState::Coming | FileState::Closed => None,
+        };
+        segments.filter_map(take).collect()
     }
 
     /// Closes all files; nothing may be in flight.

@@ -91,6 +91,11 @@ pub const ELEMENTS_PER_REQUEST_MAX: usize = 200_000;
 /// Partitions in one DescribeTopicPartitions response (Kafka's `max.request.partition.size.limit`): its default.
 pub const PARTITIONS_PER_PAGE_MAX: usize = 2000;
 
+/// How soon, and how often, listening is tried again on a port in use: for two seconds.
+pub const LISTEN_RETRY_MS: u64 = 50;
+/// See [`LISTEN_RETRY_MS`].
+pub const LISTEN_TRIES: u32 = 40;
+
 /// How soon accepting is tried again where it failed: out of descriptors, say, which a connection's end will help.
 pub const ACCEPT_RETRY_MS: u64 = 100;
 

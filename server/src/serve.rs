@@ -1,6 +1,7 @@
 //! `tora serve`: from the settings to a running server and to its end.
 
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use crossbeam_queue::ArrayQueue;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use tora_engine::Engine;
-use tora_engine::io::{raise_descriptors_max, socket};
+use tora_engine::io::{Socket, raise_descriptors_max, socket};
 use tora_engine::placement::CATALOG_SHARD;
 
 use crate::cli::Serve;
@@ -34,7 +35,7 @@ pub fn serve(flags: &Serve) -> Result<(), String> {
         .listen
         .resolve()
         .map_err(|error| format!("the address {} cannot be found: {error}", settings.listen))?;
-    let (listener, bound) = socket::listen(address).map_err(|error| match error.kind() {
+    let (listener, bound) = listen(address).map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => format!(
             "{address} is in use by another process: stop that one, or choose another port with --listen HOST:PORT"
         ),
@@ -58,7 +59,7 @@ pub fn serve(flags: &Serve) -> Result<(), String> {
         Server::new(id, Arc::clone(&common), (id == CATALOG_SHARD).then_some(listener))
     })
     .map_err(|error| error.to_string())?;
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     // Whoever started the server may wait for this line, or not read it at all.
     let _ = writeln!(out, "listening on {bound}").and_then(|()| out.flush());
     drop(out);
@@ -68,6 +69,22 @@ pub fn serve(flags: &Serve) -> Result<(), String> {
     }
     engine.close();
     if failed { Err("a core has failed; the reason is logged above".to_owned()) } else { Ok(()) }
+}
+
+/// Listens. A server that was killed lets go of its port only once the kernel has taken down its rings, a moment after its
+/// end: whoever starts it again at once need not know.
+#[expect(clippy::disallowed_methods, reason = "before any shard runs")]
+fn listen(address: SocketAddr) -> io::Result<(Socket, SocketAddr)> {
+    let mut tries = limits::LISTEN_TRIES;
+    loop {
+        tries -= 1;
+        match socket::listen(address) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && tries > 0 => {
+                std::thread::sleep(Duration::from_millis(limits::LISTEN_RETRY_MS));
+            }
+            result => return result,
+        }
+    }
 }
 
 /// Defaults, then the file, then flags, then `--set`.

@@ -63,7 +63,9 @@ impl Log {
         if self.zeroing.done_to >= used + ahead / 2 {
             return;
         }
-        let end = (used + ahead).next_multiple_of(BLOCK_SIZE as u64).min(active.allocated);
+        // What recovery found allocated need not end with a block.
+        let allocated = active.allocated / BLOCK_SIZE as u64 * BLOCK_SIZE as u64;
+        let end = (used + ahead).next_multiple_of(BLOCK_SIZE as u64).min(allocated);
         // What will be appended while the first piece is under way stays out of it.
         let start = (used + grown / 8).next_multiple_of(BLOCK_SIZE as u64) + BLOCK_SIZE as u64;
         self.zero_piece(start.max(self.zeroing.done_to), end, zeros, out);

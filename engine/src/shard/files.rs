@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use super::Shard;
-use crate::io::{Io, Op, Token};
+use crate::io::{File, Io, Op, Token};
 use crate::limits;
 use crate::log::Idle;
 use crate::types::Nanos;
@@ -24,6 +24,14 @@ pub(super) struct Files<F> {
     /// Slots with open files, and when each had been used as the hand came by last.
     ring: VecDeque<(usize, Nanos)>,
     warned: bool,
+}
+
+impl<I: Io> Shard<I> {
+    /// Gives up all open files: the shard has ended, and whoever ends it closes them.
+    pub fn take_files(&mut self) -> Vec<File> {
+        let slots: Vec<usize> = self.slots.iter().map(|(slot, _)| slot).collect();
+        slots.into_iter().flat_map(|slot| self.slots.at(slot).partition.log_mut().take_files()).collect()
+    }
 }
 
 impl<F> Files<F> {

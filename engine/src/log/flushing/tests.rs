@@ -8,7 +8,7 @@ const GROUP: usize = limits::GROUP_BYTES as usize;
 /// A log with its file, ready for appends.
 fn rig(mode: FlushMode) -> Rig {
     let mut rig = Rig::with_mode(mode);
-    assert_eq!(rig.admit(100), Ok(Admission::Later), "there is no file yet");
+    assert_eq!(rig.admit(8 << 20), Ok(Admission::Later), "there is no file yet");
     rig.run();
     rig
 }

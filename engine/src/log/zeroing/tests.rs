@@ -15,7 +15,7 @@ fn zeros() -> Slice {
 /// A log with its file and one small append that is acknowledged.
 fn rig() -> Rig {
     let mut rig = Rig::new();
-    assert_eq!(rig.admit(100), Ok(Admission::Later), "there is no file yet");
+    assert_eq!(rig.admit(8 << 20), Ok(Admission::Later), "there is no file yet");
     rig.run();
     rig.append(1000);
     rig.run();
@@ -122,4 +122,12 @@ fn a_full_disk_ends_it_and_other_errors_fail_the_partition() {
     rig.look(&zeros());
     rig.fail_first(io::Error::other("a bad block"));
     assert!(rig.log.failure().is_some());
+}
+
+#[test]
+fn zeros_end_with_the_last_whole_block_that_is_allocated() {
+    let mut rig = rig();
+    rig.log.segments.active_mut().expect("it has one").allocated = 10 * BLOCK + 100;
+    rig.look(&zeros());
+    assert_eq!(pieces(&rig), [(2 * BLOCK, 8 * BLOCK)]);
 }
