@@ -348,10 +348,6 @@ impl Log {
     /// Closes all files; nothing may be in flight.
     pub fn close<F: Fs>(&mut self, out: &mut Wanted<F>) {
         self.failed.get_or_insert_with(|| "the partition is closed".into());
-        for segment in self.segments.iter_mut().chain(self.start.leaving_mut()) {
-            if let FileState::Open(file) = std::mem::replace(&mut segment.file, FileState::Closed) {
-                out.push((LogOp::Close, Op::Close { file }));
-            }
-        }
+        out.extend(self.take_files().into_iter().map(|file| (LogOp::Close, Op::Close { file })));
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::io::{Completion, Fs, Op};
 use crate::limits;
 use crate::log::appender::{Extent, Moved, Target};
+use crate::log::positions::WrittenTo;
 use crate::log::segment::HEADER_SIZE;
 use crate::log::{FlushMode, Log, LogOp, Wanted, segment};
 
@@ -68,14 +69,19 @@ impl Log {
             && self.positions.flushed().position() == self.appender.submitted()
     }
 
-    fn written(&mut self, moved: Moved) {
+    fn written<F: Fs>(&mut self, moved: Moved, out: &mut Wanted<F>) {
         if let Some(end) = moved.written {
             self.positions.write_completed(end);
         }
         if let Some(end) = moved.flushed {
-            self.positions.flush_completed(self.positions.written_within(end));
-            self.durable.advance(end);
+            self.flushed(self.positions.written_within(end), out);
         }
+    }
+
+    fn flushed<F: Fs>(&mut self, target: WrittenTo, out: &mut Wanted<F>) {
+        self.positions.flush_completed(target);
+        self.durable.advance(target.position());
+        self.seal_flushed(out);
     }
 
     /// Whether what is appended now would be acknowledged with the next round only.
@@ -131,23 +137,16 @@ impl Log {
     pub fn complete<F: Fs>(&mut self, op: LogOp, completion: Completion, out: &mut Wanted<F>) -> bool {
         let result = completion.result;
         match op {
-            LogOp::Write { id } => {
-                match self.appender.complete(id, result, out) {
-                    Ok(moved) => self.written(moved),
-                    Err(error) => self.fail("writing", &error),
-                }
-                self.seal_flushed(out);
-            }
+            LogOp::Write { id } => match self.appender.complete(id, result, out) {
+                Ok(moved) => self.written(moved, out),
+                Err(error) => self.fail("writing", &error),
+            },
             LogOp::Flush { target } => {
                 self.flush_in_flight = false;
                 match result {
-                    Ok(_) => {
-                        self.positions.flush_completed(target);
-                        self.durable.advance(target.position());
-                    }
+                    Ok(_) => self.flushed(target, out),
                     Err(error) => self.fail("flushing", &error),
                 }
-                self.seal_flushed(out);
             }
             LogOp::Prepare { base, .. } | LogOp::Open { base } => self.file_came(op, base, result),
             LogOp::Extend { base, awaited } => self.space_came(base, awaited, result),
