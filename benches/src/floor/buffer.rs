@@ -1,6 +1,6 @@
 //! Block-aligned memory that can be handed to the kernel and comes back when it is done with it.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
@@ -8,9 +8,17 @@ use std::ptr::NonNull;
 /// device's logical block size met in practice.
 pub const BLOCK_BYTES: usize = 4096;
 
+/// A huge page of the processors that Tora runs on.
+const HUGE_PAGE_BYTES: usize = 2 << 20;
+
+/// Buffers of at least this many bytes get whole huge pages: the device is then handed a write as one run of memory rather
+/// than a run a page, which is most of what a large write costs here.
+const HUGE_FROM_BYTES: usize = 128 << 10;
+
 /// Owned memory, aligned to [`BLOCK_BYTES`], that does not move.
 pub struct Buffer {
     start: NonNull<u8>,
+    len: usize,
     layout: Layout,
     registered: Option<u16>,
 }
@@ -18,13 +26,22 @@ pub struct Buffer {
 impl Buffer {
     /// Zeroed memory of `bytes`, rounded up to whole blocks (at least one).
     pub fn new(bytes: usize) -> Self {
-        let rounded = bytes.max(1).next_multiple_of(BLOCK_BYTES);
-        let layout =
-            Layout::from_size_align(rounded, BLOCK_BYTES).expect("a block multiple fits its alignment");
+        let unit = if bytes < HUGE_FROM_BYTES { BLOCK_BYTES } else { HUGE_PAGE_BYTES };
+        let len = bytes.max(1).next_multiple_of(BLOCK_BYTES);
+        let layout = Layout::from_size_align(len.next_multiple_of(unit), unit)
+            .expect("a multiple of the alignment fits it");
         // SAFETY: the layout's size is at least one block, so it is not zero.
-        let start = unsafe { alloc_zeroed(layout) };
+        let start = unsafe { alloc(layout) };
         let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
-        Self { start, layout, registered: None }
+        // SAFETY: the memory is ours; advice changes no bytes, and where it is refused nothing is lost. Writing all of it
+        // is what makes its pages.
+        unsafe {
+            if unit == HUGE_PAGE_BYTES {
+                libc::madvise(start.as_ptr().cast(), layout.size(), libc::MADV_HUGEPAGE);
+            }
+            start.as_ptr().write_bytes(0, layout.size());
+        }
+        Self { start, len, layout, registered: None }
     }
 
     /// Notes the index under which the ring has this buffer registered.
@@ -42,22 +59,22 @@ impl Deref for Buffer {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: `start` points at `size` initialised bytes that this value owns; the kernel writes to them only
+        // SAFETY: `start` points at `len` initialised bytes that this value owns; the kernel writes to them only
         // while the ring, and nobody else, holds the value.
-        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.layout.size()) }
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [u8] {
         // SAFETY: as in `deref`, and `&mut self` makes this the only reference.
-        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.layout.size()) }
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        // SAFETY: `start` came from `alloc_zeroed` with this very layout and is freed once.
+        // SAFETY: `start` came from `alloc` with this very layout and is freed once.
         unsafe { dealloc(self.start.as_ptr(), self.layout) }
     }
 }

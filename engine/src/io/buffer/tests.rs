@@ -62,3 +62,11 @@ fn a_vectors_bytes_are_shared_where_they_lie() {
     assert_eq!(&*part, b"vector");
     assert_eq!(&*Slice::from_vec(Vec::new()), b"");
 }
+
+#[test]
+fn a_pools_region_begins_with_a_huge_page() {
+    for chunks in [1, 8, 9] {
+        let pool = Pool::new(chunks);
+        assert_eq!(pool.region().0.addr() % HUGE_PAGE, 0);
+    }
+}
