@@ -11,7 +11,8 @@ use crate::codec::wire::{DecodeError, Reader};
 use crate::placement::Leadership;
 
 /// How long to wait for the broker to answer, or for a new topic's leaders.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A topic of ten thousand partitions takes some brokers most of a minute.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// The pause before a partition is asked again whose leader is being settled.
 const SETTLING: Duration = Duration::from_millis(20);
 /// The longest response that is believed.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::admin::Admin;
 use crate::cli::{BenchArgs, Phase};
@@ -27,6 +27,9 @@ use crate::table;
 use crate::worker::{ConsumerPlan, Plan, ProducerPlan};
 use crate::workload::Workload;
 
+/// How long a phase may take that ends with its bytes.
+const BYTES_PATIENCE: Duration = Duration::from_secs(600);
+
 /// Runs the benchmark; gives whether everything went well and every record was there.
 ///
 /// # Errors
@@ -46,7 +49,9 @@ pub fn run(args: &BenchArgs) -> Result<bool, String> {
         broker: subject.describe(),
         durability,
         volume: subject.volume().cloned(),
-        probe: subject.probe(&out, &progress),
+        probe: if args.no_probe { None } else { subject.probe(&out, &progress) },
+        read_probe: None,
+        topic_ready_after: None,
         partitions: 0,
         topic: String::new(),
         workload,
@@ -60,7 +65,11 @@ pub fn run(args: &BenchArgs) -> Result<bool, String> {
     }
     let mut report = bench.report;
     report.broker = subject.describe();
-    if let Err(why) = subject.end(&report.topic, &progress) {
+    if let Some(bytes) = args.read_probe.filter(|_| report.error.is_none()) {
+        report.read_probe = subject.read_probe(bytes, &progress);
+    }
+    let own_topic = if args.topic.is_none() { &report.topic } else { "" };
+    if let Err(why) = subject.end(own_topic, &progress) {
         report.error.get_or_insert(why);
     }
     if args.broker.keep_data {
@@ -82,10 +91,11 @@ fn phases(args: &BenchArgs) -> Result<Vec<Phase>, String> {
     let mut phases = args.phases.clone();
     phases.sort_unstable();
     phases.dedup();
-    if phases == [Phase::ConsumeCold] {
-        return Err(
-            "consume_cold reads what the run itself has written: ask for produce or consume_hot too".into()
-        );
+    if let (Some(first), false) = (phases.first(), phases.iter().any(|phase| phase.produces())) {
+        return Err(format!(
+            "{} reads what the run itself has written: ask for produce or consume_hot too",
+            first.name()
+        ));
     }
     Ok(phases)
 }
@@ -122,8 +132,19 @@ impl Bench<'_> {
     fn run(&mut self, phases: &[Phase], subject: &mut Subject) -> Result<(), String> {
         self.guard = subject.volume().map(|volume| Guard::new(volume, phases)).transpose()?;
         let mut admin = Admin::connect(subject.address())?;
-        let topic = format!("tora-load-{}-{}", self.report.started_at, std::process::id());
-        admin.create_topic(&topic, self.report.workload.partitions, &self.args.broker.topic_config)?;
+        let asked = Instant::now();
+        let topic = if let Some(given) = &self.args.topic {
+            given.clone()
+        } else {
+            let own = format!("tora-load-{}-{}", self.report.started_at, std::process::id());
+            admin.create_topic(&own, self.report.workload.partitions, &self.args.broker.topic_config)?;
+            own
+        };
+        let leadership = admin.leadership(&topic)?;
+        if admin.served().has(Api::ListOffsets) {
+            log_ends(&leadership, &topic)?;
+        }
+        self.report.topic_ready_after = Some(asked.elapsed());
         self.report.topic.clone_from(&topic);
         let topic: Arc<str> = topic.into();
         let mut acknowledged = Vec::new();
@@ -133,6 +154,9 @@ impl Bench<'_> {
             }
             if phase == Phase::ConsumeCold {
                 subject.restart(self.progress)?;
+                if self.args.drop_page_cache {
+                    subject.drop_page_cache()?;
+                }
                 admin = Admin::connect(subject.address())?;
             }
             let plan = self.plan(phase, &mut admin, &topic, &acknowledged)?;
@@ -164,13 +188,13 @@ impl Bench<'_> {
         match phase {
             Phase::Produce | Phase::ConsumeHot | Phase::EndToEnd => Limits {
                 warmup: workload.warmup,
-                duration: workload.duration,
+                duration: if self.args.bytes.is_some() { BYTES_PATIENCE } else { workload.duration },
                 bytes: self.guard.map(|guard| guard.bytes),
+                wanted_bytes: self.args.bytes,
                 free_bytes: self.guard.map(|guard| guard.free_floor),
             },
-            Phase::ConsumeCold => {
-                Limits { warmup: Duration::ZERO, duration: Duration::MAX, bytes: None, free_bytes: None }
-            }
+            Phase::ConsumeCached => Limits::of_time(workload.warmup, workload.duration),
+            Phase::ConsumeCold => Limits::of_time(Duration::ZERO, Duration::MAX),
         }
     }
 
@@ -205,6 +229,7 @@ impl Bench<'_> {
             producers,
             consumers,
             timed: phase.follows(),
+            again: phase == Phase::ConsumeCached,
         })
     }
 }
@@ -235,7 +260,7 @@ fn log_ends(leadership: &Leadership, topic: &str) -> Result<HashMap<i32, i64>, S
     Ok(all)
 }
 
-/// Consumers begin at the log's end, or at offset 0 in the cold phase.
+/// Consumers begin at the log's end, a stretch before it to be read over and over, or at offset 0 in the cold phase.
 fn consumers(
     leadership: &Leadership,
     workload: &Workload,
@@ -244,7 +269,12 @@ fn consumers(
 ) -> Result<Vec<ConsumerPlan>, String> {
     let begin = |&partition: &i32| {
         let end = ends.get(&partition).copied().unwrap_or(0);
-        Position { partition, offset: if phase.follows() { end } else { 0 } }
+        let offset = match phase {
+            Phase::ConsumeCached => (end - workload.stretch_records()).max(0),
+            _ if phase.follows() => end,
+            _ => 0,
+        };
+        Position { partition, offset }
     };
     let plan = |placement: Placement| ConsumerPlan {
         address: placement.address,

@@ -25,6 +25,8 @@ pub struct Launch {
     pub cores: u32,
     /// `--set` pairs.
     pub settings: Vec<(String, String)>,
+    /// The one core that the process is to run on; `None` where it may use all.
+    pub bound_to: Option<usize>,
     /// Where its standard error goes.
     pub log: PathBuf,
 }
@@ -69,6 +71,9 @@ impl Launch {
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         sys::bind_to_parent(&mut command);
+        if let Some(core) = self.bound_to {
+            sys::bind_to_core(&mut command, core);
+        }
         let begun = Instant::now();
         let child = command.spawn().map_err(cannot)?;
         let mut tora = Tora { child, address: String::new(), ready_after: Duration::ZERO };

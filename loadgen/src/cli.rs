@@ -29,7 +29,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Measure a broker: produce, consume while producing, end to end, consume from the disk
-    #[command(long_about = BENCH_ABOUT, after_long_help = BENCH_EXAMPLES)]
+    #[command(long_about = BENCH_ABOUT, after_long_help = BENCH_EXAMPLES, args_override_self = true)]
     Bench(Box<BenchArgs>),
     /// Prove that nothing is lost, duplicated or out of order, also of a broker that is killed meanwhile
     #[command(long_about = VERIFY_ABOUT, after_long_help = VERIFY_EXAMPLES)]
@@ -76,6 +76,9 @@ pub enum Phase {
     /// The same at a steady rate
     #[value(name = "end_to_end")]
     EndToEnd,
+    /// The last megabytes of each partition, over and over
+    #[value(name = "consume_cached")]
+    ConsumeCached,
     /// The whole topic from offset 0, after a restart
     #[value(name = "consume_cold")]
     ConsumeCold,
@@ -83,7 +86,8 @@ pub enum Phase {
 
 impl Phase {
     /// All of them, in the order in which they run.
-    pub const ALL: [Self; 4] = [Self::Produce, Self::ConsumeHot, Self::EndToEnd, Self::ConsumeCold];
+    pub const ALL: [Self; 5] =
+        [Self::Produce, Self::ConsumeHot, Self::EndToEnd, Self::ConsumeCached, Self::ConsumeCold];
 
     /// The phase's name in tables, files and the summary.
     pub const fn name(self) -> &'static str {
@@ -91,13 +95,14 @@ impl Phase {
             Self::Produce => "produce",
             Self::ConsumeHot => "consume_hot",
             Self::EndToEnd => "end_to_end",
+            Self::ConsumeCached => "consume_cached",
             Self::ConsumeCold => "consume_cold",
         }
     }
 
     /// Whether it has producers.
     pub const fn produces(self) -> bool {
-        !matches!(self, Self::ConsumeCold)
+        !matches!(self, Self::ConsumeCached | Self::ConsumeCold)
     }
 
     /// Whether its consumers follow its own producers.
@@ -118,6 +123,17 @@ pub enum Rate {
     Max,
     /// Open loop: so many records a second, whatever the broker does.
     PerSecond(u64),
+}
+
+/// What is done to the records of a batch before it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Compression {
+    /// Nothing
+    #[value(name = "none")]
+    None,
+    /// An LZ4 frame, made once: every batch carries the same one
+    #[value(name = "lz4")]
+    Lz4,
 }
 
 /// Which acknowledgement a producer asks for.
@@ -160,6 +176,22 @@ fn key_value(text: &str) -> Result<(String, String), String> {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("give it as KEY=VALUE, for example flush.messages=1".into()),
     }
+}
+
+/// Bytes in powers of 1000, as in `500MB` or `4GB`.
+fn size(text: &str) -> Result<u64, String> {
+    const HELP: &str = "give a size such as 500MB or 4GB";
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let power = match unit {
+        "" | "B" => 0,
+        "kB" => 3,
+        "MB" => 6,
+        "GB" => 9,
+        _ => return Err(HELP.into()),
+    };
+    let number: u64 = number.parse().map_err(|_| HELP)?;
+    number.checked_mul(10u64.pow(power)).filter(|&bytes| bytes > 0).ok_or_else(|| HELP.into())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -41,6 +41,8 @@ pub struct Consumer {
     pub stamps_in_headers: bool,
     /// Whether arrival times mean anything: only while following the producers.
     pub timed: bool,
+    /// Whether to begin again at the end, until the window's end. Batches are checked, completeness is not.
+    pub again: bool,
 }
 
 /// A connection's result.
@@ -95,7 +97,12 @@ impl Reading<'_> {
             if state.failed() {
                 return Ok(());
             }
-            if state.producing.load(Ordering::Acquire) == 0 {
+            if self.consumer.again {
+                if state.clock.now() >= state.window.end() {
+                    return Ok(());
+                }
+                self.begin_again();
+            } else if state.producing.load(Ordering::Acquire) == 0 {
                 let done = *producers_done.get_or_insert_with(|| state.clock.now());
                 let waited = state.clock.now().since(done.max(self.last_arrival));
                 if self.has_all() || waited > PATIENCE {
@@ -166,7 +173,21 @@ impl Reading<'_> {
         })
     }
 
+    /// Sets partitions that are read to their end back to where they began.
+    fn begin_again(&mut self) {
+        for (progress, &begin) in self.partitions.iter_mut().zip(&self.consumer.positions) {
+            if progress.position.offset > begin.offset && progress.at_end() {
+                progress.begin_again(begin);
+            }
+        }
+    }
+
     fn verdict(&self) -> Verdict {
+        if self.consumer.again {
+            let corrupt =
+                |progress: &Progress| progress.check.verdict(progress.position.partition, &[]).corrupt;
+            return Verdict { corrupt: self.partitions.iter().map(corrupt).sum(), ..Verdict::default() };
+        }
         let acknowledged = self.consumer.state.acknowledged.lock().expect("nothing panics while holding it");
         let mut sum = Verdict::default();
         for progress in &self.partitions {

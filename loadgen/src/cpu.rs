@@ -1,4 +1,4 @@
-//! CPU time and memory of a process, from /proc/PID/stat and status, and of the whole machine, from /proc/stat
+//! CPU time and memory of a process, from /proc/PID/stat, status and io, and of the whole machine, from /proc/stat
 //! (proc(5); CPU times are in clock ticks).
 
 use std::fs;
@@ -20,6 +20,16 @@ pub fn seconds_of_machine() -> Option<f64> {
 /// Bytes of memory that process `pid` holds; `None` where it is gone or hidden.
 pub fn resident_bytes_of(pid: u32) -> Option<u64> {
     resident_bytes(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
+}
+
+/// Bytes that process `pid` has caused to be sent to disks; `None` where it is gone, hidden, or the kernel does not count.
+pub fn written_bytes_of(pid: u32) -> Option<u64> {
+    written_bytes(&fs::read_to_string(format!("/proc/{pid}/io")).ok()?)
+}
+
+/// write_bytes of an io file (proc_pid_io(5)).
+fn written_bytes(io: &str) -> Option<u64> {
+    io.lines().find_map(|line| line.strip_prefix("write_bytes:"))?.trim().parse().ok()
 }
 
 /// utime + stime of a stat line. The second field, the program's name in parentheses, may hold blanks and parentheses.

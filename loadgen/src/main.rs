@@ -25,6 +25,7 @@ mod durability;
 mod histogram;
 mod machine;
 mod meter;
+mod page_cache;
 mod phase;
 mod placement;
 mod probe;

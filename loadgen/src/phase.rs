@@ -51,6 +51,8 @@ pub enum EndedBy {
     Duration,
     /// Everything acknowledged had been read.
     EndOfLog,
+    /// As many bytes were sent as were asked for.
+    Bytes,
     /// Half of the free space was used.
     DiskGuard,
     /// SIGINT or SIGTERM.
@@ -102,10 +104,19 @@ pub struct Outcome {
 pub struct Limits {
     pub warmup: Duration,
     pub duration: Duration,
-    /// Bytes that may be sent.
+    /// Bytes that may be sent before the disk gets full.
     pub bytes: Option<u64>,
+    /// Bytes that are to be sent.
+    pub wanted_bytes: Option<u64>,
     /// Free space at which to stop.
     pub free_bytes: Option<u64>,
+}
+
+impl Limits {
+    /// Of time alone: nothing is written.
+    pub fn of_time(warmup: Duration, duration: Duration) -> Self {
+        Self { warmup, duration, bytes: None, wanted_bytes: None, free_bytes: None }
+    }
 }
 
 /// Runs `phase`. `acknowledged` is what earlier phases of the run have written and consumers are to find.
@@ -171,7 +182,7 @@ fn join(threads: Vec<JoinHandle<Vec<Consumed>>>, state: &PhaseState) -> Result<V
 fn main_meter(phase: Phase, meters: &ThreadMeters) -> &Meter {
     match phase {
         Phase::Produce => &meters.produce,
-        Phase::ConsumeHot | Phase::EndToEnd | Phase::ConsumeCold => &meters.consume,
+        Phase::ConsumeHot | Phase::EndToEnd | Phase::ConsumeCached | Phase::ConsumeCold => &meters.consume,
     }
 }
 

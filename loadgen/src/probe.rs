@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::histogram::{self, LatencyLog, Percentiles, Recorder};
@@ -82,6 +83,45 @@ pub fn measure(folder: &Path, out: &Path) -> io::Result<DiskProbe> {
     })
 }
 
+/// Reads a file of `bytes` front to back around the page cache, several threads with a piece each under way, and gives
+/// bytes a second. The file is written for it and gone afterwards.
+///
+/// # Errors
+/// Where the filesystem has no O_DIRECT, is full, or the folder may not be written.
+pub fn sequential_read(folder: &Path, bytes: u64) -> io::Result<f64> {
+    const PIECE_BYTES: usize = 1 << 20;
+    const IN_FLIGHT: u64 = 8;
+    let file = ProbeFile::create(folder)?;
+    let pieces = bytes.div_ceil(PIECE_BYTES as u64);
+    let space = || vec![0xA5; PIECE_BYTES + BLOCK_BYTES];
+    let mut written = space();
+    let start = written.as_ptr().align_offset(BLOCK_BYTES);
+    let piece = &mut written[start..][..PIECE_BYTES];
+    for number in 0..pieces {
+        file.file.write_all_at(piece, number * PIECE_BYTES as u64)?;
+    }
+    file.file.sync_all()?;
+    let next = AtomicU64::new(0);
+    let read = || -> io::Result<()> {
+        let mut space = space();
+        let start = space.as_ptr().align_offset(BLOCK_BYTES);
+        let piece = &mut space[start..][..PIECE_BYTES];
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= pieces {
+                return Ok(());
+            }
+            file.file.read_exact_at(piece, number * PIECE_BYTES as u64)?;
+        }
+    };
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..IN_FLIGHT).map(|_| scope.spawn(read)).collect();
+        readers.into_iter().try_for_each(|reader| reader.join().expect("a reader does not panic"))
+    })?;
+    Ok((pieces * PIECE_BYTES as u64) as f64 / begun.elapsed().as_secs_f64())
+}
+
 /// A file that is removed with the value.
 struct ProbeFile {
     file: File,
@@ -92,7 +132,7 @@ impl ProbeFile {
     fn create(folder: &Path) -> io::Result<Self> {
         let path = folder.join(format!(".tora-load-probe-{}", std::process::id()));
         let mut options = File::options();
-        options.write(true).create_new(true).custom_flags(libc::O_DIRECT);
+        options.read(true).write(true).create_new(true).custom_flags(libc::O_DIRECT);
         Ok(Self { file: options.open(&path)?, path })
     }
 }

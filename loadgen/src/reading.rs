@@ -21,6 +21,14 @@ impl Progress {
         Self { position, high_watermark: 0, check: PartitionCheck::default() }
     }
 
+    /// Goes back to `begin`, to read the same once more: what is known to be damaged stays so, and the rest is forgotten.
+    pub fn begin_again(&mut self, begin: Position) {
+        let corrupt = self.check.verdict(begin.partition, &[]).corrupt;
+        self.position = begin;
+        self.check = PartitionCheck::default();
+        self.check.corrupt(corrupt);
+    }
+
     /// Whether all that the log is known to hold has been read.
     pub fn at_end(&self) -> bool {
         self.position.offset >= self.high_watermark

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 mod axis;
 pub mod charts;
-mod draw;
+pub mod draw;
 pub mod figures;
 pub mod page;
 pub mod raw;

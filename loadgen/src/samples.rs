@@ -127,6 +127,8 @@ impl Fields<'_> {
             consumed_records: self.field("consumed_records")?,
             consumed_bytes: self.field("consumed_bytes")?,
             used: Usage {
+                // Of the whole phase only; see `summary.json`.
+                broker_written_bytes: None,
                 broker_cpu_seconds: self.field("broker_cpu_seconds"),
                 own_cpu_seconds: self.field("load_cpu_seconds")?,
                 machine_cpu_seconds: self.field("machine_cpu_seconds"),

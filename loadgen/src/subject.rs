@@ -8,6 +8,7 @@ use crate::broker::{DataDir, Launch, Tora};
 use crate::cli::BrokerArgs;
 use crate::disk::Volume;
 use crate::durability::Durability;
+use crate::page_cache;
 use crate::probe::{self, DiskProbe};
 use crate::progress::Progress;
 use crate::summary::BrokerReport;
@@ -64,6 +65,7 @@ impl Subject {
             data_dir: data_dir.path().to_path_buf(),
             cores: args.cores,
             settings: args.set.clone(),
+            bound_to: None,
             log: out.join("tora.log"),
         };
         let tora = launch.start()?;
@@ -91,6 +93,27 @@ impl Subject {
                 None
             }
         }
+    }
+
+    /// Bytes a second of the disk's own sequential read.
+    pub fn read_probe(&self, bytes: u64, progress: &Progress) -> Option<f64> {
+        let volume = self.volume.as_ref().filter(|volume| !volume.is_memory())?;
+        progress.say("measuring the disk itself: read front to back");
+        match probe::sequential_read(&volume.folder, bytes) {
+            Ok(speed) => Some(speed),
+            Err(error) => {
+                progress.say(&format!("the disk's own read cannot be measured: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Drops what the operating system caches of the broker's files.
+    pub fn drop_page_cache(&self) -> Result<(), String> {
+        let Some(volume) = &self.volume else { return Ok(()) };
+        let folder = &volume.folder;
+        page_cache::drop_below(folder)
+            .map_err(|e| format!("cannot drop what is cached of {}: {e}", folder.display()))
     }
 
     /// What it is, for the summary.

@@ -6,11 +6,12 @@
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use crate::check::Verdict;
-use crate::cli::{Acks, Rate};
+use crate::cli::{Acks, Compression, Rate};
 use crate::disk::{DiskUse, Volume};
 use crate::durability::Durability;
 use crate::histogram::Percentiles;
@@ -30,9 +31,13 @@ pub struct Report {
     pub volume: Option<Volume>,
     /// The disk's own times; `None` in memory, or where the disk is unknown.
     pub probe: Option<DiskProbe>,
+    /// Bytes a second of the disk's own sequential read; only where it was asked for.
+    pub read_probe: Option<f64>,
     pub workload: Workload,
     /// Partitions that the topic really has.
     pub partitions: usize,
+    /// From asking for the topic until every partition had a leader that served it.
+    pub topic_ready_after: Option<Duration>,
     pub topic: String,
     pub phases: Vec<Outcome>,
     /// What ended the run before its end.
@@ -84,6 +89,8 @@ impl Report {
             "machine": machine::describe(),
             "disk": self.volume.as_ref().map(disk),
             "disk_probe": self.probe.as_ref().map(probe),
+            "disk_read_megabytes_per_second": self.read_probe.map(|speed| speed / 1e6),
+            "topic_ready_after_ms": self.topic_ready_after.map(|ready| ready.as_secs_f64() * 1e3),
             "workload": workload(&self.workload, self.partitions),
             "topic": self.topic,
             "phases": phases,
@@ -143,6 +150,7 @@ fn workload(workload: &Workload, partitions: usize) -> Value {
         "connections": workload.connections,
         "in_flight": workload.in_flight,
         "partitions": partitions,
+        "compression": match workload.compression { Compression::None => "none", Compression::Lz4 => "lz4" },
         "acks": match workload.acks { Acks::None => "0", Acks::Leader => "1", Acks::All => "all" },
         "idempotent": workload.idempotent,
         "rate": rate(workload.rate),
@@ -166,6 +174,7 @@ fn phase(outcome: &Outcome) -> Value {
         "rate": outcome.phase.produces().then(|| rate(outcome.rate)),
         "ended_by": match outcome.ended_by {
             EndedBy::Duration => "duration",
+            EndedBy::Bytes => "bytes",
             EndedBy::EndOfLog => "end of log",
             EndedBy::DiskGuard => "disk guard: half of the free space was used",
             EndedBy::Interrupt => "interrupt",
@@ -207,6 +216,10 @@ fn used(outcome: &Outcome) -> Value {
         "device_read_bytes": used.disk.map(|disk| disk.read_bytes),
         "device_written_bytes": used.disk.map(|disk| disk.written_bytes),
         "device_written_bytes_per_produced_byte": disk_per(|disk| disk.written_bytes, |flow| flow.value_bytes),
+        "broker_written_bytes": used.broker_written_bytes,
+        "broker_written_bytes_per_produced_byte": used.broker_written_bytes.zip(produced).map(|(bytes, flow)| {
+            finite(bytes as f64 / flow.value_bytes as f64)
+        }),
         "device_flushes": used.disk.map(|disk| disk.flushes),
         "device_flushes_per_acknowledgement": disk_per(|disk| disk.flushes, |flow| flow.requests),
     })

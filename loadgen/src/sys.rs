@@ -96,6 +96,28 @@ pub fn sync_filesystem(path: &Path) -> io::Result<()> {
     check(unsafe { libc::syncfs(file.as_raw_fd()) })
 }
 
+/// Makes the operating system forget what it caches of a file, apart from what is not written yet
+/// (posix_fadvise(2), POSIX_FADV_DONTNEED).
+pub fn drop_cached(file: &File) -> io::Result<()> {
+    // SAFETY: the descriptor is open.
+    let error = unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
+    if error == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(error)) }
+}
+
+/// Makes `command`'s process, with all that it starts, run on one core only.
+pub fn bind_to_core(command: &mut Command, core: usize) {
+    // SAFETY: zeroes are an empty set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `CPU_SET` ignores cores beyond the set's size.
+    unsafe { libc::CPU_SET(core, &mut set) };
+    // SAFETY: the closure runs between fork and exec and makes one async-signal-safe system call.
+    unsafe {
+        command.pre_exec(move || {
+            check(libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set))
+        });
+    }
+}
+
 fn check(result: libc::c_int) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

@@ -132,7 +132,7 @@ fn phase_notes(report: &Report, outcome: &Outcome) -> Vec<String> {
             notes.push(format!("{name}: stopped after {:.1} s, at half of the free space", outcome.seconds));
         }
         EndedBy::Interrupt => notes.push(format!("{name}: interrupted after {:.1} s", outcome.seconds)),
-        EndedBy::Duration | EndedBy::EndOfLog => {}
+        EndedBy::Duration | EndedBy::Bytes | EndedBy::EndOfLog => {}
     }
     if let (Phase::EndToEnd, Rate::PerSecond(rate)) = (outcome.phase, outcome.rate) {
         notes.push(format!("{name}: at a steady {} records/s", quantity(rate as f64)));

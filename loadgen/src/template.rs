@@ -6,8 +6,12 @@
 //! and the partition. So no record is like another, and sending costs little more than the kernel's copy.
 
 use std::collections::VecDeque;
+use std::io::Write;
 use std::rc::Rc;
 
+use lz4_flex::frame::FrameEncoder;
+
+use crate::cli::Compression;
 use crate::codec::admin::ProducerIdentity;
 use crate::codec::batch::{at, crc};
 use crate::codec::wire::put_varint;
@@ -28,7 +32,7 @@ struct Layout {
     partition_at: usize,
     batch_at: usize,
     batch_end: usize,
-    /// Where each record's sequence number lies, from the batch's first byte.
+    /// Where each record's sequence number lies, from the batch's first byte; none in a compressed batch.
     stamps_at: Vec<usize>,
     /// From a sequence number to the send time of the same record.
     sent_after: usize,
@@ -116,6 +120,7 @@ pub struct FrameSpec<'a> {
     pub acks: i16,
     pub batch_records: u32,
     pub values: &'a Values,
+    pub compression: Compression,
 }
 
 impl StripPool {
@@ -162,6 +167,10 @@ impl Strip {
         let mut value = first_value;
         loop {
             let batch = BatchTemplate::build(spec.values, value, spec.batch_records);
+            let batch = match spec.compression {
+                Compression::None => batch,
+                Compression::Lz4 => batch.compressed(),
+            };
             value += spec.batch_records as usize;
             let request = produce::encode(spec.version, spec.topic, spec.acks, &batch.bytes);
             let start = bytes.len();
@@ -214,6 +223,23 @@ impl BatchTemplate {
         put(&mut bytes, at::LENGTH, length.to_be_bytes());
         let sent_after = if values.stamps_in_headers() { SENT_AFTER_IN_HEADERS } else { size_of::<u64>() };
         Self { bytes, stamps_at, sent_after, value_bytes }
+    }
+}
+
+impl BatchTemplate {
+    /// The same records in an LZ4 frame. Nothing in them can be patched any more, so that all that is sent from this
+    /// template has the same records; `value_bytes` stay those of the values before compression.
+    fn compressed(self) -> Self {
+        const LZ4: u8 = 3;
+        let mut encoder = FrameEncoder::new(self.bytes[..at::RECORDS].to_vec());
+        let written = encoder.write_all(&self.bytes[at::RECORDS..]).map_err(lz4_flex::frame::Error::from);
+        let finished = written.and_then(|()| encoder.finish());
+        let mut bytes = finished.expect("a vector takes all that is written");
+        bytes[at::ATTRIBUTES + 1] |= LZ4;
+        let length =
+            i32::try_from(bytes.len() - at::LEADER_EPOCH).expect("the workload limits a batch's size");
+        put(&mut bytes, at::LENGTH, length.to_be_bytes());
+        Self { bytes, stamps_at: Vec::new(), ..self }
     }
 }
 

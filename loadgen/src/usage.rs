@@ -1,4 +1,4 @@
-//! What broker, load generator, machine and disk have used, as the kernel counts it: /proc/PID/stat and status,
+//! What broker, load generator, machine and disk have used, as the kernel counts it: /proc/PID/stat, status and io,
 //! /proc/stat, /proc/diskstats.
 
 use crate::cpu;
@@ -9,6 +9,8 @@ use crate::disk::{DiskUse, Volume};
 pub struct Usage {
     /// The broker's CPU time; `None` where its process is unknown or gone.
     pub broker_cpu_seconds: Option<f64>,
+    /// Bytes that the broker itself caused to be written (write_bytes of /proc/PID/io).
+    pub broker_written_bytes: Option<u64>,
     /// The load generator's own.
     pub own_cpu_seconds: f64,
     /// All processors' together, whoever used them.
@@ -22,6 +24,7 @@ impl Usage {
     pub fn now(broker_pid: Option<u32>, volume: Option<&Volume>) -> Self {
         Self {
             broker_cpu_seconds: broker_pid.and_then(cpu::seconds_of),
+            broker_written_bytes: broker_pid.and_then(cpu::written_bytes_of),
             own_cpu_seconds: cpu::seconds_of(std::process::id()).unwrap_or(0.0),
             machine_cpu_seconds: cpu::seconds_of_machine(),
             disk: volume.and_then(Volume::used),
@@ -33,6 +36,10 @@ impl Usage {
         let between = |later: Option<f64>, earlier: Option<f64>| Some(later? - earlier?);
         Self {
             broker_cpu_seconds: between(self.broker_cpu_seconds, earlier.broker_cpu_seconds),
+            broker_written_bytes: self
+                .broker_written_bytes
+                .zip(earlier.broker_written_bytes)
+                .map(|(later, earlier)| later.saturating_sub(earlier)),
             own_cpu_seconds: self.own_cpu_seconds - earlier.own_cpu_seconds,
             machine_cpu_seconds: between(self.machine_cpu_seconds, earlier.machine_cpu_seconds),
             disk: self.disk.zip(earlier.disk).map(|(later, earlier)| later.since(&earlier)),

@@ -35,6 +35,7 @@ mod producer;
 mod shared;
 
 use consumer::Consumer;
+pub use link::Link;
 use moments::Moments;
 use producer::{Produced, Producer};
 use shared::Shared;

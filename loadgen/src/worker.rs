@@ -54,6 +54,8 @@ pub struct Plan {
     pub consumers: Vec<ConsumerPlan>,
     /// Whether the consumers' arrival times are measured.
     pub timed: bool,
+    /// Whether consumers begin again where they began once they have come to the end, until the time is over.
+    pub again: bool,
 }
 
 /// Starts thread `thread` of a phase. It meets the others at `gate` twice: when all connections stand, and when the
@@ -177,6 +179,7 @@ impl Worker {
             acks: workload.acks.code(),
             batch_records: workload.batch_records,
             values: &workload.values,
+            compression: workload.compression,
         };
         let strips = Rc::new(RefCell::new(StripPool::new(&spec, mine.len())));
         let mut producers = Vec::new();
@@ -212,6 +215,7 @@ impl Worker {
                 fetch_version: plan.fetch_version,
                 stamps_in_headers: plan.workload.values.stamps_in_headers(),
                 timed: plan.timed,
+                again: plan.again,
             });
         }
         Ok(consumers)

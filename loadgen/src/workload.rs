@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cli::{Acks, BenchArgs, Phase, Rate};
+use crate::cli::{Acks, BenchArgs, Compression, Phase, Rate};
 use crate::stamp::STAMP_LEN;
 
 /// The rate of the end-to-end phase where none is given, in records a second: far below what any broker of this kind
@@ -101,6 +101,7 @@ pub struct Workload {
     pub connections: usize,
     pub in_flight: usize,
     pub partitions: i32,
+    pub compression: Compression,
     pub acks: Acks,
     pub idempotent: bool,
     pub rate: Rate,
@@ -144,6 +145,9 @@ impl Workload {
                 "--idempotent needs --acks all: without it a retry cannot be told from a duplicate".into()
             );
         }
+        if args.compression != Compression::None && args.phases != [Phase::Produce] {
+            return Err("--compression is for --phases produce: what is compressed cannot be checked".into());
+        }
         if args.duration.is_zero() {
             return Err("--duration 0 leaves nothing to measure: give at least 1s".into());
         }
@@ -153,6 +157,7 @@ impl Workload {
             connections: args.connections as usize,
             in_flight: args.in_flight as usize,
             partitions: args.partitions.cast_signed(),
+            compression: args.compression,
             acks: args.acks,
             idempotent: args.idempotent,
             rate: args.rate,
@@ -160,6 +165,14 @@ impl Workload {
             warmup: args.warmup,
             threads: threads.min(args.connections) as usize,
         })
+    }
+
+    /// Records of each partition that the phase consume_cached reads over and over: whole batches, within what a broker
+    /// has in memory of a log's end.
+    pub fn stretch_records(&self) -> i64 {
+        const STRETCH_BYTES: usize = 2_000_000;
+        let batches = STRETCH_BYTES / self.values.longest().max(1) / self.batch_records as usize;
+        batches.max(1) as i64 * i64::from(self.batch_records)
     }
 
     /// The load of `phase`: end to end has a steady rate, whatever the others do.

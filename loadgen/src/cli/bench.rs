@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Acks, BrokerArgs, Phase, Rate, duration, rate};
+use super::{Acks, BrokerArgs, Compression, Phase, Rate, duration, rate, size};
 
 pub const BENCH_ABOUT: &str = "\
 Measure a broker and print a table.
@@ -18,6 +18,8 @@ The phases:
   consume_hot   producers again, and consumers that follow them from the log's end
   end_to_end    the same at a steady rate, for the time from one end to the other: --rate, or 100,000 records/s where \
 that is `max`, because as fast as it goes the time would only tell how long the queue is
+  consume_cached  the last two megabytes of each partition over and over, with nobody producing: what a broker has in \
+memory (it runs where --phases names it)
   consume_cold  the whole topic from offset 0, after a restart of the broker (a broker given by --bootstrap is not \
 restarted, and the table says so)
 
@@ -86,9 +88,17 @@ pub struct BenchArgs {
     #[arg(long, value_name = "N", default_value_t = 8, help_heading = "Load")]
     pub in_flight: u32,
 
+    /// Use this topic, which must be there, and leave it (default: a topic of the run's own)
+    #[arg(long, value_name = "NAME", requires = "bootstrap", help_heading = "Load")]
+    pub topic: Option<String>,
+
     /// Partitions of the topic
     #[arg(long, value_name = "N", default_value_t = 4, help_heading = "Load")]
     pub partitions: u32,
+
+    /// Compress what is produced (phase produce alone: compressed records carry no stamps to be checked)
+    #[arg(long, default_value = "none", help_heading = "Load")]
+    pub compression: Compression,
 
     /// What a producer waits for
     #[arg(long, default_value = "all", help_heading = "Load")]
@@ -101,6 +111,10 @@ pub struct BenchArgs {
     /// How long each producing phase is measured, such as 10s, 500ms or 2m
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration, help_heading = "Load")]
     pub duration: Duration,
+
+    /// End each producing phase once so many bytes were sent, such as 4GB, whatever --duration says
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Load")]
+    pub bytes: Option<u64>,
 
     /// How long a producing phase runs before it is measured
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration, help_heading = "Load")]
@@ -115,6 +129,18 @@ pub struct BenchArgs {
         help_heading = "Load"
     )]
     pub phases: Vec<Phase>,
+
+    /// Before consume_cold, drop what the operating system caches of the files below --data-dir
+    #[arg(long, requires = "data_dir", help_heading = "Load")]
+    pub drop_page_cache: bool,
+
+    /// After the phases, measure the disk's own sequential read of so many bytes below --data-dir
+    #[arg(long, value_name = "SIZE", value_parser = size, requires = "data_dir", help_heading = "Load")]
+    pub read_probe: Option<u64>,
+
+    /// Do not measure the disk itself before the phases
+    #[arg(long, help_heading = "Load")]
+    pub no_probe: bool,
 
     /// Threads of the load generator itself, each with its own ring (default: half of the processors)
     #[arg(long, value_name = "N", help_heading = "Load")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::duration;
+use super::{duration, size};
 
 pub const COMPARE_ABOUT: &str = "\
 Compare Tora with Apache Kafka, or with another broker, on this machine.
@@ -54,15 +54,23 @@ pub struct CompareArgs {
     #[arg(long, value_name = "TEXT")]
     pub only: Vec<String>,
 
-    /// Rounds (default: 5, or 3 with --quick)
+    /// Only these workloads, by their whole names
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    pub workloads: Vec<String>,
+
+    /// How much is written before it is read back in the workload `fetch` (default: 4GB, or 500MB with --quick)
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub fetch_bytes: Option<u64>,
+
+    /// Rounds (default: 3, or 2 with --quick); some workloads have fewer
     #[arg(long, value_name = "N")]
     pub rounds: Option<u32>,
 
-    /// How long each measurement lasts (default: 10s, or 3s with --quick)
+    /// How long each measurement lasts (default: 4s, or 1500ms with --quick)
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub duration: Option<Duration>,
 
-    /// How long each runs before it is measured (default: 3s, or 1s with --quick)
+    /// How long each runs before it is measured (default: 1s, or 500ms with --quick)
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub warmup: Option<Duration>,
 

@@ -1,13 +1,20 @@
-//! One measurement: a `tora-load bench` of its own, on a broker that is running.
+//! One measurement: a workload on a contender in a round, with a results folder of its own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::contest::Broker;
-use super::plan::{Contender, Plan, Workload};
+use super::contest::Contest;
+use super::plan::{Contender, Plan};
+use super::workloads::{Kind, Workload};
+
+mod bench;
+mod first;
+mod knee;
+mod lives;
+mod tool;
 
 /// A measurement, made or to be made.
 pub struct Cell {
@@ -36,7 +43,8 @@ impl Cell {
     pub fn summary(&self) -> Option<Value> {
         let text = fs::read_to_string(self.folder.join("summary.json")).ok()?;
         let summary: Value = serde_json::from_str(&text).ok()?;
-        (summary["ok"] == true && summary["phases"][self.workload.phase].is_object()).then_some(summary)
+        let measured = |phase: &&str| summary["phases"][*phase].is_object();
+        (summary["ok"] == true && self.workload.phases.iter().all(measured)).then_some(summary)
     }
 
     /// Whether it has been made, and went well.
@@ -44,31 +52,54 @@ impl Cell {
         self.summary().is_some()
     }
 
+    /// Bytes that it may write, generously.
+    pub fn bytes_needed(&self, plan: &Plan) -> u64 {
+        /// No disk that this has been seen on writes faster.
+        const BYTES_PER_SECOND: f64 = 600e6;
+        let time: Duration = plan.warmup + plan.duration_of(self.workload);
+        let in_time = (time.as_secs_f64() * BYTES_PER_SECOND) as u64;
+        match self.workload.kind {
+            Kind::Bench | Kind::Knee => in_time,
+            Kind::Fetch => plan.fetch_bytes * 2,
+            Kind::Start | Kind::Tool(_) => 500_000_000,
+            // Each partition's file may take room ahead.
+            Kind::Recovery { partitions, bytes } => {
+                bytes * 2 + partitions.unsigned_abs() as u64 * 100_000 + in_time
+            }
+        }
+    }
+
     /// Makes it.
     ///
     /// # Errors
     /// A sentence with the load generator's own words, where it fails.
-    pub fn measure(&self, broker: &Broker, plan: &Plan) -> Result<(), String> {
-        let own =
-            std::env::current_exe().map_err(|e| format!("cannot tell where tora-load itself lies: {e}"))?;
-        let mut command = Command::new(own);
-        command.args(["bench", "--quiet", "--bootstrap", &broker.address]);
-        if let Some(pid) = broker.pid {
-            command.args(["--pid", &pid.to_string()]);
-        }
-        if let Some(folder) = &broker.folder {
-            command.arg("--data-dir").arg(folder);
-        }
-        command.arg("--topic-config").arg(self.contender.contract.topic_config());
-        command.arg("--phases").arg(self.workload.phase).args(self.workload.arguments);
-        command.arg("--duration").arg(format!("{}ms", plan.duration.as_millis()));
-        command.arg("--warmup").arg(format!("{}ms", plan.warmup.as_millis()));
-        command.arg("--out").arg(&self.folder).stdin(Stdio::null());
-        let output = command.output().map_err(|e| format!("cannot start tora-load bench: {e}"))?;
+    pub fn measure(&self, contest: &Contest<'_>, plan: &Plan) -> Result<(), String> {
+        match self.workload.kind {
+            Kind::Bench => self.bench(contest, plan),
+            Kind::Fetch => self.fetch(contest, plan),
+            Kind::Knee => self.knee(contest, plan),
+            Kind::Start => self.start(contest, plan),
+            Kind::Recovery { partitions, bytes } => self.recovery(contest, plan, partitions, bytes),
+            Kind::Tool(tool) => self.tool(contest, plan, tool),
+        }?;
         if self.is_finished() {
             return Ok(());
         }
-        let said = String::from_utf8_lossy(&output.stderr);
-        Err(format!("tora-load bench failed ({}): {}", output.status, said.trim()))
+        Err(format!("it left no complete summary in {}", self.folder.display()))
+    }
+
+    /// Writes the summary of a measurement that is not one `bench`: its one phase with these figures.
+    fn summarise(&self, figures: &Value) -> Result<(), String> {
+        let phase = self.workload.phases[0];
+        let summary = json!({
+            "ok": true,
+            "durability": self.contender.contract.name(),
+            "phases": { phase: figures },
+        });
+        let text = serde_json::to_string_pretty(&summary).expect("it is plain data");
+        let path = self.folder.join("summary.json");
+        fs::create_dir_all(&self.folder)
+            .and_then(|()| fs::write(&path, text + "\n"))
+            .map_err(|e| format!("cannot write {}: {e}", path.display()))
     }
 }

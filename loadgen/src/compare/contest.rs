@@ -1,14 +1,17 @@
-//! The two brokers, both running while they take turns.
+//! The two brokers of a layout, both running while they take turns.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::cell::Cell;
-use super::kafka::Kafka;
-use super::plan::{Contender, Contract, Plan, Side};
-use crate::broker::{DataDir, Launch, Tora};
+use super::instance::{Launcher, Running};
+use super::kafka;
+use super::plan::{Contender, Contract, Layout, Plan, Side};
+use super::workloads::{self, Kind};
+use crate::broker::{DataDir, Launch};
 use crate::cli::CompareArgs;
+use crate::disk::Volume;
 use crate::progress::Progress;
 use crate::sys;
 
@@ -22,69 +25,120 @@ pub struct Broker {
 }
 
 /// Both brokers. What is ours is ended with the value, and then its data is removed.
-pub struct Contest {
+pub struct Contest<'a> {
+    args: &'a CompareArgs,
+    layout: Layout,
+    out: PathBuf,
+    /// Kafka's jars; `None` where a peer stands in for it.
+    pub libs: Option<PathBuf>,
     tora: Broker,
     other: Broker,
     version: Option<String>,
     about_other: Value,
-    out: PathBuf,
-    own_tora: Tora,
-    own_kafka: Option<Kafka>,
-    // Behind the processes: they are ended first.
+    // Before their data: they are ended first.
+    running: Vec<Running>,
     data: Vec<DataDir>,
 }
 
-impl Contest {
+impl<'a> Contest<'a> {
     /// Starts Tora, and Kafka unless there is a peer.
     ///
     /// # Errors
     /// A sentence that says what to do, where one of them does not start.
-    pub fn start(args: &CompareArgs, plan: &Plan, out: &Path, progress: &Progress) -> Result<Self, String> {
-        let parent = args.data_dir.clone().unwrap_or_else(|| out.to_path_buf());
-        let mut data = Vec::new();
-        let mut folder = |name: &str| {
-            let dir = DataDir::create(parent.join(format!("data-{name}-{}", std::process::id())), false)?;
-            let path = dir.path().canonicalize().map_err(|e| format!("the data folder is gone: {e}"))?;
-            data.push(dir);
-            Ok::<_, String>(path)
+    pub fn start(
+        args: &'a CompareArgs,
+        plan: &Plan,
+        layout: Layout,
+        out: &Path,
+        progress: &Progress,
+    ) -> Result<Self, String> {
+        let libs = match &args.peer {
+            Some(_) => None,
+            None => Some(kafka::Launch::libs(args.kafka_home.as_deref(), args.cache.as_deref(), progress)?),
         };
-        let tora_folder = folder("tora")?;
-        let launch = Launch {
-            program: args.tora.clone().map_or_else(Launch::find_program, Ok)?,
-            data_dir: tora_folder.clone(),
-            cores: args.cores,
-            settings: Vec::new(),
-            log: out.join("tora.log"),
+        let nobody = || Broker { address: String::new(), pid: None, folder: None };
+        let mut contest = Self {
+            args,
+            layout,
+            out: out.to_path_buf(),
+            libs,
+            tora: nobody(),
+            other: nobody(),
+            version: None,
+            about_other: Value::Null,
+            running: Vec::new(),
+            data: Vec::new(),
         };
-        let own_tora = launch.start()?;
-        let (own_kafka, other, about_other) = if let Some(peer) = &args.peer {
-            let other = Broker { address: peer.address.clone(), pid: peer.pid, folder: None };
-            (
-                None,
-                other,
-                json!({ "name": peer.name, "address": peer.address, "settings": "not known to tora-load" }),
-            )
-        } else {
-            let libs = Kafka::libs(args.kafka_home.as_deref(), args.cache.as_deref(), progress)?;
-            let kafka_folder = folder("kafka")?;
-            progress.say("starting Apache Kafka");
-            let kafka = Kafka::start(&libs, &kafka_folder, &out.join("kafka.log"))?;
-            let other = Broker {
-                address: kafka.address().to_owned(),
-                pid: Some(kafka.pid()),
-                folder: Some(kafka_folder),
+        for side in [Side::Tora, Side::Other] {
+            let broker = match &args.peer {
+                Some(peer) if side == Side::Other => {
+                    contest.about_other = json!({ "name": peer.name, "address": peer.address, "settings": "not known to tora-load" });
+                    Broker { address: peer.address.clone(), pid: peer.pid, folder: None }
+                }
+                _ => contest.run(side, plan, progress)?,
             };
-            let about = kafka.describe();
-            (Some(kafka), other, about)
-        };
-        let tora = Broker {
-            address: own_tora.address().to_owned(),
-            pid: Some(own_tora.pid()),
-            folder: Some(tora_folder),
-        };
-        progress.say(&format!("tora at {}, {} at {}", tora.address, plan.other, other.address));
-        let version = launch.version();
-        Ok(Self { tora, other, version, about_other, out: out.to_path_buf(), own_tora, own_kafka, data })
+            match side {
+                Side::Tora => contest.tora = broker,
+                Side::Other => contest.other = broker,
+            }
+        }
+        Ok(contest)
+    }
+
+    /// Starts the broker that a side has all the time.
+    fn run(&mut self, side: Side, plan: &Plan, progress: &Progress) -> Result<Broker, String> {
+        progress.say(&format!("starting {} ({})", plan.broker_name(side), self.layout.name()));
+        let data = self.data_dir(plan.broker_name(side))?;
+        let launcher = self.launcher(side, data.path())?;
+        let folder = data.path().to_path_buf();
+        self.data.push(data);
+        let running = launcher.start()?;
+        match &launcher {
+            Launcher::Tora(launch) => self.version = launch.version(),
+            Launcher::Kafka(launch) => self.about_other = launch.describe(),
+        }
+        let broker =
+            Broker { address: running.address().to_owned(), pid: Some(running.pid()), folder: Some(folder) };
+        progress.say(&format!("{} is at {}", plan.broker_name(side), broker.address));
+        self.running.push(running);
+        Ok(broker)
+    }
+
+    /// A new folder for a broker's data, where the comparison keeps such.
+    pub fn data_dir(&self, name: &str) -> Result<DataDir, String> {
+        let parent = self.args.data_dir.clone().unwrap_or_else(|| self.out.clone());
+        let parent = std::path::absolute(&parent).map_err(|e| format!("{}: {e}", parent.display()))?;
+        DataDir::create(parent.join(format!("data-{name}-{}", std::process::id())), false)
+    }
+
+    /// How to start a broker of `side` on `folder`, in this layout.
+    pub fn launcher(&self, side: Side, folder: &Path) -> Result<Launcher, String> {
+        let bound_to = (self.layout == Layout::Split).then_some(Layout::BROKER_CORE);
+        match (side, &self.libs) {
+            (Side::Tora, _) => Ok(Launcher::Tora(Launch {
+                program: self.args.tora.clone().map_or_else(Launch::find_program, Ok)?,
+                data_dir: folder.to_path_buf(),
+                cores: if bound_to.is_some() { 1 } else { self.args.cores },
+                settings: Vec::new(),
+                bound_to,
+                log: self.out.join("tora.log"),
+            })),
+            (Side::Other, Some(libs)) => {
+                let launch = kafka::Launch::prepare(libs, folder, &self.out.join("kafka.log"), bound_to)?;
+                Ok(Launcher::Kafka(launch))
+            }
+            (Side::Other, None) => Err("a peer is not ours to start".into()),
+        }
+    }
+
+    /// The core that a load generator is bound to.
+    pub fn generator_core(&self) -> Option<usize> {
+        (self.layout == Layout::Split).then_some(Layout::GENERATOR_CORE)
+    }
+
+    /// The comparison's results folder.
+    pub fn out(&self) -> &Path {
+        &self.out
     }
 
     /// The broker behind a contender.
@@ -108,31 +162,42 @@ impl Contest {
     /// # Errors
     /// A sentence, where one of them cannot be driven at all.
     pub fn warm_up(&self, plan: &Plan, progress: &Progress) -> Result<(), String> {
-        /// Of a measurement's time: nine seconds in a quick comparison, half a minute in a whole one.
-        const TIMES: u32 = 3;
-        let long = Plan {
-            duration: plan.duration * TIMES,
-            other: plan.other.clone(),
-            workloads: Vec::new(),
-            ..*plan
-        };
+        /// Of a measurement's time: some seconds in a quick comparison, a quarter of a minute in a whole one.
+        const TIMES: f64 = 4.0;
+        let warm_up = workloads::all().into_iter().find(|workload| workload.kind == Kind::Bench);
+        let mut warm_up = warm_up.expect("there is one");
+        (warm_up.times, warm_up.phases) = (TIMES, &["consume_hot"]);
         for side in [Side::Other, Side::Tora] {
             progress.say(&format!("warming up {}", plan.broker_name(side)));
             let contender = Contender { side, contract: Contract::Written };
-            let cell = Cell::new(&long, &self.out.join("warm-up"), plan.workloads[0], contender, 0);
-            cell.measure(self.broker(contender), &long)?;
+            let folder = self.out.join("warm-up").join(self.layout.name());
+            Cell::new(plan, &folder, warm_up, contender, 0).measure(self, plan)?;
         }
         Ok(())
     }
 
-    /// Waits until everything written so far is on the disk.
+    /// Waits until everything written so far is on the disk, and sees to it that `cell` has room.
     ///
     /// # Errors
-    /// A sentence, where one of the brokers is gone.
-    pub fn settle(&self) -> Result<(), String> {
+    /// A sentence, where the disk is too full or one of the folders is gone.
+    pub fn settle(&self, cell: &Cell, plan: &Plan) -> Result<(), String> {
+        /// What nothing may use up: other programs want to live too.
+        const SPARE_BYTES: u64 = 1_000_000_000;
         for folder in self.data.iter().map(DataDir::path) {
-            sys::sync_filesystem(folder)
-                .map_err(|e| format!("cannot write out the caches of {}: {e}", folder.display()))?;
+            let cannot = |e| format!("cannot write out the caches of {}: {e}", folder.display());
+            sys::sync_filesystem(folder).map_err(cannot)?;
+            let volume = Volume::below(folder).map_err(cannot)?;
+            let free = volume.free_bytes().map_err(cannot)?;
+            let needed = cell.bytes_needed(plan) + SPARE_BYTES;
+            if free < needed {
+                return Err(format!(
+                    "{} has {:.1} GB free and this needs {:.1} GB: make room, give --data-dir on a larger disk, or \
+                     measure less (--fetch-bytes, --duration)",
+                    volume.mount_point,
+                    free as f64 / 1e9,
+                    needed as f64 / 1e9
+                ));
+            }
         }
         Ok(())
     }
@@ -142,10 +207,9 @@ impl Contest {
     /// # Errors
     /// A sentence, where a broker did not end well.
     pub fn end(self) -> Result<(), String> {
-        let Self { own_tora, own_kafka, data, .. } = self;
-        let ended = own_tora.stop();
-        let kafka_ended = own_kafka.map_or(Ok(()), Kafka::stop);
+        let Self { running, data, .. } = self;
+        let ended = running.into_iter().map(Running::stop).fold(Ok(()), Result::and);
         drop(data);
-        ended.and(kafka_ended)
+        ended
     }
 }

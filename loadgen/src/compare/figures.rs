@@ -1,18 +1,18 @@
 //! Medians, spreads and ratios over the rounds.
 
-use std::fmt::Write;
 use std::path::Path;
 
 use serde_json::Value;
 
-use super::plan::{Contender, Measure, Pair, Plan, Workload};
-use crate::report::figures::{Figures, count, micros, two_digits};
+use super::plan::{Contender, Plan};
+use super::workloads::{Axis, Workload};
+use crate::report::figures::Figures;
 
 /// The rounds of one contender in one workload that are finished.
 pub struct Rounds {
+    pub contender: Contender,
     /// Summaries by round, the first round first; `None` where it is not finished.
-    summaries: Vec<Option<Value>>,
-    phase: &'static str,
+    pub summaries: Vec<Option<Value>>,
 }
 
 /// A median with its spread.
@@ -41,43 +41,40 @@ impl Spread {
 }
 
 impl Rounds {
-    /// Reads them from the results folder.
-    pub fn read(plan: &Plan, out: &Path, workload: Workload, contender: Contender) -> Self {
-        let cells = plan.cells(out).into_iter();
-        let mine = cells.filter(|cell| cell.workload == workload && cell.contender == contender);
-        Self { summaries: mine.map(|cell| cell.summary()).collect(), phase: workload.phase }
-    }
-
-    /// The figure at `path` of the measured phase, by round.
-    fn values(&self, path: &str) -> Vec<Option<f64>> {
-        let value = |summary: &Option<Value>| self.phase(summary.as_ref()?).number(path);
+    /// The figure at `path` of a phase by round; of the whole run where the phase is empty.
+    pub fn values(&self, phase: &str, path: &str) -> Vec<Option<f64>> {
+        let value = |summary: &Option<Value>| Self::part(summary.as_ref()?, phase).number(path);
         self.summaries.iter().map(value).collect()
     }
 
-    fn phase<'a>(&self, summary: &'a Value) -> Figures<'a> {
-        Figures(Figures(summary).at("phases").get(self.phase).unwrap_or(&Value::Null))
+    fn part<'a>(summary: &'a Value, phase: &str) -> Figures<'a> {
+        let whole = Figures(summary);
+        if phase.is_empty() { whole } else { Figures(whole.at("phases").get(phase).unwrap_or(&Value::Null)) }
     }
 
-    /// The figure at `path` of the measured phase.
-    pub fn spread(&self, path: &str) -> Option<Spread> {
-        Spread::of(self.values(path).into_iter().flatten().collect())
+    /// The figure at `path` of a phase.
+    pub fn spread(&self, phase: &str, path: &str) -> Option<Spread> {
+        Spread::of(self.values(phase, path).into_iter().flatten().collect())
     }
 
-    /// The figure at `path` of the whole run.
-    pub fn spread_of_run(&self, path: &str) -> Option<Spread> {
-        Spread::of(
-            self.summaries.iter().flatten().filter_map(|summary| Figures(summary).number(path)).collect(),
-        )
-    }
-
-    /// Whether in some round the load generator may have set the pace.
-    pub fn generator_bound(&self) -> bool {
-        self.summaries.iter().flatten().any(|summary| self.phase(summary).is("load_generator_bound"))
+    /// Whether in some round the load generator may have set the pace of `phase`.
+    pub fn generator_bound(&self, phase: &str) -> bool {
+        self.summaries.iter().flatten().any(|summary| Self::part(summary, phase).is("load_generator_bound"))
     }
 
     /// Whether in some round the rate was not held.
-    pub fn rate_not_held(&self) -> bool {
-        self.values("unsent_records").into_iter().flatten().any(|unsent| unsent > 0.0)
+    pub fn rate_not_held(&self, phase: &str) -> bool {
+        self.values(phase, "unsent_records").into_iter().flatten().any(|unsent| unsent > 0.0)
+    }
+
+    /// What stands behind a figure of `phase`: † the load generator was busy nearly all the time, ‡ the rate was not held.
+    pub fn marks(&self, phase: &str) -> &'static str {
+        match (self.generator_bound(phase), self.rate_not_held(phase)) {
+            (true, true) => "†‡",
+            (true, false) => "†",
+            (false, true) => "‡",
+            (false, false) => "",
+        }
     }
 
     /// What an acknowledgement meant, as the measurements themselves say.
@@ -91,100 +88,60 @@ impl Rounds {
     }
 }
 
-/// How many times better the first is than the second, round by round: more of what is better when it is more, less of
-/// what is better when it is less.
-pub fn ratio(ours: &Rounds, theirs: &Rounds, path: &str, more_is_better: bool) -> Option<Spread> {
-    let pairs = ours.values(path).into_iter().zip(theirs.values(path));
-    let ratio = |(ours, theirs): (Option<f64>, Option<f64>)| {
-        let (ours, theirs) = (ours?, theirs?);
-        let ratio = if more_is_better { ours / theirs } else { theirs / ours };
-        ratio.is_finite().then_some(ratio)
+/// A workload and what came of it.
+pub struct Measured {
+    pub workload: Workload,
+    /// By contender, in the workload's order.
+    pub rounds: Vec<Rounds>,
+}
+
+impl Measured {
+    /// A contender's rounds, where it takes part.
+    pub fn of(&self, contender: Contender) -> Option<&Rounds> {
+        self.rounds.iter().find(|rounds| rounds.contender == contender)
+    }
+
+    /// How many times better `ours` is than `theirs` on an axis.
+    pub fn ratio(&self, ours: Contender, theirs: Contender, axis: &Axis) -> Option<Spread> {
+        let values = |contender| Some(self.of(contender)?.values(axis.phase, axis.path));
+        let (ours, theirs) = (values(ours)?, values(theirs)?);
+        if axis.more_is_better { quotients(&ours, &theirs) } else { quotients(&theirs, &ours) }
+    }
+}
+
+/// Round by round, the first over the second.
+pub fn quotients(first: &[Option<f64>], second: &[Option<f64>]) -> Option<Spread> {
+    let quotient = |(first, second): (&Option<f64>, &Option<f64>)| {
+        let quotient = (*first)? / (*second)?;
+        quotient.is_finite().then_some(quotient)
     };
-    Spread::of(pairs.filter_map(ratio).collect())
+    Spread::of(first.iter().zip(second).filter_map(quotient).collect())
 }
 
-/// What is held against one another.
-#[derive(Debug, Clone, Copy)]
-pub struct Axis {
-    /// Where the figure lies in a phase.
-    pub path: &'static str,
-    pub what: &'static str,
-    pub show: fn(f64) -> String,
-    pub more_is_better: bool,
-}
+/// All workloads of a comparison with their rounds.
+pub struct Results(pub Vec<Measured>);
 
-impl Axis {
-    /// What a workload is judged by: its own measure first, then what it costs.
-    pub fn of(workload: Workload) -> [Self; 2] {
-        let measure = workload.measure;
-        [
-            Self {
-                path: measure.path(),
-                what: measure.what(),
-                show: measure.show(),
-                more_is_better: measure == Measure::Throughput,
-            },
-            Self {
-                path: "broker_cpu_seconds_per_million_records",
-                what: "broker CPU-seconds per million records",
-                show: two_digits,
-                more_is_better: false,
-            },
-        ]
-    }
-}
-
-impl Measure {
-    /// Where the figure lies that a workload is judged by.
-    const fn path(self) -> &'static str {
-        match self {
-            Self::Throughput => "records_per_second",
-            Self::Latency => "latency_us/p99",
+impl Results {
+    /// Reads them from the results folder.
+    pub fn read(plan: &Plan, out: &Path) -> Self {
+        let mut all: Vec<Measured> = Vec::new();
+        for &workload in &plan.workloads {
+            let empty = |&contender: &Contender| Rounds { contender, summaries: Vec::new() };
+            all.push(Measured { workload, rounds: workload.contenders.iter().map(empty).collect() });
         }
-    }
-
-    /// How it is written.
-    fn show(self) -> fn(f64) -> String {
-        match self {
-            Self::Throughput => count,
-            Self::Latency => micros,
+        // Cells come round by round.
+        for cell in plan.cells(out) {
+            let measured = all.iter_mut().find(|measured| measured.workload == cell.workload);
+            let rounds = measured.and_then(|m| m.rounds.iter_mut().find(|r| r.contender == cell.contender));
+            rounds.expect("every cell is of a workload and contender").summaries.push(cell.summary());
         }
+        Self(all)
     }
 
-    /// What it is.
-    const fn what(self) -> &'static str {
-        match self {
-            Self::Throughput => "records/s",
-            Self::Latency => "latency p99",
-        }
+    /// The rounds of a contender in the workload called `name`.
+    pub fn of(&self, name: &str, contender: Contender) -> Option<&Rounds> {
+        self.0.iter().find(|measured| measured.workload.name == name)?.of(contender)
     }
-}
-
-/// The comparison as text: a line a workload and pair.
-pub fn table(plan: &Plan, out: &Path) -> String {
-    let mut text = String::from("How many times better tora is: median of rounds (least to most)\n");
-    for &workload in &plan.workloads {
-        let _ = writeln!(text, "\n{}", workload.title);
-        for axis in Axis::of(workload) {
-            let _ = writeln!(text, "  {}", axis.what);
-            for pair in Pair::ALL {
-                let _ = writeln!(text, "{}", line(plan, out, workload, &axis, &pair));
-            }
-        }
-    }
-    text
-}
-
-fn line(plan: &Plan, out: &Path, workload: Workload, axis: &Axis, pair: &Pair) -> String {
-    let read = |contender| Rounds::read(plan, out, workload, contender);
-    let (ours, theirs) = (read(pair.ours), read(pair.theirs));
-    let show = |rounds: &Rounds| {
-        rounds.spread(axis.path).map_or_else(|| "–".into(), |spread| (axis.show)(spread.median))
-    };
-    let against = format!("{} against {}", plan.name(pair.ours), plan.name(pair.theirs));
-    let better = ratio(&ours, &theirs, axis.path, axis.more_is_better)
-        .map_or_else(|| "–".into(), |r| format!("{:.2} × ({:.2} to {:.2})", r.median, r.least, r.most));
-    format!("    {against:<38} {:>12} {:>12}  {better}", show(&ours), show(&theirs))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::sys;
 /// The version that is brought.
 const VERSION: &str = "4.3.1";
 /// Its coordinates, for Maven.
-const POM: &str = include_str!("../../tests/kafka/pom.xml");
+const POM: &str = include_str!("kafka/pom.xml");
 /// What `bin/kafka-run-class.sh` and `bin/kafka-server-start.sh` of that version give the JVM.
 const JVM_OPTIONS: &[&str] = &[
     "-Xmx1G",
@@ -33,18 +33,29 @@ const JVM_OPTIONS: &[&str] = &[
 const CLUSTER_ID: &str = "MkU3OEVBNTcwNTJENDM2Qg";
 /// How long a start may take on a busy machine.
 const START_PATIENCE: Duration = Duration::from_secs(120);
+/// How often it is asked whether it is there: starts are measured by it.
+const POLL: Duration = Duration::from_millis(10);
 /// How long it may take to end after SIGTERM.
 const STOP_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How to start a Kafka on a folder that has been formatted.
+pub struct Launch {
+    libs: PathBuf,
+    config: PathBuf,
+    log: PathBuf,
+    address: String,
+    java: String,
+    properties: String,
+    /// The one core that the process is to run on; `None` where it may use all.
+    bound_to: Option<usize>,
+}
 
 /// A running Kafka. Dropping it ends it.
 pub struct Kafka {
     child: Child,
-    address: String,
-    java: String,
-    properties: String,
 }
 
-impl Kafka {
+impl Launch {
     /// The folder with its jars: below `home`, or brought into the cache.
     ///
     /// # Errors
@@ -61,7 +72,8 @@ impl Kafka {
             return if libs.is_dir() { Ok(libs) } else { Err(why()) };
         }
         let cache = cache.map_or_else(default_cache, |cache| Ok(cache.to_path_buf()))?;
-        let folder = cache.join(format!("kafka-{VERSION}"));
+        // Another set of artifacts is another folder.
+        let folder = cache.join(format!("kafka-{VERSION}-tools"));
         let (libs, complete) = (folder.join("libs"), folder.join(".complete"));
         if complete.exists() {
             return Ok(libs);
@@ -86,45 +98,31 @@ impl Kafka {
         Ok(libs)
     }
 
-    /// Formats `folder` and starts a broker on it.
+    /// Formats `folder` and sets a broker up on it, on ports that are free.
     ///
     /// # Errors
-    /// A sentence with where its log is, or with what to install.
-    pub fn start(libs: &Path, folder: &Path, log: &Path) -> Result<Self, String> {
-        let cannot = |e: io::Error| format!("cannot start Kafka: {e}");
+    /// A sentence with what to install, or Kafka's own words.
+    pub fn prepare(libs: &Path, folder: &Path, log: &Path, bound_to: Option<usize>) -> Result<Self, String> {
+        let cannot = |e: io::Error| format!("cannot set up Kafka: {e}");
         let (port, controller) = free_ports().map_err(cannot)?;
-        let properties = format!(
-            "process.roles=broker,controller\n\
-             node.id=1\n\
-             controller.quorum.voters=1@127.0.0.1:{controller}\n\
-             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
-             advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
-             controller.listener.names=CONTROLLER\n\
-             log.dirs={}\n\
-             offsets.topic.replication.factor=1\n\
-             transaction.state.log.replication.factor=1\n\
-             transaction.state.log.min.isr=1\n\
-             log.segment.delete.delay.ms=1000\n",
-            folder.join("log").display()
-        );
+        let properties = properties(folder, port, controller);
         let config = folder.join("server.properties");
         fs::write(&config, &properties).map_err(cannot)?;
-        let output = File::options().create(true).append(true).open(log).map_err(cannot)?;
-        let java = || {
-            let mut java = Command::new("java");
-            java.args(JVM_OPTIONS).arg("-cp").arg(libs.join("*")).stdin(Stdio::null());
-            java
+        let version =
+            Command::new("java").arg("-version").stdin(Stdio::null()).output().map_err(install_java)?;
+        let java = String::from_utf8_lossy(&version.stderr).lines().next().unwrap_or_default().to_owned();
+        let launch = Self {
+            libs: libs.to_path_buf(),
+            config,
+            log: log.to_path_buf(),
+            address: format!("127.0.0.1:{port}"),
+            java,
+            properties,
+            bound_to,
         };
-        let install = |e: io::Error| {
-            format!(
-                "Java 17 or later is needed for Kafka ({e}): install it (Debian: apt-get install default-jre-headless)"
-            )
-        };
-        let mut format = java();
-        format
-            .args(["kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID, "--config"])
-            .arg(&config);
-        let formatted = format.output().map_err(install)?;
+        let mut format = launch.java(JVM_OPTIONS);
+        format.args(["kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID, "--config"]);
+        let formatted = format.arg(&launch.config).output().map_err(install_java)?;
         if !formatted.status.success() {
             let said = [formatted.stdout, formatted.stderr].concat();
             return Err(format!(
@@ -132,40 +130,36 @@ impl Kafka {
                 String::from_utf8_lossy(&said).trim()
             ));
         }
-        let mut serve = java();
-        serve.arg("kafka.Kafka").arg(&config);
-        serve.stdout(output.try_clone().map_err(cannot)?).stderr(output);
-        sys::bind_to_parent(&mut serve);
-        let child = serve.spawn().map_err(install)?;
-        let version = Command::new("java").arg("-version").stdin(Stdio::null()).output().map_err(install)?;
-        let java = String::from_utf8_lossy(&version.stderr).lines().next().unwrap_or_default().to_owned();
-        let mut kafka = Self { child, address: format!("127.0.0.1:{port}"), java, properties };
-        kafka.wait(log)?;
-        Ok(kafka)
+        Ok(launch)
     }
 
-    fn wait(&mut self, log: &Path) -> Result<(), String> {
-        let deadline = Instant::now() + START_PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().map_err(|e| format!("Kafka is out of reach: {e}"))? {
-                return Err(format!("Kafka ended before it was ready ({status}): see {}", log.display()));
-            }
-            match Admin::connect(&self.address) {
-                Ok(_) => return Ok(()),
-                Err(why) if Instant::now() > deadline => return Err(format!("{why}; see {}", log.display())),
-                Err(_) => std::thread::sleep(Duration::from_millis(100)),
-            }
+    /// A JVM with Kafka's classes.
+    fn java(&self, options: &[&str]) -> Command {
+        java(&self.libs, options)
+    }
+
+    /// Starts it and waits until it answers.
+    ///
+    /// # Errors
+    /// A sentence with where its log is.
+    pub fn start(&self) -> Result<Kafka, String> {
+        let cannot = |e: io::Error| format!("cannot start Kafka: {e}");
+        let output = File::options().create(true).append(true).open(&self.log).map_err(cannot)?;
+        let mut serve = self.java(JVM_OPTIONS);
+        serve.arg("kafka.Kafka").arg(&self.config);
+        serve.stdout(output.try_clone().map_err(cannot)?).stderr(output);
+        sys::bind_to_parent(&mut serve);
+        if let Some(core) = self.bound_to {
+            sys::bind_to_core(&mut serve, core);
         }
+        let mut kafka = Kafka { child: serve.spawn().map_err(install_java)? };
+        kafka.wait(&self.address, &self.log)?;
+        Ok(kafka)
     }
 
     /// Where it listens.
     pub fn address(&self) -> &str {
         &self.address
-    }
-
-    /// Its process.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     /// What it is and how it is set, for the results.
@@ -177,6 +171,75 @@ impl Kafka {
             "jvm_options": JVM_OPTIONS.join(" "),
             "settings": self.properties,
         })
+    }
+}
+
+/// A JVM with `options` and the classes in `libs`.
+pub fn java(libs: &Path, options: &[&str]) -> Command {
+    let mut java = Command::new("java");
+    java.args(options).arg("-cp").arg(libs.join("*")).stdin(Stdio::null());
+    java
+}
+
+/// What to do where there is no Java.
+pub fn install_java(e: io::Error) -> String {
+    format!(
+        "Java 17 or later is needed for Kafka ({e}): install it (Debian: apt-get install default-jre-headless)"
+    )
+}
+
+/// One KRaft broker at its defaults, but for where it is, and how soon a deleted topic gives its room back.
+fn properties(folder: &Path, port: u16, controller: u16) -> String {
+    format!(
+        "process.roles=broker,controller\n\
+         node.id=1\n\
+         controller.quorum.voters=1@127.0.0.1:{controller}\n\
+         listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
+         advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
+         controller.listener.names=CONTROLLER\n\
+         log.dirs={}\n\
+         offsets.topic.replication.factor=1\n\
+         transaction.state.log.replication.factor=1\n\
+         transaction.state.log.min.isr=1\n\
+         log.segment.delete.delay.ms=1000\n",
+        folder.join("log").display()
+    )
+}
+
+impl Kafka {
+    fn wait(&mut self, address: &str, log: &Path) -> Result<(), String> {
+        let deadline = Instant::now() + START_PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().map_err(|e| format!("Kafka is out of reach: {e}"))? {
+                return Err(format!("Kafka ended before it was ready ({status}): see {}", log.display()));
+            }
+            match Admin::connect(address) {
+                Ok(_) => return Ok(()),
+                Err(why) if Instant::now() > deadline => return Err(format!("{why}; see {}", log.display())),
+                Err(_) => std::thread::sleep(POLL),
+            }
+        }
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it with SIGKILL.
+    ///
+    /// # Errors
+    /// A sentence, where it had ended by itself before.
+    pub fn kill(mut self) -> Result<(), String> {
+        let pid = self.child.id();
+        let problem = |e: io::Error| format!("cannot kill Kafka (pid {pid}): {e}");
+        if let Some(status) = self.child.try_wait().map_err(problem)? {
+            return Err(format!(
+                "Kafka had ended by itself before it was to be killed ({status}): see its log"
+            ));
+        }
+        self.child.kill().map_err(problem)?;
+        self.child.wait().map(drop).map_err(problem)
     }
 
     /// Ends it with SIGTERM.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::cell::Cell;
+use super::workloads::{self, Kind, Workload};
 use crate::cli::CompareArgs;
 
 /// What an acknowledgement means.
@@ -24,12 +25,13 @@ impl Contract {
         }
     }
 
-    /// The topic's config that asks for it, of Tora and of Kafka alike.
-    pub const fn topic_config(self) -> &'static str {
-        match self {
-            Self::Flushed => "flush.messages=1",
-            Self::Written => "flush.messages=9223372036854775807",
-        }
+    /// The topic's config that asks for it, of Tora and of Kafka alike: `flush.messages` and its value.
+    pub fn topic_config(self) -> (String, String) {
+        let value = match self {
+            Self::Flushed => "1",
+            Self::Written => "9223372036854775807",
+        };
+        ("flush.messages".to_owned(), value.to_owned())
     }
 }
 
@@ -48,13 +50,22 @@ pub struct Contender {
 }
 
 impl Contender {
+    pub const TORA_FLUSHED: Self = Self { side: Side::Tora, contract: Contract::Flushed };
+    pub const TORA_WRITTEN: Self = Self { side: Side::Tora, contract: Contract::Written };
+    pub const OTHER_FLUSHED: Self = Self { side: Side::Other, contract: Contract::Flushed };
+    pub const OTHER_WRITTEN: Self = Self { side: Side::Other, contract: Contract::Written };
+
     /// All four, in the order of a round.
-    pub const ALL: [Self; 4] = [
-        Self { side: Side::Tora, contract: Contract::Flushed },
-        Self { side: Side::Other, contract: Contract::Written },
-        Self { side: Side::Tora, contract: Contract::Written },
-        Self { side: Side::Other, contract: Contract::Flushed },
-    ];
+    pub const ALL: [Self; 4] =
+        [Self::TORA_FLUSHED, Self::OTHER_WRITTEN, Self::TORA_WRITTEN, Self::OTHER_FLUSHED];
+
+    /// Each broker at its own default: for what a contract does not change.
+    pub const DEFAULTS: [Self; 2] = [Self::TORA_FLUSHED, Self::OTHER_WRITTEN];
+
+    /// Its place among all, which is its colour.
+    pub fn place(self) -> usize {
+        Self::ALL.iter().position(|&other| other == self).expect("it is one of them")
+    }
 }
 
 /// Which contenders are held against one another: Tora's, and the other's.
@@ -66,101 +77,36 @@ pub struct Pair {
 impl Pair {
     /// Each broker at its own default first, then both at the same contract.
     pub const ALL: [Self; 3] = [
-        Self { ours: Contender::ALL[0], theirs: Contender::ALL[1] },
-        Self { ours: Contender::ALL[2], theirs: Contender::ALL[1] },
-        Self { ours: Contender::ALL[0], theirs: Contender::ALL[3] },
+        Self { ours: Contender::TORA_FLUSHED, theirs: Contender::OTHER_WRITTEN },
+        Self { ours: Contender::TORA_WRITTEN, theirs: Contender::OTHER_WRITTEN },
+        Self { ours: Contender::TORA_FLUSHED, theirs: Contender::OTHER_FLUSHED },
     ];
 }
 
-/// What a workload is judged by.
+/// Which cores the broker and the load generator run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Measure {
-    /// Records a second: more is better.
-    Throughput,
-    /// A latency's percentile: less is better.
-    Latency,
+pub enum Layout {
+    /// Both on all of them, unpinned.
+    Shared,
+    /// The broker on the first, the load generator on the second.
+    Split,
 }
 
-/// A load that every contender gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Workload {
-    /// Also its folder's name.
-    pub name: &'static str,
-    pub title: &'static str,
-    /// The phase that is measured.
-    pub phase: &'static str,
-    pub arguments: &'static [&'static str],
-    pub measure: Measure,
-    /// Whether it is part of a quick comparison.
-    quick: bool,
-}
+impl Layout {
+    /// In the order in which they are measured.
+    pub const ALL: [Self; 2] = [Self::Shared, Self::Split];
+    /// Where the broker is in a split layout, and where the load generator.
+    pub const BROKER_CORE: usize = 0;
+    pub const GENERATOR_CORE: usize = 1;
 
-const WORKLOADS: &[Workload] = &[
-    Workload {
-        name: "produce-100B-500",
-        title: "Produce as fast as it goes: 100 B records, 500 a batch, 4 connections",
-        phase: "produce",
-        arguments: &["--record-size=100", "--batch-records=500", "--connections=4"],
-        measure: Measure::Throughput,
-        quick: true,
-    },
-    Workload {
-        name: "produce-1KiB-500",
-        title: "Produce as fast as it goes: 1 KiB records, 500 a batch, 4 connections",
-        phase: "produce",
-        arguments: &["--record-size=1024", "--batch-records=500", "--connections=4"],
-        measure: Measure::Throughput,
-        quick: false,
-    },
-    Workload {
-        name: "produce-100B-100",
-        title: "Produce as fast as it goes: 100 B records, 100 a batch, 4 connections",
-        phase: "produce",
-        arguments: &["--record-size=100", "--batch-records=100", "--connections=4"],
-        measure: Measure::Throughput,
-        quick: false,
-    },
-    Workload {
-        name: "produce-100B-100-64conn",
-        title: "Produce as fast as it goes: 100 B records, 100 a batch, 64 connections",
-        phase: "produce",
-        arguments: &["--record-size=100", "--batch-records=100", "--connections=64", "--in-flight=1"],
-        measure: Measure::Throughput,
-        quick: false,
-    },
-    Workload {
-        name: "produce-100B-1-64conn",
-        title: "One-record requests: 100 B, 64 connections with one request under way each",
-        phase: "produce",
-        arguments: &["--record-size=100", "--batch-records=1", "--connections=64", "--in-flight=1"],
-        measure: Measure::Throughput,
-        quick: true,
-    },
-    Workload {
-        name: "latency-100k-10",
-        title: "Produce at a steady 100,000 records/s: 100 B records, 10 a batch, 4 connections",
-        phase: "produce",
-        arguments: &["--record-size=100", "--batch-records=10", "--connections=4", "--rate=100000"],
-        measure: Measure::Latency,
-        quick: true,
-    },
-    Workload {
-        name: "latency-2k-1",
-        title: "Produce at a steady 2,000 one-record requests/s: 100 B, 4 connections",
-        phase: "produce",
-        arguments: &["--record-size=100", "--batch-records=1", "--connections=4", "--rate=2000"],
-        measure: Measure::Latency,
-        quick: false,
-    },
-    Workload {
-        name: "end-to-end-100k-10",
-        title: "End to end at a steady 100,000 records/s: 100 B records, 10 a batch, 4 connections",
-        phase: "end_to_end",
-        arguments: &["--record-size=100", "--batch-records=10", "--connections=4", "--rate=100000"],
-        measure: Measure::Latency,
-        quick: true,
-    },
-];
+    /// Its name, as everywhere.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Shared => "shared",
+            Self::Split => "split",
+        }
+    }
+}
 
 /// The whole comparison.
 pub struct Plan {
@@ -168,8 +114,12 @@ pub struct Plan {
     pub rounds: u32,
     pub duration: Duration,
     pub warmup: Duration,
+    /// What is written before it is read back.
+    pub fetch_bytes: u64,
     /// What the other broker is called.
     pub other: String,
+    /// Workloads that were asked for and cannot be measured here, with the reason.
+    pub left_out: Vec<(Workload, String)>,
 }
 
 impl Plan {
@@ -178,48 +128,65 @@ impl Plan {
     /// # Errors
     /// A sentence, where nothing would be measured.
     pub fn new(args: &CompareArgs) -> Result<Self, String> {
-        let wanted = |workload: &&Workload| {
+        let wanted = |workload: &Workload| {
             args.only.iter().any(|text| workload.name.contains(text))
-                || (args.only.is_empty() && (workload.quick || !args.quick))
+                || args.workloads.iter().any(|name| workload.name == name)
+                || (args.only.is_empty() && args.workloads.is_empty() && (workload.quick || !args.quick))
         };
-        let workloads: Vec<_> = WORKLOADS.iter().filter(wanted).copied().collect();
-        if workloads.is_empty() {
-            let names: Vec<_> = WORKLOADS.iter().map(|workload| workload.name).collect();
-            return Err(format!(
-                "--only {}: no such workload; there are {}",
-                args.only.join(", "),
-                names.join(", ")
-            ));
+        let all = workloads::all();
+        let names = || all.iter().map(|workload| workload.name).collect::<Vec<_>>().join(", ");
+        if let Some(unknown) = args.workloads.iter().find(|name| all.iter().all(|w| w.name != **name)) {
+            return Err(format!("--workloads {unknown}: no such workload; there are {}", names()));
         }
-        let (rounds, seconds, warmup) = if args.quick { (3, 3, 1) } else { (5, 10, 3) };
+        let chosen: Vec<_> = all.iter().copied().filter(wanted).collect();
+        if chosen.is_empty() {
+            return Err(format!("--only {}: no such workload; there are {}", args.only.join(", "), names()));
+        }
+        let (rounds, millis, warmup, fetch_bytes) =
+            if args.quick { (2, 1500, 500, 500_000_000) } else { (3, 4000, 1000, 4_000_000_000) };
         let rounds = args.rounds.unwrap_or(rounds);
         if rounds == 0 {
             return Err("--rounds 0 measures nothing: give at least 1".into());
         }
+        let (left_out, workloads): (Vec<_>, Vec<_>) = chosen
+            .into_iter()
+            .map(|workload| (workload, impossible(&workload, args)))
+            .partition(|(_, why)| why.is_some());
         Ok(Self {
-            workloads,
+            workloads: workloads.into_iter().map(|(workload, _)| workload).collect(),
             rounds,
-            duration: args.duration.unwrap_or(Duration::from_secs(seconds)),
-            warmup: args.warmup.unwrap_or(Duration::from_secs(warmup)),
+            duration: args.duration.unwrap_or(Duration::from_millis(millis)),
+            warmup: args.warmup.unwrap_or(Duration::from_millis(warmup)),
+            fetch_bytes: args.fetch_bytes.unwrap_or(fetch_bytes),
             other: args.peer.as_ref().map_or_else(|| "kafka".to_owned(), |peer| peer.name.clone()),
+            left_out: left_out.into_iter().filter_map(|(workload, why)| Some((workload, why?))).collect(),
         })
     }
 
-    /// Every measurement, in the order in which they are made: round by round, in each round workload by workload, and
-    /// in each workload contender by contender, backwards in every second round so that nobody always comes after the
-    /// same one.
+    /// Every measurement, in the order in which they are made: layout by layout, round by round, in each round workload
+    /// by workload, and in each workload contender by contender, backwards in every second round so that nobody always
+    /// comes after the same one.
     pub fn cells(&self, out: &Path) -> Vec<Cell> {
         let mut cells = Vec::new();
-        for round in 1..=self.rounds {
-            for &workload in &self.workloads {
-                let mut turn = Contender::ALL;
-                if round % 2 == 0 {
-                    turn.reverse();
+        for layout in Layout::ALL {
+            for round in 1..=self.rounds {
+                let due = |w: &&Workload| w.layout == layout && round <= w.rounds;
+                for &workload in self.workloads.iter().filter(due) {
+                    let mut turn = workload.contenders.to_vec();
+                    if round % 2 == 0 {
+                        turn.reverse();
+                    }
+                    let cell = |contender| Cell::new(self, out, workload, contender, round);
+                    cells.extend(turn.into_iter().map(cell));
                 }
-                cells.extend(turn.map(|contender| Cell::new(self, out, workload, contender, round)));
             }
         }
         cells
+    }
+
+    /// How long `workload` is measured.
+    pub fn duration_of(&self, workload: Workload) -> Duration {
+        self.duration.mul_f64(workload.times)
     }
 
     /// What a broker is called.
@@ -234,6 +201,25 @@ impl Plan {
     pub fn name(&self, contender: Contender) -> String {
         format!("{} {}", self.broker_name(contender.side), contender.contract.name())
     }
+}
+
+/// Why a workload cannot be measured on this machine, or with this peer.
+fn impossible(workload: &Workload, args: &CompareArgs) -> Option<String> {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let ours_to_start = matches!(workload.kind, Kind::Start | Kind::Recovery { .. });
+    if args.peer.is_some() && ours_to_start {
+        return Some("a peer is not ours to start and to kill".into());
+    }
+    if args.peer.is_some() && workload.layout == Layout::Split {
+        return Some("a peer is not ours to bind to a core".into());
+    }
+    if args.peer.is_some() && matches!(workload.kind, Kind::Tool(_)) {
+        return Some("Kafka's tools come with Kafka, which a peer stands in for".into());
+    }
+    if workload.layout == Layout::Split && processors < 2 {
+        return Some("there is one core only".into());
+    }
+    None
 }
 
 #[cfg(test)]

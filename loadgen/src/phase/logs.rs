@@ -32,7 +32,7 @@ impl Logs {
         let main = match phase {
             Phase::Produce => Some("intended send to acknowledgement"),
             Phase::ConsumeHot | Phase::EndToEnd => Some("intended send to arrival"),
-            Phase::ConsumeCold => None,
+            Phase::ConsumeCached | Phase::ConsumeCold => None,
         };
         let open_loop = matches!(plan.workload.rate, Rate::PerSecond(_)) && phase.produces();
         Ok(Self {

@@ -151,13 +151,16 @@ impl<'a> Watch<'a> {
             return;
         }
         let sent = self.state.sent_bytes.load(Ordering::Relaxed);
-        let over_bytes = self.limits.bytes.is_some_and(|limit| sent >= limit);
+        let over = |limit: Option<u64>| limit.is_some_and(|limit| sent >= limit);
+        let over_bytes = over(self.limits.bytes);
         let over_space = || {
             let free = self.context.volume.and_then(|volume| volume.free_bytes().ok());
             free.zip(self.limits.free_bytes).is_some_and(|(free, limit)| free <= limit)
         };
         if sys::interrupted() {
             self.ended_by = EndedBy::Interrupt;
+        } else if over(self.limits.wanted_bytes) {
+            self.ended_by = EndedBy::Bytes;
         } else if over_bytes || over_space() {
             self.ended_by = EndedBy::DiskGuard;
         } else {

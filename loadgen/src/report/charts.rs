@@ -173,6 +173,39 @@ pub fn percentiles_of(what: &str, histograms: &[(usize, Histogram<u64>)]) -> Res
     percentile_chart(&curves, format!("Latency by percentile: {what}"))
 }
 
+/// A latency in microseconds against a rate, both logarithmic: each curve with the place that is its colour, and whether
+/// it is dashed; `None` where there are no points.
+pub fn latency_by_rate(
+    what: &str,
+    curves: &[(usize, bool, Vec<(f64, f64)>)],
+) -> Result<Option<String>, String> {
+    let points = || curves.iter().flat_map(|(_, _, points)| points);
+    let ends = |of: fn(&(f64, f64)) -> f64| {
+        let (low, high) = (f64::INFINITY, 0.0f64);
+        points().map(of).fold((low, high), |(low, high), value| (low.min(value), high.max(value)))
+    };
+    if points().next().is_none() {
+        return Ok(None);
+    }
+    let (rates, latencies) = (ends(|&(rate, _)| rate), ends(|&(_, us)| us));
+    let decades = |(low, high): (f64, f64)| axis::decades(low as u64, high as u64);
+    let (x, y) = (decades(rates), decades(latencies));
+    let line = |(place, dashed, points): &(usize, bool, Vec<(f64, f64)>)| Line {
+        ink: Ink::Run(*place),
+        stroke: if *dashed { Stroke::Dashed } else { Stroke::Solid },
+        points: points.iter().map(|&(rate, us)| (rate.log10(), us.max(1.0).log10())).collect(),
+    };
+    let rate_label = |position: f64| round_count(10f64.powf(position));
+    let chart = Chart {
+        x: Axis { range: x, marks: Some(axis::decade_marks(x)), label: rate_label },
+        y: Axis { range: y, marks: Some(axis::decade_marks(y)), label: axis::latency_label },
+        cells: Vec::new(),
+        lines: curves.iter().map(line).collect(),
+        described: format!("Latency against rate: {what}"),
+    };
+    chart.svg().map(Some)
+}
+
 /// Curves on HdrHistogram's percentile axis; `None` where there are none.
 fn percentile_chart(
     curves: &[(Ink, Stroke, &Histogram<u64>)],

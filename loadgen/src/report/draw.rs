@@ -35,13 +35,25 @@ impl Ink {
     const NAMED: [Self; 4] = [Self::Text, Self::Grid, Self::Heat, Self::Reference];
 
     /// A colour that stands for the class until the picture is finished, and occurs nowhere else.
-    fn stand_in(self) -> RGBColor {
+    pub fn stand_in(self) -> RGBColor {
         match self {
             Self::Text => RGBColor(1, 2, 0),
             Self::Grid => RGBColor(1, 2, 1),
             Self::Heat => RGBColor(1, 2, 2),
             Self::Reference => RGBColor(1, 2, 3),
             Self::Run(index) => RGBColor(1, 3, u8::try_from(index).expect("runs are few")),
+        }
+    }
+
+    /// Its colour on the light page, for pictures that stand alone.
+    fn light(self) -> &'static str {
+        const RUNS: [&str; 6] = ["#1766a6", "#c2560c", "#2f7d4f", "#8447a8", "#8a6d0b", "#b02a5b"];
+        match self {
+            Self::Text => "#59626c",
+            Self::Grid => "#dcdfe3",
+            Self::Heat => "#14507f",
+            Self::Reference => "#8a929b",
+            Self::Run(index) => RUNS[index % RUNS.len()],
         }
     }
 
@@ -110,7 +122,7 @@ impl Chart {
             .and_then(|()| area.present())
             .map_err(|e| format!("a chart cannot be drawn: {e}"))?;
         drop(area);
-        Ok(themed(&svg, &self.described))
+        Ok(themed(&svg, SIZE, &self.described))
     }
 
     fn paint(&self, area: &Area<'_>) -> Painted {
@@ -189,19 +201,32 @@ fn round_marks((low, high): (f64, f64)) -> Marks {
     (first..=last).map(|n| n as f64 * step).collect()
 }
 
-/// Gives the picture its classes, a size that the page decides, and words.
-fn themed(svg: &str, described: &str) -> String {
+/// Everything that something may be painted with.
+fn inks() -> impl Iterator<Item = Ink> {
+    Ink::NAMED.into_iter().chain((0..super::RUNS_MAX).map(Ink::Run))
+}
+
+/// A colour as an SVG file has it.
+fn hex(RGBColor(r, g, b): RGBColor) -> String {
+    format!("#{r:02X}{g:02X}{b:02X}")
+}
+
+/// Gives a picture that stands alone the colours of the light page.
+pub fn coloured(svg: &str) -> String {
+    inks().fold(svg.to_owned(), |svg, ink| svg.replace(&hex(ink.stand_in()), ink.light()))
+}
+
+/// Gives a picture of `size` its classes, a size that the page decides, and words.
+pub fn themed(svg: &str, size: (u32, u32), described: &str) -> String {
     let mut svg = svg.to_owned();
-    let runs = (0..super::RUNS_MAX).map(Ink::Run);
-    for ink in Ink::NAMED.into_iter().chain(runs) {
-        let RGBColor(r, g, b) = ink.stand_in();
-        let colour = format!("#{r:02X}{g:02X}{b:02X}");
+    for ink in inks() {
+        let colour = hex(ink.stand_in());
         for (property, prefix) in [("fill", "f"), ("stroke", "s")] {
             let class = format!("class=\"{prefix}-{}\"", ink.class());
             svg = svg.replace(&format!("{property}=\"{colour}\""), &class);
         }
     }
-    let (width, height) = SIZE;
+    let (width, height) = size;
     let label = described.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
     svg.replace(
         &format!("<svg width=\"{width}\" height=\"{height}\""),

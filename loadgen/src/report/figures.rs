@@ -95,6 +95,11 @@ pub fn two_digits(number: f64) -> String {
     format!("{number:.2}")
 }
 
+/// A number with three digits behind the point.
+pub fn three_digits(number: f64) -> String {
+    format!("{number:.3}")
+}
+
 /// A share as per cent.
 pub fn percent(share: f64) -> String {
     format!("{:.0}\u{a0}%", share * 100.0)

@@ -13,6 +13,7 @@ mod head;
 mod tables;
 
 pub use ground::command;
+pub use tables::{COST, Column, SPEED};
 
 /// How every page of ours looks.
 pub const STYLE: &str = include_str!("style.css");
@@ -62,6 +63,9 @@ fn words(phase: Phase) -> (&'static str, &'static str) {
             "Producers at a steady rate, and consumers that follow them: from the intended send of a record to its \
              arrival.",
         ),
+        Phase::ConsumeCached => {
+            ("Consume from memory", "The last megabytes of each partition over and over; nobody produces.")
+        }
         Phase::ConsumeCold => {
             ("Consume from the disk", "The whole topic from its first record, after a restart of the broker.")
         }

@@ -11,6 +11,7 @@ fn sample() -> Sample {
         consumed_bytes: 90_000,
         used: Usage {
             broker_cpu_seconds: Some(0.25),
+            broker_written_bytes: None,
             own_cpu_seconds: 0.5,
             machine_cpu_seconds: Some(1.0),
             disk: Some(DiskUse { read_bytes: 1, written_bytes: 2, reads: 3, writes: 4, flushes: 5 }),

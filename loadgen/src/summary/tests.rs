@@ -24,6 +24,7 @@ pub fn report() -> Report {
         lag_records: producing.map(|_| 10),
         used: Usage {
             broker_cpu_seconds: Some(0.1),
+            broker_written_bytes: Some(220_000_000),
             own_cpu_seconds: 0.2,
             machine_cpu_seconds: Some(0.5),
             disk: Some(DiskUse { written_bytes: 300_000_000, flushes: 1000, ..DiskUse::default() }),
@@ -47,6 +48,8 @@ pub fn report() -> Report {
         },
         durability: Durability::Flushed,
         volume: None,
+        read_probe: None,
+        topic_ready_after: None,
         probe: Some(DiskProbe { writes: 10, write_us: latency, flush_us: latency, both_us: latency }),
         workload: Workload::new(&args).expect("the defaults are fine"),
         partitions: 4,

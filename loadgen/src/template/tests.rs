@@ -12,7 +12,7 @@ fn payload() -> Values {
 }
 
 fn spec(values: &Values, batch_records: u32) -> FrameSpec<'_> {
-    FrameSpec { version: 9, topic: "topic", acks: -1, batch_records, values }
+    FrameSpec { version: 9, topic: "topic", acks: -1, batch_records, values, compression: Compression::None }
 }
 
 fn patch(sequence: u64) -> Patch {
@@ -113,4 +113,23 @@ fn a_large_batch_has_a_strip_of_its_own() {
     assert_eq!(Strip::build(&spec(&values, 500), 0).frames(), 1);
     let tiny = Values::Generated { size: 16 };
     assert_eq!(Strip::build(&spec(&tiny, 1), 0).frames(), STRIP_FRAMES_MAX);
+}
+
+#[test]
+fn a_compressed_batch_holds_the_same_records_and_a_right_crc() {
+    use std::io::Read;
+    let values = Values::Payload(vec![b"the same line again and again".to_vec(); 3].into());
+    let plain = BatchTemplate::build(&values, 0, 50);
+    let records = plain.bytes[at::RECORDS..].to_vec();
+    let compressed = plain.compressed();
+    assert!(compressed.bytes.len() < records.len() / 2, "it is smaller");
+    let mut again = Vec::new();
+    let mut decoder = lz4_flex::frame::FrameDecoder::new(&compressed.bytes[at::RECORDS..]);
+    decoder.read_to_end(&mut again).expect("it is an LZ4 frame");
+    assert!(again == records, "the records are the same");
+    let spec = FrameSpec { compression: Compression::Lz4, ..spec(&values, 50) };
+    let mut strip = Strip::build(&spec, 0);
+    strip.patch(0, &patch(0));
+    let batch = batch(&strip, 0);
+    assert!(batch.intact() && !batch.plain() && batch.count() == 50);
 }

@@ -5,12 +5,14 @@ fn what_lies_between_two_readings() {
     let disk = |n: u64| DiskUse { read_bytes: n, written_bytes: 10 * n, reads: n, writes: n, flushes: n };
     let early = Usage {
         broker_cpu_seconds: Some(1.5),
+        broker_written_bytes: Some(100),
         own_cpu_seconds: 1.0,
         machine_cpu_seconds: Some(10.0),
         disk: Some(disk(1)),
     };
     let late = Usage {
         broker_cpu_seconds: Some(2.0),
+        broker_written_bytes: Some(150),
         own_cpu_seconds: 3.0,
         machine_cpu_seconds: None,
         disk: Some(disk(4)),
@@ -18,6 +20,7 @@ fn what_lies_between_two_readings() {
     let between = late.since(&early);
     assert_eq!(between.broker_cpu_seconds, Some(0.5));
     assert_eq!(between.own_cpu_seconds, 2.0);
+    assert_eq!(between.broker_written_bytes, Some(50));
     assert_eq!(between.machine_cpu_seconds, None, "what was not read is not made up");
     assert_eq!(between.disk, Some(disk(3)));
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use super::link::Link;
 use super::shared::Shared;
-use crate::cli::{Acks, Rate};
+use crate::cli::{Acks, Compression, Rate};
 use crate::client::Response;
 use crate::clock::{Clock, Nanos};
 use crate::codec::admin::ProducerIdentity;
@@ -120,6 +120,7 @@ impl Producer {
     pub fn new(shared: Arc<Shared>, sending: Sending) -> Self {
         let values = Values::Generated { size: sending.record_size };
         let spec = FrameSpec {
+            compression: Compression::None,
             version: sending.version,
             topic: shared.topic(),
             acks: Acks::All.code(),

@@ -8,7 +8,7 @@ fn rounds(rates: &[Option<f64>]) -> Rounds {
             |rate| json!({ "phases": { "produce": { "records_per_second": rate, "unsent_records": 0 } } }),
         )
     };
-    Rounds { summaries: rates.iter().map(summary).collect(), phase: "produce" }
+    Rounds { contender: Contender::TORA_FLUSHED, summaries: rates.iter().map(summary).collect() }
 }
 
 #[test]
@@ -23,14 +23,19 @@ fn a_median_stands_between_its_extremes() {
 fn ratios_are_taken_within_a_round() {
     let (ours, theirs) =
         (rounds(&[Some(20.0), Some(60.0), None]), rounds(&[Some(10.0), Some(20.0), Some(1.0)]));
-    let ratio = |more| ratio(&ours, &theirs, "records_per_second", more).expect("two rounds have both");
-    assert_eq!(ratio(true), Spread { median: 2.5, least: 2.0, most: 3.0, rounds: 2 });
-    assert!(ratio(false).most <= 0.5, "where less is better, more is worse");
+    let theirs = Rounds { contender: Contender::OTHER_WRITTEN, ..theirs };
+    let workload = crate::compare::workloads::all()[0];
+    let measured = Measured { workload, rounds: vec![ours, theirs] };
+    let ratio = |axis: Axis| measured.ratio(Contender::TORA_FLUSHED, Contender::OTHER_WRITTEN, &axis);
+    let axis = workload.axes[0];
+    assert_eq!(ratio(axis), Some(Spread { median: 2.5, least: 2.0, most: 3.0, rounds: 2 }));
+    let less = ratio(Axis { more_is_better: false, ..axis }).expect("two rounds have both");
+    assert!(less.most <= 0.5, "where less is better, more is worse");
 }
 
 #[test]
 fn a_round_that_is_missing_is_not_made_up() {
     let none = rounds(&[None, None]);
-    assert_eq!((none.finished(), none.spread("records_per_second")), (0, None));
-    assert_eq!(ratio(&none, &rounds(&[Some(1.0), None]), "records_per_second", true), None);
+    assert_eq!((none.finished(), none.spread("produce", "records_per_second")), (0, None));
+    assert_eq!(quotients(&[None, Some(1.0)], &[Some(1.0), None]), None);
 }

@@ -13,7 +13,7 @@ fn plan(arguments: &str) -> Result<Plan, String> {
 
 #[test]
 fn contenders_take_turns_and_turn_round() {
-    let plan = plan("--only produce-100B-500 --rounds 2").expect("there is such a workload");
+    let plan = plan("--workloads produce-100B-500 --rounds 2").expect("there is such a workload");
     let names: Vec<_> = plan.cells(Path::new("out")).iter().map(Cell::name).collect();
     assert_eq!(
         names,
@@ -39,10 +39,11 @@ fn a_quick_one_is_a_part_of_the_whole() {
 
 #[test]
 fn every_workload_has_a_folder_of_its_own() {
-    let mut names: Vec<_> = WORKLOADS.iter().map(|workload| workload.name).collect();
+    let all = workloads::all();
+    let mut names: Vec<_> = all.iter().map(|workload| workload.name).collect();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), WORKLOADS.len());
+    assert_eq!(names.len(), all.len());
 }
 
 #[test]
@@ -50,4 +51,24 @@ fn a_workload_that_is_not_there_is_answered_with_those_that_are() {
     let why = plan("--only nonsense").err().expect("there is none");
     assert!(why.contains("nonsense") && why.contains("produce-100B-500"), "{why}");
     assert!(plan("--rounds 0").is_err());
+}
+
+#[test]
+fn layouts_come_one_after_the_other_and_short_workloads_end_early() {
+    let plan = plan("--workloads produce-100B-1,split-produce-100B-500 --rounds 3").expect("there are such");
+    let cells = plan.cells(Path::new("out"));
+    let layouts: Vec<_> = cells.iter().map(|cell| cell.workload.layout).collect();
+    let mut sorted = layouts.clone();
+    sorted.sort_by_key(|layout| layout.name());
+    assert_eq!(layouts, sorted, "shared before split: the brokers are started anew between them");
+    assert_eq!(cells.len(), 2 * 2 * Contender::ALL.len(), "two rounds at most of each");
+    assert!(self::plan("--workloads nonsense").is_err());
+}
+
+#[test]
+fn what_is_not_ours_is_left_out_with_its_reason() {
+    let plan = plan("--peer other=localhost:9092").expect("much is left");
+    let left_out: Vec<_> = plan.left_out.iter().map(|(workload, _)| workload.name).collect();
+    assert!(left_out.contains(&"start") && left_out.contains(&"split-produce-100B-500"), "{left_out:?}");
+    assert!(plan.workloads.iter().all(|workload| !left_out.contains(&workload.name)));
 }

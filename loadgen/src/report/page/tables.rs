@@ -2,22 +2,23 @@
 
 use maud::{Markup, html};
 
-use super::super::figures::{Figures, bytes, count, micros, one_digit, percent, two_digits};
+use super::super::figures::{Figures, bytes, count, micros, one_digit, percent, three_digits, two_digits};
 use super::super::raw::Run;
 use crate::cli::Phase;
 
 /// A column: its head, where its figure lies in a phase, and how it is written.
-struct Column {
-    head: &'static str,
-    path: &'static str,
-    show: fn(f64) -> String,
+pub struct Column {
+    pub head: &'static str,
+    pub path: &'static str,
+    pub show: fn(f64) -> String,
 }
 
 const fn column(head: &'static str, path: &'static str, show: fn(f64) -> String) -> Column {
     Column { head, path, show }
 }
 
-const SPEED: &[Column] = &[
+/// How fast a phase was.
+pub const SPEED: &[Column] = &[
     column("records/s", "records_per_second", count),
     column("MB/s", "megabytes_per_second", one_digit),
     column("p50", "latency_us/p50", micros),
@@ -28,13 +29,15 @@ const SPEED: &[Column] = &[
     column("max", "latency_us/max", micros),
 ];
 
-const COST: &[Column] = &[
-    column("broker CPU s/GB", "broker_cpu_seconds_per_gb", two_digits),
-    column("broker CPU s/M records", "broker_cpu_seconds_per_million_records", two_digits),
+/// What it took.
+pub const COST: &[Column] = &[
+    column("broker CPU s/GB", "broker_cpu_seconds_per_gb", three_digits),
+    column("broker CPU s/M records", "broker_cpu_seconds_per_million_records", three_digits),
     column("machine CPU s", "machine_cpu_seconds", one_digit),
     column("memory", "broker_resident_bytes", bytes),
     column("flushes/ack", "device_flushes_per_acknowledgement", two_digits),
     column("written/produced", "device_written_bytes_per_produced_byte", two_digits),
+    column("by the broker", "broker_written_bytes_per_produced_byte", two_digits),
     column("disk read", "device_read_bytes", bytes),
     column("generator busy", "load_generator_busy_share", percent),
     column("late p50", "lateness_us/p50", micros),
