@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use common::stub::Stub;
 use common::{Folder, Run, with_server};
 
 /// A running `tora`; ended with the value.
@@ -81,4 +82,77 @@ fn a_broker_that_stands_still_is_charged_for_all_that_waits() {
     assert!(latency("p90") >= longest_of_the_rest.mul_f64(0.95), "{longest_of_the_rest:?}: {produce:#}");
     // The generator itself went on by its schedule.
     assert!(produce["lateness_us"]["p50"].as_u64() < Some(STILL.as_micros() as u64 / 2), "{produce:#}");
+}
+
+/// The time after which the stub answers: one request in five takes 50 ms, the others 5 ms.
+fn known_delay(request: u64) -> Duration {
+    if request % 5 == 4 { SLOW } else { QUICK }
+}
+
+const QUICK: Duration = Duration::from_millis(5);
+const SLOW: Duration = Duration::from_millis(50);
+
+#[test]
+fn percentiles_are_those_of_a_broker_whose_delays_are_known() {
+    let stub = Stub::start(known_delay);
+    let address = stub.address.to_string();
+    // One request under way on each connection, so that none waits for another, in a closed loop: each latency is the
+    // stub's delay and nothing else.
+    let run = Run::bench(&[
+        "--bootstrap",
+        &address,
+        "--phases=produce",
+        "--batch-records=1",
+        "--connections=4",
+        "--in-flight=1",
+        "--warmup=0ms",
+        "--duration=4s",
+    ]);
+    run.assert_success();
+    let produce = &run.summary["phases"]["produce"];
+    let measured = |name: &str| produce["latency_us"][name].as_u64().expect("it is timed");
+    let taken = stub.taken_us();
+    let records = produce["records"].as_u64().expect("they are counted");
+    assert!(records > 500, "enough to tell a percentile: {records}");
+    // What the stub itself took, by its own clock, at the same place of the order.
+    let known = |quantile: f64| taken[((taken.len() as f64 * quantile) as usize).min(taken.len() - 1)];
+    // Never less than the delay, but for the histogram's three digits; and no more than the stub took by its own clock,
+    // with the same digits and the time that two threads may take to wake up on a machine that has other work.
+    const PRECISION: f64 = 0.001;
+    const WAKE_UP_US: f64 = 20_000.0;
+    for (name, quantile, delay) in
+        [("p50", 0.5, QUICK), ("p90", 0.9, SLOW), ("p99", 0.99, SLOW), ("p99_9", 0.999, SLOW)]
+    {
+        let (measured, known) = (measured(name) as f64, known(quantile) as f64);
+        let least = delay.as_micros() as f64 * (1.0 - PRECISION) - 1.0;
+        assert!(measured >= least, "{name}: {measured} µs, and the delay is {delay:?}");
+        let most = known * (1.0 + PRECISION) + WAKE_UP_US;
+        assert!(measured <= most, "{name}: {measured} µs, and the stub took {known} µs");
+    }
+    assert!(measured("p50") < SLOW.as_micros() as u64, "four in five are quick: {produce:#}");
+}
+
+#[test]
+fn a_queue_before_a_slow_broker_is_charged_by_the_schedule() {
+    // 100 requests a second on one connection that is answered once in 20 ms, one after the other, each delay counted
+    // from its arrival: nothing queues, and the open loop shows the delay itself.
+    let stub = Stub::start(|_| Duration::from_millis(20));
+    let address = stub.address.to_string();
+    let run = Run::bench(&[
+        "--bootstrap",
+        &address,
+        "--phases=produce",
+        "--batch-records=1",
+        "--connections=1",
+        "--rate=100",
+        "--warmup=0ms",
+        "--duration=3s",
+    ]);
+    run.assert_success();
+    let produce = &run.summary["phases"]["produce"];
+    let p50 = produce["latency_us"]["p50"].as_u64().expect("it is timed");
+    assert!((19_900..40_000).contains(&p50), "the delay and a timer's waking up: {p50}");
+    assert_eq!(produce["unsent_records"], 0, "{produce:#}");
+    let records = produce["records"].as_u64().expect("they are counted");
+    assert!((250..=301).contains(&records), "the schedule's own number: {records}");
 }

@@ -13,7 +13,8 @@ Compare Tora with Apache Kafka, or with another broker, on this machine.
 Both run at the same time, each with nothing to do while the other is measured, and the same workloads are sent to both in \
 turns: in each round every workload goes to every contender, in the reverse order in every second round. Before the first \
 round each broker is warmed up, which is not counted (a JVM needs it), and before each measurement all filesystems' \
-caches are written out, so that nobody pays for the writes of the one before. Medians are reported with their spread over \
+caches are written out, so that nobody pays for the writes of the one before. Some workloads start, kill and restart brokers of their own, and some run Kafka's own tools; \
+a few bind the broker to one core and the load generator to another, with brokers started for it. Medians are reported with their spread over \
 rounds; a ratio is taken within each round first.
 
 Every figure stands beside what an acknowledgement meant:
@@ -27,13 +28,13 @@ again: run the same command with the same --out to go on after an interruption."
 pub const COMPARE_EXAMPLES: &str = "\
 Examples:
   tora-load compare --quick
-      about five minutes; Apache Kafka 4.3.1 comes from Maven Central into the cache folder (needs Java and Maven)
+      some minutes; Apache Kafka 4.3.1 comes from Maven Central into the cache folder (needs Java and Maven)
   tora-load compare --kafka-home /opt/kafka --out results/local/compare
       an installed Kafka; goes on where it was interrupted
   tora-load compare --peer other=localhost:9092,pid=1234
       any other broker that is running already
 
-Results: DIR/comparison.html to look at, DIR/compare.json, and for each measurement DIR/WORKLOAD/CONTENDER-ROUND/.";
+Results: DIR/comparison.html to look at, DIR/comparison.md and DIR/comparison.svg for a README, DIR/compare.json, and for each measurement DIR/WORKLOAD/CONTENDER-ROUND/.";
 
 /// A broker that somebody else runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
