@@ -18,7 +18,7 @@ fn kafka_home() -> PathBuf {
 }
 
 fn compare(out: &Path, more: &[&str]) -> Output {
-    let fixed = ["--only=produce-100B-500", "--rounds=1", "--duration=500ms", "--warmup=200ms"];
+    let fixed = ["--workloads=produce-100B-500,start", "--rounds=1", "--duration=500ms", "--warmup=200ms"];
     Command::new(env!("CARGO_BIN_EXE_tora-load"))
         .arg("compare")
         .args(fixed)
@@ -54,6 +54,22 @@ fn both_brokers_are_measured_once_and_reported() {
         assert!(produce["records"].as_u64() > Some(0), "{cell}: {produce:#}");
         assert!(produce["broker_cpu_seconds"].is_f64(), "{cell}: {produce:#}");
     }
+    for cell in ["tora-flushed-1", "kafka-written-1"] {
+        let text = fs::read_to_string(out.path().join("start").join(cell).join("summary.json"));
+        let summary: Value = serde_json::from_str(&text.expect("both were started")).expect("it is JSON");
+        let start = &summary["phases"]["start"];
+        let (answered, first) = (start["answered_ms"].as_f64(), start["first_acknowledgement_ms"].as_f64());
+        assert!(answered > Some(0.0) && first >= answered, "{cell}: {start:#}");
+    }
+    let table = fs::read_to_string(out.path().join("comparison.md")).expect("the table is there");
+    let aims = ["Start to the first acknowledged record", "flushed against kafka written: records/s"];
+    for aim in aims {
+        let line = table.lines().find(|line| line.contains(aim)).expect("every aim has a line");
+        assert!(line.ends_with("| met |") || line.ends_with("| **not met** |"), "{line}");
+        assert!(line.contains('×'), "it was measured: {line}");
+    }
+    let picture = fs::read_to_string(out.path().join("comparison.svg")).expect("the picture is there");
+    assert!(picture.starts_with("<svg") && picture.contains("produce-100B-500"), "{picture}");
     let page = fs::read_to_string(out.path().join("comparison.html")).expect("the report is there");
     for expected in
         ["tora flushed", "against kafka written", "Latency by percentile", "log.segment.delete.delay.ms"]

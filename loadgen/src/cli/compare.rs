@@ -67,7 +67,7 @@ pub struct CompareArgs {
     #[arg(long, value_name = "N")]
     pub rounds: Option<u32>,
 
-    /// How long each measurement lasts (default: 4s, or 1500ms with --quick)
+    /// How long each measurement lasts (default: 3s, or 1500ms with --quick); some take a multiple
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub duration: Option<Duration>,
 

@@ -106,7 +106,7 @@ const fn aim(what: &'static str, aim: &'static str, tests: &'static [Test]) -> A
 }
 
 const fn elsewhere(what: &'static str, aim: &'static str) -> Aim {
-    Aim { what, aim, tests: &[], elsewhere: "measured by `tora-benches accept`, which runs the floor" }
+    Aim { what, aim, tests: &[], elsewhere: "measured by tora-benches accept, which runs the floor" }
 }
 
 /// All of them, in the order in which they are told.

@@ -78,7 +78,7 @@ impl Cell {
             Kind::Bench => self.bench(contest, plan),
             Kind::Fetch => self.fetch(contest, plan),
             Kind::Knee => self.knee(contest, plan),
-            Kind::Start => self.start(contest, plan),
+            Kind::Start => self.start(contest),
             Kind::Recovery { partitions, bytes } => self.recovery(contest, plan, partitions, bytes),
             Kind::Tool(tool) => self.tool(contest, plan, tool),
         }?;

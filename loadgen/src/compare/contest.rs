@@ -163,7 +163,7 @@ impl<'a> Contest<'a> {
     /// A sentence, where one of them cannot be driven at all.
     pub fn warm_up(&self, plan: &Plan, progress: &Progress) -> Result<(), String> {
         /// Of a measurement's time: some seconds in a quick comparison, a quarter of a minute in a whole one.
-        const TIMES: f64 = 4.0;
+        const TIMES: f64 = 6.0;
         let warm_up = workloads::all().into_iter().find(|workload| workload.kind == Kind::Bench);
         let mut warm_up = warm_up.expect("there is one");
         (warm_up.times, warm_up.phases) = (TIMES, &["consume_hot"]);

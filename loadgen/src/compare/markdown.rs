@@ -16,12 +16,12 @@ pub fn render(plan: &Plan, results: &Results, description: &Value) -> String {
     let figures = Figures(description);
     let _ = writeln!(
         text,
-        "Measured {} on {}, {} processors, Linux {}: medians of {} rounds in turns (least – most).\n",
+        "Measured {} on {}, {} processors, Linux {}: medians of {} in turns (least – most).\n",
         figures.text_or_unknown("started_at"),
         figures.text_or_unknown("machine/cpu"),
         figures.number("machine/processors").unwrap_or(0.0),
         figures.text_or_unknown("machine/kernel"),
-        plan.rounds,
+        plan.rounds_in_words(),
     );
     text.push_str("| what | aim | measured | |\n| --- | --- | --- | --- |\n");
     for outcome in aims::outcomes(results) {

@@ -63,7 +63,7 @@ fn first(plan: &Plan, results: &Results, description: &Value, picture: &str) -> 
                 strong.figure.good { (count(Some(true))) } " aims met, "
                 strong.figure.bad { (count(Some(false))) } " missed"
                 @if count(None) > 0 { ", " strong.figure { (count(None)) } " not measured in this run" }
-                ". Medians of " (plan.rounds) " rounds in turns (least – most)."
+                ". Medians of " (plan.rounds_in_words()) " in turns (least – most)."
             }
             div.scroll {
                 table.aims {

@@ -7,8 +7,8 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::figures::{Results, Spread};
-use super::plan::{Pair, Plan};
-use super::workloads::Kind;
+use super::plan::{Layout, Pair, Plan};
+use super::workloads::Workload;
 use crate::report::draw::{Ink, coloured, themed};
 
 const WIDTH: u32 = 1000;
@@ -16,7 +16,7 @@ const ROW: u32 = 30;
 const HEAD: u32 = 74;
 const FOOT: u32 = 14;
 /// Where the axis begins and ends.
-const LEFT: i32 = 410;
+const LEFT: i32 = 340;
 const RIGHT: i32 = WIDTH as i32 - 30;
 const TEXT: u32 = 16;
 
@@ -61,7 +61,10 @@ pub fn draw(plan: &Plan, results: &Results) -> Result<Picture, String> {
 
 fn rows(results: &Results) -> Vec<Row> {
     let mut rows = Vec::new();
-    for measured in results.0.iter().filter(|measured| !matches!(measured.workload.kind, Kind::Tool(_))) {
+    // What most is said about: the others have their ratios in the page's table.
+    let told =
+        |workload: &Workload| workload.quick || (workload.rounds > 1 && workload.layout == Layout::Shared);
+    for measured in results.0.iter().filter(|measured| told(&measured.workload)) {
         for axis in measured.workload.axes.iter().take(2) {
             let mark =
                 |(place, pair): (usize, &Pair)| Some((place, measured.ratio(pair.ours, pair.theirs, axis)?));

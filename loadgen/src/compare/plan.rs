@@ -143,7 +143,7 @@ impl Plan {
             return Err(format!("--only {}: no such workload; there are {}", args.only.join(", "), names()));
         }
         let (rounds, millis, warmup, fetch_bytes) =
-            if args.quick { (2, 1500, 500, 500_000_000) } else { (3, 4000, 1000, 4_000_000_000) };
+            if args.quick { (2, 1500, 500, 500_000_000) } else { (3, 3000, 1000, 4_000_000_000) };
         let rounds = args.rounds.unwrap_or(rounds);
         if rounds == 0 {
             return Err("--rounds 0 measures nothing: give at least 1".into());
@@ -182,6 +182,11 @@ impl Plan {
             }
         }
         cells
+    }
+
+    /// At most how many rounds.
+    pub fn rounds_in_words(&self) -> String {
+        if self.rounds == 1 { "one round".into() } else { format!("up to {} rounds", self.rounds) }
     }
 
     /// How long `workload` is measured.

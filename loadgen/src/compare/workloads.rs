@@ -154,6 +154,11 @@ const fn fast(name: &'static str, title: &'static str, arguments: &'static [&'st
     Workload { name, title, arguments, ..BASE }
 }
 
+/// A load as fast as it goes that is there for completeness: one round.
+const fn once(name: &'static str, title: &'static str, arguments: &'static [&'static str]) -> Workload {
+    at_most(1, fast(name, title, arguments))
+}
+
 /// A load at a steady rate.
 const fn steady(name: &'static str, title: &'static str, arguments: &'static [&'static str]) -> Workload {
     Workload { name, title, arguments, axes: STEADY, probed: true, ..BASE }
@@ -204,7 +209,7 @@ const PRODUCING: &[Workload] = &[
         &["--record-size=100", "--batch-records=100", "--connections=4"],
     ),
     at_most(
-        2,
+        1,
         fast(
             "produce-1KiB-100-64conn",
             "Produce as fast as it goes: 1 KiB records, 100 a batch, 64 connections",
@@ -212,7 +217,7 @@ const PRODUCING: &[Workload] = &[
         ),
     ),
     at_most(
-        2,
+        1,
         fast(
             "produce-100B-1",
             "One-record requests: 100 B, 4 connections with eight requests under way each",
@@ -227,6 +232,36 @@ const PRODUCING: &[Workload] = &[
             "Produce LZ4 batches as fast as it goes: click events as JSON, 500 a batch, 4 connections",
             &["--compression=lz4", "--batch-records=500", "--connections=4"],
         ),
+    ),
+    once(
+        "produce-100B-500-64conn",
+        "Produce as fast as it goes: 100 B records, 500 a batch, 64 connections",
+        &["--record-size=100", "--batch-records=500", "--connections=64", "--in-flight=1"],
+    ),
+    once(
+        "produce-100B-100-64conn",
+        "Produce as fast as it goes: 100 B records, 100 a batch, 64 connections",
+        &["--record-size=100", "--batch-records=100", "--connections=64", "--in-flight=1"],
+    ),
+    once(
+        "produce-1KiB-500-64conn",
+        "Produce as fast as it goes: 1 KiB records, 500 a batch, 64 connections",
+        &["--record-size=1024", "--batch-records=500", "--connections=64", "--in-flight=1"],
+    ),
+    once(
+        "produce-1KiB-100",
+        "Produce as fast as it goes: 1 KiB records, 100 a batch, 4 connections",
+        &["--record-size=1024", "--batch-records=100", "--connections=4"],
+    ),
+    once(
+        "produce-1KiB-1",
+        "One-record requests: 1 KiB, 4 connections with eight requests under way each",
+        &["--record-size=1024", "--batch-records=1", "--connections=4"],
+    ),
+    once(
+        "produce-1KiB-1-64conn",
+        "One-record requests: 1 KiB, 64 connections with one request under way each",
+        &["--record-size=1024", "--batch-records=1", "--connections=64", "--in-flight=1"],
     ),
 ];
 
@@ -291,7 +326,7 @@ const READING: &[Workload] = &[
 
 const MANY: &[Workload] = &[
     at_most(
-        2,
+        1,
         fast(
             "partitions-10",
             "10 partitions: 100 B records, 100 a batch, 4 connections",
@@ -316,7 +351,7 @@ const MANY: &[Workload] = &[
         },
     ),
     at_most(
-        2,
+        1,
         fast(
             "connections-10",
             "10 connections with one request under way each: 100 B records, 10 a batch",
@@ -343,7 +378,7 @@ const LIVES: &[Workload] = &[
         contenders: &Contender::DEFAULTS,
         ..BASE
     }),
-    quick(Workload {
+    Workload {
         name: "recovery-1GB",
         title: "Killed (SIGKILL) under load with 1 GB written, and started again",
         kind: Kind::Recovery { partitions: 4, bytes: 1_000_000_000 },
@@ -352,7 +387,7 @@ const LIVES: &[Workload] = &[
         contenders: &Contender::DEFAULTS,
         rounds: 2,
         ..BASE
-    }),
+    },
     Workload {
         name: "recovery-10000",
         title: "Killed (SIGKILL) under load with 10,000 partitions, and started again",

@@ -173,13 +173,17 @@ pub fn percentiles_of(what: &str, histograms: &[(usize, Histogram<u64>)]) -> Res
     percentile_chart(&curves, format!("Latency by percentile: {what}"))
 }
 
-/// A latency in microseconds against a rate, both logarithmic: each curve with the place that is its colour, and whether
-/// it is dashed; `None` where there are no points.
-pub fn latency_by_rate(
-    what: &str,
-    curves: &[(usize, bool, Vec<(f64, f64)>)],
-) -> Result<Option<String>, String> {
-    let points = || curves.iter().flat_map(|(_, _, points)| points);
+/// A latency in microseconds at each of several rates.
+pub struct RateCurve {
+    /// The place that is its colour.
+    pub place: usize,
+    pub dashed: bool,
+    pub points: Vec<(f64, f64)>,
+}
+
+/// Latencies against the rate, both logarithmic; `None` where there are no points.
+pub fn latency_by_rate(what: &str, curves: &[RateCurve]) -> Result<Option<String>, String> {
+    let points = || curves.iter().flat_map(|curve| &curve.points);
     let ends = |of: fn(&(f64, f64)) -> f64| {
         let (low, high) = (f64::INFINITY, 0.0f64);
         points().map(of).fold((low, high), |(low, high), value| (low.min(value), high.max(value)))
@@ -190,10 +194,10 @@ pub fn latency_by_rate(
     let (rates, latencies) = (ends(|&(rate, _)| rate), ends(|&(_, us)| us));
     let decades = |(low, high): (f64, f64)| axis::decades(low as u64, high as u64);
     let (x, y) = (decades(rates), decades(latencies));
-    let line = |(place, dashed, points): &(usize, bool, Vec<(f64, f64)>)| Line {
-        ink: Ink::Run(*place),
-        stroke: if *dashed { Stroke::Dashed } else { Stroke::Solid },
-        points: points.iter().map(|&(rate, us)| (rate.log10(), us.max(1.0).log10())).collect(),
+    let line = |curve: &RateCurve| Line {
+        ink: Ink::Run(curve.place),
+        stroke: if curve.dashed { Stroke::Dashed } else { Stroke::Solid },
+        points: curve.points.iter().map(|&(rate, us)| (rate.log10(), us.max(1.0).log10())).collect(),
     };
     let rate_label = |position: f64| round_count(10f64.powf(position));
     let chart = Chart {

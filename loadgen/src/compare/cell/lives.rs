@@ -12,12 +12,13 @@ use crate::admin::Admin;
 use crate::compare::contest::{Broker, Contest};
 use crate::compare::plan::Plan;
 use crate::cpu;
+use crate::sys;
 
 const TOPIC: &str = "tora-load-life";
 
 impl Cell {
     /// From the start of the process on an empty folder to the first acknowledged record.
-    pub(super) fn start(&self, contest: &Contest<'_>, _plan: &Plan) -> Result<(), String> {
+    pub(super) fn start(&self, contest: &Contest<'_>) -> Result<(), String> {
         let data = contest.data_dir(&format!("{}-start", self.folder_name()))?;
         let launcher = contest.launcher(self.contender.side, data.path())?;
         let begun = Instant::now();
@@ -69,6 +70,7 @@ impl Cell {
         finish(load("fill")?.arg(format!("--bytes={bytes}")))?;
         let mut under_load = load("under-load")?;
         under_load.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+        sys::bind_to_parent(&mut under_load);
         let child = under_load.spawn().map_err(|e| format!("cannot start tora-load bench: {e}"))?;
         let generator = Ended(child);
         std::thread::sleep(UNDER_LOAD);

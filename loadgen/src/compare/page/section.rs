@@ -9,7 +9,7 @@ use crate::compare::figures::{Measured, Rounds, Spread};
 use crate::compare::plan::Plan;
 use crate::compare::workloads::{Axis, Kind};
 use crate::histogram;
-use crate::report::charts;
+use crate::report::charts::{self, RateCurve};
 use crate::report::figures::{Figures, count, micros, one_digit};
 use crate::report::page::{COST, Column, SPEED};
 use crate::report::raw::Run;
@@ -187,7 +187,8 @@ fn knee(measured: &Measured) -> Result<Option<String>, String> {
         for (dashed, path) in [(false, "latency_us/p99"), (true, "latency_us/p99_9")] {
             let steps = steps_of(rounds).into_iter().filter(|step| step.is("held"));
             let point = |step: Figures<'_>| Some((step.number("requests_per_second")?, step.number(path)?));
-            curves.push((rounds.contender.place(), dashed, steps.filter_map(point).collect()));
+            let points = steps.filter_map(point).collect();
+            curves.push(RateCurve { place: rounds.contender.place(), dashed, points });
         }
     }
     charts::latency_by_rate(measured.workload.title, &curves)
