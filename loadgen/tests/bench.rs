@@ -76,3 +76,29 @@ fn more_connections_than_partitions_and_tiny_batches() {
     run.assert_phase("consume_hot", true);
     assert_eq!(run.summary["workload"]["partitions"], 2);
 }
+
+#[test]
+fn what_is_in_memory_is_read_over_and_over() {
+    let run = bench(&["--phases=produce,consume_cached,consume_cold", "--bytes=30MB", "--no-probe"]);
+    let phases = &run.summary["phases"];
+    let produce = &phases["produce"];
+    assert_eq!(produce["ended_by"], "bytes", "{produce:#}");
+    run.assert_phase("consume_cached", false);
+    let records = |phase: &str| phases[phase]["records"].as_u64().expect("they are counted");
+    // The stretch has 20,000 records a partition, and two seconds are enough to read it more than once.
+    assert!(records("consume_cached") > 2 * 4 * 20_000, "{phases:#}");
+    assert_eq!(phases["consume_cached"]["verification"]["corrupt"], 0);
+    assert!(run.summary["disk_probe"].is_null(), "it was not wanted");
+    assert!(run.summary["topic_ready_after_ms"].as_f64() > Some(0.0), "{:#}", run.summary);
+}
+
+#[test]
+fn compressed_batches_are_taken_and_nothing_else_is_measured_with_them() {
+    let fixed = ["--duration=500ms", "--warmup=100ms", "--compression=lz4"];
+    let run = Run::of_server(&[&fixed[..], &["--phases=produce"]].concat());
+    run.assert_success();
+    run.assert_phase("produce", true);
+    assert_eq!(run.summary["workload"]["compression"], "lz4");
+    let refused = Run::of_server(&fixed);
+    assert_eq!(refused.output.status.code(), Some(2), "compressed records cannot be checked");
+}

@@ -27,3 +27,10 @@ fn resident_memory_is_in_kibibytes() {
     assert_eq!(resident_bytes("Name:\tkthreadd\n"), None);
     assert!(resident_bytes_of(std::process::id()) > Some(0));
 }
+
+#[test]
+fn bytes_written_stand_on_a_line_of_their_own() {
+    let io = "rchar: 10\nwchar: 20\nread_bytes: 30\nwrite_bytes: 40960\ncancelled_write_bytes: 50\n";
+    assert_eq!(written_bytes(io), Some(40_960));
+    assert_eq!(written_bytes("rchar: 10\n"), None);
+}

@@ -55,7 +55,7 @@ fn a_workload_that_is_not_there_is_answered_with_those_that_are() {
 
 #[test]
 fn layouts_come_one_after_the_other_and_short_workloads_end_early() {
-    let plan = plan("--workloads produce-100B-1,split-produce-100B-500 --rounds 3").expect("there are such");
+    let plan = plan("--workloads produce-lz4-500,split-produce-100B-500 --rounds 3").expect("there are such");
     let cells = plan.cells(Path::new("out"));
     let layouts: Vec<_> = cells.iter().map(|cell| cell.workload.layout).collect();
     let mut sorted = layouts.clone();
