@@ -15,6 +15,8 @@ use crate::placement::Leadership;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// The pause before a partition is asked again whose leader is being settled.
 const SETTLING: Duration = Duration::from_millis(20);
+/// Kafka's controller takes 10,000 records in one operation, of which a topic with its configs needs some.
+const PARTITIONS_AT_ONCE: i32 = 5000;
 /// The longest response that is believed.
 const RESPONSE_BYTES_MAX: usize = 64 << 20;
 
@@ -54,7 +56,7 @@ impl Admin {
         &self.served
     }
 
-    /// Creates the run's topic. A broker without CreateTopics (a bare one for measurements) is taken to have it.
+    /// Creates the run's topic, a large one in steps. A broker without CreateTopics (a bare one for measurements) is taken to have it.
     pub fn create_topic(
         &mut self,
         topic: &str,
@@ -65,14 +67,56 @@ impl Admin {
         if !self.served.has(API) {
             return Ok(());
         }
+        let first = partitions.min(PARTITIONS_AT_ONCE);
         let (body, version) = self.ask(API, |version, correlation| {
-            admin::create_topic_request(version, correlation, topic, partitions, configs)
+            admin::create_topic_request(version, correlation, topic, first, configs)
         })?;
         match admin::create_topic_response(&body, version).map_err(|e| self.nonsense(API, e))? {
+            (0, _) => {}
+            (code, message) => {
+                return Err(format!(
+                    "the broker would not create the topic {topic}: {} {message}",
+                    error::name(code)
+                ));
+            }
+        }
+        let mut so_far = first;
+        while so_far < partitions {
+            so_far = partitions.min(so_far + PARTITIONS_AT_ONCE);
+            self.grow_topic(topic, so_far)?;
+        }
+        if partitions > first { self.wait_for_partitions(topic, partitions) } else { Ok(()) }
+    }
+
+    /// Gives the topic more partitions, `count` in all.
+    fn grow_topic(&mut self, topic: &str, count: i32) -> Result<(), String> {
+        const API: Api = Api::CreatePartitions;
+        let (body, version) = self.ask(API, |version, correlation| {
+            admin::create_partitions_request(version, correlation, topic, count)
+        })?;
+        match admin::create_partitions_response(&body, version).map_err(|e| self.nonsense(API, e))? {
             (0, _) => Ok(()),
             (code, message) => {
-                Err(format!("the broker would not create the topic {topic}: {} {message}", error::name(code)))
+                let name = error::name(code);
+                Err(format!(
+                    "the broker would not give the topic {topic} {count} partitions: {name} {message}"
+                ))
             }
+        }
+    }
+
+    /// Waits until Metadata shows all of a topic's partitions: brokers follow their controller a moment later.
+    fn wait_for_partitions(&mut self, topic: &str, count: i32) -> Result<(), String> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let shown = self.leadership(topic)?.partitions();
+            if shown >= usize::try_from(count).unwrap_or(0) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(format!("the topic {topic} shows {shown} of its {count} partitions"));
+            }
+            std::thread::sleep(SETTLING);
         }
     }
 

@@ -1,4 +1,5 @@
-//! The requests around a run: Metadata, CreateTopics, DeleteTopics, ListOffsets, InitProducerId. Each has a function
+//! The requests around a run: Metadata, CreateTopics, CreatePartitions, DeleteTopics, ListOffsets,
+//! InitProducerId. Each has a function
 //! that writes the request and one that reads the body of its response (after the response header).
 
 use super::request;
@@ -144,6 +145,33 @@ pub fn create_topic_response(body: &[u8], version: i16) -> Result<(i16, String),
     if version >= 7 {
         reader.skip(16)?;
     }
+    let error = reader.i16()?;
+    let message = reader.string()?.unwrap_or_default().to_owned();
+    Ok((error, message))
+}
+
+/// Gives one topic more partitions, `count` in all, placed as the broker likes.
+pub fn create_partitions_request(version: i16, correlation: i32, topic: &str, count: i32) -> Vec<u8> {
+    let mut writer = request(Api::CreatePartitions, version, correlation);
+    writer.array(1);
+    writer.string(topic);
+    writer.i32(count);
+    writer.null_array();
+    writer.end();
+    writer.i32(TIMEOUT_MS);
+    writer.bool(false);
+    writer.end();
+    writer.finish()
+}
+
+/// Reads a CreatePartitions response about one topic: its error code and message.
+pub fn create_partitions_response(body: &[u8], version: i16) -> Result<(i16, String), DecodeError> {
+    let mut reader = Reader::new(body, Api::CreatePartitions.flexible(version));
+    reader.i32()?;
+    if reader.array()? != 1 {
+        return Err(reader.error("one topic was to get partitions, another number answered"));
+    }
+    reader.string()?;
     let error = reader.i16()?;
     let message = reader.string()?.unwrap_or_default().to_owned();
     Ok((error, message))

@@ -17,6 +17,7 @@ pub enum Api {
     CreateTopics,
     DeleteTopics,
     InitProducerId,
+    CreatePartitions,
 }
 
 impl Api {
@@ -31,6 +32,7 @@ impl Api {
             Self::CreateTopics => 19,
             Self::DeleteTopics => 20,
             Self::InitProducerId => 22,
+            Self::CreatePartitions => 37,
         }
     }
 
@@ -46,6 +48,7 @@ impl Api {
             Self::CreateTopics => (2, 7),
             Self::DeleteTopics => (1, 5),
             Self::InitProducerId => (0, 4),
+            Self::CreatePartitions => (0, 3),
         }
     }
 
@@ -58,7 +61,7 @@ impl Api {
             Self::ApiVersions => 3,
             Self::CreateTopics => 5,
             Self::DeleteTopics => 4,
-            Self::InitProducerId => 2,
+            Self::InitProducerId | Self::CreatePartitions => 2,
         };
         version >= first
     }

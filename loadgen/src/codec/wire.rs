@@ -91,6 +91,15 @@ impl Writer {
         }
     }
 
+    /// A null `ARRAY` / `COMPACT_ARRAY`.
+    pub fn null_array(&mut self) {
+        if self.flexible {
+            self.unsigned_varint(0);
+        } else {
+            self.i32(-1);
+        }
+    }
+
     /// The length in front of an `ARRAY` / `COMPACT_ARRAY`.
     pub fn array(&mut self, length: usize) {
         self.length(length);

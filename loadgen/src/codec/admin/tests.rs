@@ -133,3 +133,23 @@ fn init_producer_id_without_a_transaction() {
     let body = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 232, 0, 2, 0];
     assert_eq!(init_producer_id_response(&body, 4), Ok((0, ProducerIdentity { id: 1000, epoch: 2 })));
 }
+
+#[test]
+fn create_partitions_in_the_old_and_the_flexible_encoding() {
+    let old = frame(&[
+        &[0, 37, 0, 1, 0, 0, 0, 5, 0, 9],
+        b"tora-load",
+        &[0, 0, 0, 1, 0, 1, b't', 0, 0, 0x27, 0x10], // one topic, "t", 10,000
+        &[0xff, 0xff, 0xff, 0xff, 0, 0, 0x75, 0x30, 0], // no assignments, 30 s, not only validated
+    ]);
+    assert_eq!(create_partitions_request(1, 5, "t", 10_000), old);
+    let flexible = frame(&[
+        &[0, 37, 0, 3, 0, 0, 0, 5, 0, 9],
+        b"tora-load",
+        &[0, 2, 2, b't', 0, 0, 0x27, 0x10, 0, 0], // tags, one topic, "t", 10,000, no assignments, tags
+        &[0, 0, 0x75, 0x30, 0, 0],
+    ]);
+    assert_eq!(create_partitions_request(3, 5, "t", 10_000), flexible);
+    let refused = [&[0, 0, 0, 0, 2, 2, b't', 0, 44, 3, b'n', b'o', 0, 0][..]].concat();
+    assert_eq!(create_partitions_response(&refused, 3), Ok((44, "no".to_owned())));
+}
