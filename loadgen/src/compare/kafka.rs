@@ -31,8 +31,8 @@ const JVM_OPTIONS: &[&str] = &[
 ];
 /// Any will do, but it must be one.
 const CLUSTER_ID: &str = "MkU3OEVBNTcwNTJENDM2Qg";
-/// How long a start may take on a busy machine.
-const START_PATIENCE: Duration = Duration::from_secs(120);
+/// How long a start may take: recovery of ten thousand partitions included.
+const START_PATIENCE: Duration = Duration::from_secs(300);
 /// How often it is asked whether it is there: starts are measured by it.
 const POLL: Duration = Duration::from_millis(10);
 /// How long it may take to end after SIGTERM.
