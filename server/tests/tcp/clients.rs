@@ -11,6 +11,7 @@ mod java_records;
 mod kafkajs;
 mod kcat;
 mod python;
+mod rdkafka;
 mod restart;
 mod subscribers;
 mod table;

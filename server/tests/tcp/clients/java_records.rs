@@ -30,22 +30,38 @@ fn the_console_tools_carry_on_across_a_kill() {
     carries_on(&Console);
 }
 
-#[test]
-fn the_consumers_performance_tool_reads_everything() {
-    let _row = table::row(
-        "Kafka's consumer-perf-test",
-        &java::version(),
-        "20,000 records of four partitions, through a group",
-    );
-    let broker = Broker::start(&["num.partitions=4", "group.initial.rebalance.delay.ms=0"]);
-    let topic = topic("perf");
-    let lines: String = (0..20_000).map(|number| format!("line {number}\n")).collect();
-    run(&mut java::tool(broker.address(), PRODUCER, &["--topic", &topic]), &lines);
-    let perf = "org.apache.kafka.tools.ConsumerPerformance";
-    let said = java::run(&broker, perf, &["--topic", &topic, "--num-records", "20000", "--hide-header"]);
+/// Has the producers' performance tool send this many records.
+fn perform(broker: &Broker, topic: &str, records: &str) {
+    let load = ["--topic", topic, "--num-records", records, "--record-size", "100", "--throughput", "-1"];
+    let said = java::run(broker, "org.apache.kafka.tools.ProducerPerformance", &load);
+    contains(&said, &[&format!("{records} records sent")]);
+}
+
+/// Has the consumers' performance tool read this many records as a member of the group; gives how many it has read.
+fn read(broker: &Broker, topic: &str, group: &str, records: &str) -> String {
+    let wanted = ["--topic", topic, "--group", group, "--num-records", records, "--hide-header"];
+    let said = java::run(broker, "org.apache.kafka.tools.ConsumerPerformance", &wanted);
     // start, end, MB, MB/s, records, …
     let row = said.lines().find(|line| line.split(", ").count() >= 6).unwrap_or_else(|| panic!("{said}"));
-    assert_eq!(row.split(", ").nth(4), Some("20000"), "{said}");
+    row.split(", ").nth(4).expect("it has six columns").to_owned()
+}
+
+#[test]
+fn the_performance_tools_carry_on_across_a_kill() {
+    let _row = table::row(
+        "Kafka's producer-perf-test and consumer-perf-test",
+        &java::version(),
+        "20,000 records of four partitions, kill -9, read through a group; kill -9, 5,000 more, the group reads these alone",
+    );
+    let settings = ["num.partitions=4", "group.initial.rebalance.delay.ms=0"];
+    let (topic, group) = (topic("perf"), topic("group"));
+    let broker = Broker::start(&settings);
+    perform(&broker, &topic, "20000");
+    let broker = broker.killed_and_started(&settings);
+    assert_eq!(read(&broker, &topic, &group, "20000"), "20000");
+    let broker = broker.killed_and_started(&settings);
+    perform(&broker, &topic, "5000");
+    assert_eq!(read(&broker, &topic, &group, "5000"), "5000");
 }
 
 #[test]
@@ -53,9 +69,10 @@ fn records_are_deleted_for_every_reader() {
     let _row = table::row(
         "Kafka's delete-records and get-offsets",
         &java::version(),
-        "a partition's first records are deleted; where it starts and ends then",
+        "a partition's first records are deleted; where it starts and ends then, and after kill -9",
     );
-    let broker = Broker::start(&["num.partitions=1", "group.initial.rebalance.delay.ms=0"]);
+    let settings = ["num.partitions=1", "group.initial.rebalance.delay.ms=0"];
+    let broker = Broker::start(&settings);
     let topic = topic("deleted");
     let lines: String = (0..10).map(|number| format!("line {number}\n")).collect();
     run(&mut java::tool(broker.address(), PRODUCER, &["--topic", &topic]), &lines);
@@ -67,11 +84,16 @@ fn records_are_deleted_for_every_reader() {
     let delete = "org.apache.kafka.tools.DeleteRecordsCommand";
     let said = java::run(&broker, delete, &["--offset-json-file", file]);
     contains(&said, &["low_watermark: 7"]);
-    for (time, offset) in [("earliest", 7), ("latest", 10)] {
-        let shell = "org.apache.kafka.tools.GetOffsetShell";
-        let said = java::run(&broker, shell, &["--topic", &topic, "--time", time]);
-        contains(&said, &[&format!("{topic}:0:{offset}")]);
-    }
+    let agree = |broker: &Broker| {
+        for (time, offset) in [("earliest", 7), ("latest", 10)] {
+            let shell = "org.apache.kafka.tools.GetOffsetShell";
+            let said = java::run(broker, shell, &["--topic", &topic, "--time", time]);
+            contains(&said, &[&format!("{topic}:0:{offset}")]);
+        }
+    };
+    agree(&broker);
+    let broker = broker.killed_and_started(&settings);
+    agree(&broker);
     let read = ["--topic", &topic, "--partition", "0", "--offset", "earliest", "--max-messages", "3"];
     assert_eq!(java::run(&broker, CONSUMER, &read), "line 7\nline 8\nline 9\n");
 }

@@ -6,6 +6,7 @@
 #   install.sh kafka-tools   from Maven Central into .cache/kafka-tools; prints the folder of jars
 #   install.sh kafka-core    Apache Kafka itself, as the load generator's tests run it; prints the folder of jars
 #   install.sh python        confluent-kafka and kafka-python from PyPI into .cache/python; prints the interpreter
+#   install.sh rdkafka       rust-rdkafka with the librdkafka it brings, built into .cache/rdkafka; prints the program
 #   install.sh kafkajs-example, integration-example
 #                            the examples, with what they need; prints the folder of scripts or programs
 #
@@ -61,6 +62,13 @@ python_client() {
         -r "$examples/log-monitoring/requirements.txt" -r "$examples/sensor-windows/requirements.txt"
 }
 
+# Everything but the program itself is built once, whatever changes in it.
+rust_client() {
+    echo "building rust-rdkafka and its librdkafka, a few minutes the first time…"
+    (cd "$here/rdkafka-client" && cargo build --locked --target-dir "$cache/rdkafka/target")
+    cp "$cache/rdkafka/target/debug/rdkafka-client" "$1/"
+}
+
 kafkajs_example() {
     cp "$examples/kafkajs"/package*.json "$examples/kafkajs"/*.js "$1/"
     npm ci --prefix "$1" --no-audit --no-fund --loglevel=error
@@ -107,6 +115,17 @@ python)
     folder=$(folder python "$examples"/*/requirements.txt)
     once "$folder" python_client "$folder"
     echo "$folder/venv/bin/python"
+    ;;
+rdkafka)
+    need cc build-essential
+    need make build-essential
+    command -v cargo >/dev/null || {
+        echo "cargo is missing; install Rust: https://rustup.rs" >&2
+        exit 1
+    }
+    folder=$(folder rdkafka "$here"/rdkafka-client/Cargo.* "$here"/rdkafka-client/src/*.rs)
+    once "$folder" rust_client "$folder"
+    echo "$folder/rdkafka-client"
     ;;
 kafkajs-example)
     need node nodejs

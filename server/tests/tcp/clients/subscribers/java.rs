@@ -64,7 +64,7 @@ fn the_group_tool_lists_describes_resets_and_deletes() {
     let _row = table::row(
         "Kafka's consumer-groups",
         &java::version(),
-        "list with state, describe with lag, reset offsets, delete offsets, delete",
+        "list with state, describe with lag, reset offsets (still so after kill -9), delete offsets, delete",
     );
     let broker = Broker::start(&["num.partitions=1"]);
     let (topic, group) = (topic("tool"), topic("group"));
@@ -78,6 +78,7 @@ fn the_group_tool_lists_describes_resets_and_deletes() {
     assert_eq!(progress(&described, &group, 0), ["10", "15", "5"]);
     let reset = ["--reset-offsets", "--to-offset", "3", "--execute", "--group", &group, "--topic", &topic];
     tool(&broker, GROUP_TOOL, &reset);
+    let broker = broker.killed_and_started(&["num.partitions=1"]);
     let described = tool(&broker, GROUP_TOOL, &["--describe", "--group", &group]);
     assert_eq!(progress(&described, &group, 0), ["3", "15", "12"]);
     let deleted = tool(&broker, GROUP_TOOL, &["--delete-offsets", "--group", &group, "--topic", &topic]);
