@@ -9,6 +9,9 @@
 mod cluster;
 mod compression;
 mod connection;
+pub mod member;
+pub mod offsets;
+mod range;
 pub mod records;
 
 pub use cluster::Cluster;

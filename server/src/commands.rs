@@ -39,10 +39,21 @@ pub fn print(text: &str) -> Result<(), Failure> {
 /// # Errors
 /// As [`print()`].
 pub fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
+    if !is_read(bytes)? {
+        std::process::exit(0);
+    }
+    Ok(())
+}
+
+/// Prints bytes; tells whether there is still somebody who reads them.
+///
+/// # Errors
+/// They cannot be printed for another reason.
+pub fn is_read(bytes: &[u8]) -> Result<bool, Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(why) if why.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
-        done => done.map_err(|why| format!("standard output: {why}")),
+        Err(why) if why.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        done => done.map(|()| true).map_err(|why| format!("standard output: {why}")),
     }
 }
 

@@ -1,7 +1,9 @@
 //! The brokers of a cluster, each with a connection once it is needed.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
@@ -9,6 +11,7 @@ use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
 use kafka_protocol::messages::{
     FindCoordinatorRequest, ListOffsetsRequest, MetadataRequest, MetadataResponse,
 };
+use kafka_protocol::protocol::Request;
 
 use super::connection::Connection;
 use super::{Failure, check, text, topic};
@@ -22,6 +25,13 @@ const NO_LEADER: i16 = 5;
 /// How soon a topic that is being made is asked for again.
 const CREATION_POLL: Duration = Duration::from_millis(50);
 
+/// What a broker says of a group while it reads what it stored of it, or makes the place where it stores it, or is not the
+/// one that does: COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR.
+const COORDINATOR_PASSES: [i16; 3] = [14, 15, 16];
+/// How soon it is asked again then, and for how long.
+const COORDINATOR_POLL: Duration = Duration::from_millis(100);
+const COORDINATOR_PATIENCE: Duration = Duration::from_secs(30);
+
 /// See the module.
 pub struct Cluster {
     first: Connection,
@@ -30,6 +40,8 @@ pub struct Cluster {
     connections: BTreeMap<i32, Connection>,
     /// The leaders that are known.
     leaders: BTreeMap<Partition, i32>,
+    /// The groups' coordinators that are known.
+    coordinators: BTreeMap<String, i32>,
 }
 
 impl Cluster {
@@ -43,7 +55,8 @@ impl Cluster {
             match Connection::open(address) {
                 Ok(first) => {
                     let (brokers, connections) = (BTreeMap::new(), BTreeMap::new());
-                    return Ok(Self { first, brokers, connections, leaders: BTreeMap::new() });
+                    let (leaders, coordinators) = (BTreeMap::new(), BTreeMap::new());
+                    return Ok(Self { first, brokers, connections, leaders, coordinators });
                 }
                 Err(failure) => why = failure,
             }
@@ -136,7 +149,7 @@ impl Cluster {
             {
                 break;
             }
-            std::thread::sleep(CREATION_POLL);
+            thread::sleep(CREATION_POLL);
         }
         Ok(())
     }
@@ -200,18 +213,84 @@ impl Cluster {
         Ok(found)
     }
 
-    /// The connection to a group's coordinator.
+    /// Asks a group's coordinator, in no higher version than `max`; again while there is none yet, or it still reads what it
+    /// stored. `error` finds in the response what it refuses with.
     ///
     /// # Errors
-    /// There is none, or it cannot be reached.
-    pub fn coordinator(&mut self, group: &str) -> Result<&mut Connection, Failure> {
+    /// There is none, or it cannot be reached. What it refuses is in the response.
+    pub fn ask_coordinator<R: Request>(
+        &mut self,
+        group: &str,
+        max: i16,
+        request: &R,
+        error: impl Fn(&R::Response) -> i16,
+    ) -> Result<R::Response, Failure> {
+        let response = self.ask_coordinator_or_stop(group, max, request, error, None)?;
+        Ok(response.expect("nothing stops it"))
+    }
+
+    /// The same for what may be answered much later: `None` once `stop` is set.
+    ///
+    /// # Errors
+    /// As [`Cluster::ask_coordinator`].
+    pub fn ask_coordinator_until<R: Request>(
+        &mut self,
+        group: &str,
+        request: &R,
+        error: impl Fn(&R::Response) -> i16,
+        stop: &AtomicBool,
+    ) -> Result<Option<R::Response>, Failure> {
+        self.ask_coordinator_or_stop(group, i16::MAX, request, error, Some(stop))
+    }
+
+    fn ask_coordinator_or_stop<R: Request>(
+        &mut self,
+        group: &str,
+        max: i16,
+        request: &R,
+        error: impl Fn(&R::Response) -> i16,
+        stop: Option<&AtomicBool>,
+    ) -> Result<Option<R::Response>, Failure> {
+        let deadline = Instant::now() + COORDINATOR_PATIENCE;
+        loop {
+            let id = self.coordinator(group, deadline)?;
+            let broker = self.broker(id)?;
+            let response = match stop {
+                Some(stop) => broker.call_until(request, stop)?,
+                None => Some(broker.call_upto(max, request)?),
+            };
+            let Some(response) = response else {
+                // Its answer is still to come, and nobody waits for it.
+                self.connections.remove(&id);
+                return Ok(None);
+            };
+            if !COORDINATOR_PASSES.contains(&error(&response)) || Instant::now() >= deadline {
+                return Ok(Some(response));
+            }
+            self.coordinators.remove(group);
+            thread::sleep(COORDINATOR_POLL);
+        }
+    }
+
+    /// The number of a group's coordinator.
+    fn coordinator(&mut self, group: &str, deadline: Instant) -> Result<i32, Failure> {
+        if let Some(id) = self.coordinators.get(group) {
+            return Ok(*id);
+        }
         let request = FindCoordinatorRequest::default().with_key(text(group));
+        let response = loop {
+            let response = self.first.call_upto(3, &request)?;
+            if !COORDINATOR_PASSES.contains(&response.error_code) || Instant::now() >= deadline {
+                break response;
+            }
+            thread::sleep(COORDINATOR_POLL);
+        };
         let what = format!("the coordinator of the group {group}");
-        let response = self.first.call_upto(3, &request)?;
         check(response.error_code, response.error_message.as_ref(), &what)?;
         let id = response.node_id.0;
         self.brokers.insert(id, address(&response.host, response.port));
-        self.broker(id)
+        self.coordinators.insert(group.to_owned(), id);
+        Ok(id)
     }
 }
 

@@ -1,15 +1,17 @@
 //! `tora consume`: records in, lines out.
 
+mod share;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use kafka_protocol::messages::FetchRequest;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 
-use super::group::{commit, committed};
+use super::is_read;
 use super::line::{Format, to_json, to_text};
 use super::place::Place;
-use super::print_bytes;
+use crate::client::member::Member;
 use crate::client::records::{Content, decode};
 use crate::client::{self, Cluster, Failure, check};
 
@@ -38,8 +40,11 @@ Examples:
   tora consume users --from earliest --key-separator ': ' --headers
       `source=import<TAB>7: Ada`.
   tora consume clicks --group billing --from earliest
-      Begins where the group billing has stopped, at the start the first time, and commits what was printed. It reads
-      all partitions and is no member of the group: nobody else should be at the same time.
+      As a member of the group billing: the same in several terminals (or other clients with the range assignor) share the
+      partitions between them, and one that ends or dies is stood in for by the others. It begins where the group has
+      stopped, at the start the first time, and commits what it has printed. Ctrl-C leaves the group.
+  tora consume clicks --group billing --from earliest --until-end
+      What the group has not read yet, then it ends: for a job that runs every hour, say.
   tora consume clicks --json
       One JSON object a line, with topic, partition, offset, timestamp, key, value and headers.")]
 pub struct Consume {
@@ -48,13 +53,17 @@ pub struct Consume {
     /// Where to begin: earliest, latest, an offset, a time, or @ and milliseconds since 1970.
     #[arg(long, value_name = "PLACE", default_value = "latest", allow_hyphen_values = true)]
     from: Place,
-    /// Only these partitions; may be repeated.
-    #[arg(long, short)]
+    /// Only these partitions; may be repeated. (A group shares its partitions out itself.)
+    #[arg(long, short, conflicts_with = "group")]
     partition: Vec<i32>,
-    /// Begin where this group has stopped, and commit to it what was printed; --from is for partitions that it has not
-    /// committed.
+    /// Be a member of this group: read its share of the partitions from where the group has stopped, and commit what was
+    /// printed. --from is for partitions that it has not committed.
     #[arg(long, short)]
     group: Option<String>,
+    /// How long the group waits for a sign of life before it gives this member's partitions to others
+    /// [property of clients: session.timeout.ms].
+    #[arg(long, value_name = "SECONDS", default_value_t = 45, requires = "group", value_parser = clap::value_parser!(u32).range(1..))]
+    session_timeout: u32,
     /// End after so many records.
     #[arg(long, short, value_name = "N")]
     max: Option<u64>,
@@ -79,6 +88,10 @@ struct Consumer<'a> {
     wanted: &'a Consume,
     cluster: Cluster,
     format: Format,
+    /// Its place in a group.
+    member: Option<Member>,
+    /// Whether the group has taken its share away.
+    has_lost_its_share: bool,
     /// Where each partition is read next.
     next: BTreeMap<i32, i64>,
     /// Where each partition is not read any further.
@@ -86,6 +99,8 @@ struct Consumer<'a> {
     left: u64,
     /// What the group knows of.
     committed: BTreeMap<i32, i64>,
+    /// Whether there is somebody to print for.
+    is_read: bool,
 }
 
 /// Does it.
@@ -96,34 +111,49 @@ pub fn run(wanted: &Consume) -> Result<(), Failure> {
     let mut cluster = Cluster::connect(&wanted.bootstrap)?;
     let mut partitions = cluster.partitions(&wanted.topic)?;
     if let Some(unknown) = wanted.partition.iter().find(|partition| !partitions.contains(partition)) {
-        return Err(format!("the topic {} has no partition {unknown}", wanted.topic));
+        let last = partitions.last().copied().unwrap_or(0);
+        return Err(format!("the topic {} has no partition {unknown}: it has 0 to {last}", wanted.topic));
     }
     partitions.retain(|partition| wanted.partition.is_empty() || wanted.partition.contains(partition));
     let named: Vec<(String, i32)> = partitions.iter().map(|index| (wanted.topic.clone(), *index)).collect();
-    let mut places = wanted.from.offsets(&mut cluster, &named)?;
-    if let Some(group) = &wanted.group {
-        let known = committed(&mut cluster, group)?;
-        for (partition, place) in &mut places {
-            *place = known.get(partition).copied().unwrap_or(*place);
-        }
-    }
-    let next: BTreeMap<i32, i64> =
-        places.into_iter().map(|((_, partition), offset)| (partition, offset)).collect();
-    let ends = if wanted.until_end {
-        let ends = cluster.offsets(&named, -1)?;
-        ends.into_iter().map(|((_, partition), offset)| (partition, offset)).collect()
-    } else {
-        BTreeMap::new()
+    let numbered = |offsets: BTreeMap<(String, i32), i64>| -> BTreeMap<i32, i64> {
+        offsets.into_iter().map(|((_, partition), offset)| (partition, offset)).collect()
+    };
+    let ends = if wanted.until_end { numbered(cluster.offsets(&named, -1)?) } else { BTreeMap::new() };
+    let member = wanted.group.as_ref().map(|group| share::member(wanted, group)).transpose()?;
+    let next = match member {
+        // What it reads, and from where, its group tells.
+        Some(_) => BTreeMap::new(),
+        None => numbered(wanted.from.offsets(&mut cluster, &named)?),
     };
     let format = Format { key_separator: wanted.key_separator.clone(), headers: wanted.headers };
     let left = wanted.max.unwrap_or(u64::MAX);
     let committed = next.clone();
-    Consumer { wanted, cluster, format, next, ends, left, committed }.run()
+    let has_lost_its_share = member.is_some();
+    Consumer {
+        wanted,
+        cluster,
+        format,
+        member,
+        has_lost_its_share,
+        next,
+        ends,
+        left,
+        committed,
+        is_read: true,
+    }
+    .run()
 }
 
 impl Consumer<'_> {
     fn run(mut self) -> Result<(), Failure> {
-        while self.left > 0 {
+        let done = self.read();
+        let left = self.leave();
+        done.and(left)
+    }
+
+    fn read(&mut self) -> Result<(), Failure> {
+        while self.left > 0 && self.is_read && self.has_its_share()? {
             let open: Vec<i32> = self
                 .next
                 .iter()
@@ -131,7 +161,12 @@ impl Consumer<'_> {
                 .map(|(partition, _)| *partition)
                 .collect();
             if open.is_empty() {
-                break;
+                if self.wanted.until_end {
+                    break;
+                }
+                // There are more members than partitions; one may yet be given to this one.
+                Member::wait_a_moment();
+                continue;
             }
             let mut by_leader: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
             for partition in open {
@@ -141,7 +176,9 @@ impl Consumer<'_> {
             // One leader may be waited for; several are asked in turn.
             let wait = if by_leader.len() == 1 { WAIT_MS } else { WAIT_MS / 10 };
             for (leader, partitions) in by_leader {
-                self.fetch(leader, &partitions, wait)?;
+                if self.is_read && !self.has_lost_its_share {
+                    self.fetch(leader, &partitions, wait)?;
+                }
             }
         }
         Ok(())
@@ -168,18 +205,33 @@ impl Consumer<'_> {
         for part in response.responses.into_iter().flat_map(|topic| topic.partitions) {
             let partition = part.partition_index;
             match part.error_code {
-                OFFSET_OUT_OF_RANGE => return Err(self.out_of_range(partition)),
+                OFFSET_OUT_OF_RANGE => self.on_out_of_range(partition)?,
                 // Somebody else leads it; asking for the topic finds out who.
                 NOT_LEADER => drop(self.cluster.topic(&self.wanted.topic)?),
                 code => check(code, None, &format!("fetching {}-{partition}", self.wanted.topic))?,
             }
             self.take(partition, part.records.unwrap_or_default())?;
+            if !self.is_read {
+                // Nobody knows how much of it was seen: the group has it again.
+                return Ok(());
+            }
         }
         self.commit()
     }
 
-    fn out_of_range(&mut self, partition: i32) -> Failure {
+    /// A place that is not held: in a group, whose place may have been deleted long ago, --from says where to go on.
+    fn on_out_of_range(&mut self, partition: i32) -> Result<(), Failure> {
         let id = (self.wanted.topic.clone(), partition);
+        if self.member.is_some() && matches!(self.wanted.from, Place::Earliest | Place::Latest) {
+            let places = self.wanted.from.offsets(&mut self.cluster, std::slice::from_ref(&id))?;
+            let (before, after) = (self.next[&partition], places[&id]);
+            log::warn!(
+                "{}-{partition} does not hold the offset {before} any more: it is read from {after}",
+                id.0
+            );
+            self.next.insert(partition, after);
+            return Ok(());
+        }
         let mut held = |time| {
             let offset = self
                 .cluster
@@ -189,10 +241,10 @@ impl Consumer<'_> {
             offset.map_or_else(|| "?".to_owned(), |offset| offset.to_string())
         };
         let (start, end) = (held(-2), held(-1));
-        format!(
+        Err(format!(
             "{}-{partition} does not hold the offset {}: it holds {start} to {end}; use --from earliest or latest",
             id.0, self.next[&partition]
-        )
+        ))
     }
 
     /// Prints a partition's records.
@@ -212,7 +264,8 @@ impl Consumer<'_> {
             self.left -= 1;
             self.next.insert(partition, offset + 1);
         }
-        print_bytes(&out)
+        self.is_read = is_read(&out)?;
+        Ok(())
     }
 
     fn add_line(&self, partition: i32, offset: i64, content: &Content, out: &mut Vec<u8>) {
@@ -222,20 +275,5 @@ impl Consumer<'_> {
             out.extend(to_text(content, &self.format));
         }
         out.push(b'\n');
-    }
-
-    /// Commits what was printed.
-    fn commit(&mut self) -> Result<(), Failure> {
-        let Some(group) = self.wanted.group.as_ref().filter(|_| self.next != self.committed) else {
-            return Ok(());
-        };
-        let offsets: BTreeMap<(String, i32), i64> = self
-            .next
-            .iter()
-            .map(|(partition, offset)| ((self.wanted.topic.clone(), *partition), *offset))
-            .collect();
-        commit(&mut self.cluster, group, &offsets)?;
-        self.committed.clone_from(&self.next);
-        Ok(())
     }
 }

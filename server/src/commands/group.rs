@@ -2,30 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use bytes::{Buf, Bytes};
 use kafka_protocol::messages::describe_groups_response::DescribedGroup;
-use kafka_protocol::messages::offset_commit_request::{
-    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
-};
 use kafka_protocol::messages::{
-    ConsumerProtocolAssignment, DeleteGroupsRequest, DescribeGroupsRequest, ListGroupsRequest,
-    OffsetCommitRequest, OffsetFetchRequest,
+    DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
+    ListGroupsRequest,
 };
-use kafka_protocol::protocol::Decodable;
 use serde_json::{Value, json};
 
 use super::place::Place;
 use super::table::columns;
 use super::{Common, print, print_json};
+use crate::client::member::assigned;
+use crate::client::offsets::{self, OUTSIDER, Offsets, committed, first_error};
 use crate::client::{self, Cluster, Failure, check};
 
-/// Groups are a list of their own from version 8 on.
-const OFFSET_FETCH_MAX: i16 = 7;
-/// Topics go by their ids from version 10 on.
-const OFFSET_COMMIT_MAX: i16 = 9;
+const DESCRIBE_MAX: i16 = 6;
 
-/// Offsets by topic and partition.
-type Offsets = BTreeMap<(String, i32), i64>;
+const UNKNOWN_MEMBER: i16 = 25;
+const NON_EMPTY_GROUP: i16 = 68;
+const GROUP_NOT_FOUND: i16 = 69;
 
 /// What to do with consumer groups.
 #[derive(Debug, clap::Subcommand)]
@@ -129,70 +124,41 @@ fn list(common: &Common) -> Result<(), Failure> {
     print(&columns(&["GROUP", "STATE", "PROTOCOL"], &rows))
 }
 
-/// The offsets that a group has committed.
-///
-/// # Errors
-/// They cannot be asked for.
-pub fn committed(cluster: &mut Cluster, group: &str) -> Result<Offsets, Failure> {
-    let request = OffsetFetchRequest::default().with_group_id(client::group(group)).with_topics(None);
-    let what = format!("the offsets of the group {group}");
-    let response = cluster.coordinator(group)?.call_upto(OFFSET_FETCH_MAX, &request)?;
-    check(response.error_code, None, &what)?;
-    let mut offsets = Offsets::new();
-    for topic in response.topics {
-        for partition in topic.partitions {
-            check(partition.error_code, None, &what)?;
-            if partition.committed_offset >= 0 {
-                offsets
-                    .insert((topic.name.to_string(), partition.partition_index), partition.committed_offset);
-            }
-        }
-    }
-    Ok(offsets)
-}
-
-/// Commits offsets to a group without being its member, which it takes only while it has none.
-///
-/// # Errors
-/// It does not take them.
-pub fn commit(cluster: &mut Cluster, group: &str, offsets: &Offsets) -> Result<(), Failure> {
-    let mut topics: BTreeMap<&str, Vec<OffsetCommitRequestPartition>> = BTreeMap::new();
-    for ((topic, partition), offset) in offsets {
-        let partition = OffsetCommitRequestPartition::default()
-            .with_partition_index(*partition)
-            .with_committed_offset(*offset)
-            .with_committed_metadata(Some(client::text("")));
-        topics.entry(topic).or_default().push(partition);
-    }
-    let topics = topics.into_iter().map(|(name, partitions)| {
-        OffsetCommitRequestTopic::default().with_name(client::topic(name)).with_partitions(partitions)
-    });
-    let request = OffsetCommitRequest::default()
-        .with_group_id(client::group(group))
-        .with_generation_id_or_member_epoch(-1)
-        .with_topics(topics.collect());
-    let response = cluster.coordinator(group)?.call_upto(OFFSET_COMMIT_MAX, &request)?;
-    for topic in response.topics {
-        for partition in topic.partitions {
-            let what = format!(
-                "committing {}-{} to the group {group}",
-                topic.name.as_str(),
-                partition.partition_index
-            );
-            check(partition.error_code, None, &what).map_err(|why| {
-                format!("{why}; a group takes offsets from outside only while it has no members")
-            })?;
-        }
-    }
-    Ok(())
+/// Commits offsets to a group that has no members.
+fn commit(cluster: &mut Cluster, group: &str, offsets: &Offsets) -> Result<(), Failure> {
+    let told = offsets::commit(cluster, group, OUTSIDER, offsets)?;
+    let Some(code) = first_error(&told) else { return Ok(()) };
+    let why = check(code, None, &format!("committing to the group {group}")).err().unwrap_or_default();
+    Err(if code == UNKNOWN_MEMBER {
+        format!(
+            "the group {group} has members, and takes offsets from outside only while it has none; stop them first: {}",
+            shows(group)
+        )
+    } else {
+        why
+    })
 }
 
 fn described(cluster: &mut Cluster, group: &str) -> Result<DescribedGroup, Failure> {
     let request = DescribeGroupsRequest::default().with_groups(vec![client::group(group)]);
-    let response = cluster.coordinator(group)?.call_upto(6, &request)?;
+    let refusal = |response: &DescribeGroupsResponse| {
+        response.groups.first().map_or(0, |described| described.error_code)
+    };
+    let response = cluster.ask_coordinator(group, DESCRIBE_MAX, &request, refusal)?;
     let described = response.groups.into_iter().next().ok_or("the broker said nothing of the group")?;
+    if described.error_code == GROUP_NOT_FOUND {
+        return Err(unknown(group));
+    }
     check(described.error_code, described.error_message.as_ref(), &format!("the group {group}"))?;
     Ok(described)
+}
+
+fn shows(group: &str) -> String {
+    format!("`tora group describe {group}` shows who they are")
+}
+
+fn unknown(group: &str) -> Failure {
+    format!("there is no group {group}: `tora group list` shows those there are")
 }
 
 /// Which member has each partition.
@@ -206,29 +172,13 @@ fn owners(described: &DescribedGroup) -> BTreeMap<(String, i32), String> {
     owners
 }
 
-/// A member's partitions, where the group is one of consumers.
-fn assigned(mut assignment: Bytes) -> Vec<(String, i32)> {
-    if assignment.len() < 2 {
-        return Vec::new();
-    }
-    let version = assignment.get_i16().clamp(0, 3);
-    let Ok(decoded) = ConsumerProtocolAssignment::decode(&mut assignment, version) else { return Vec::new() };
-    let topics = decoded.assigned_partitions.into_iter();
-    topics
-        .flat_map(|topic| {
-            let name = topic.topic.to_string();
-            topic.partitions.into_iter().map(move |partition| (name.clone(), partition))
-        })
-        .collect()
-}
-
 fn describe(group: &str, common: &Common) -> Result<(), Failure> {
     let mut cluster = Cluster::connect(&common.bootstrap)?;
     let described = described(&mut cluster, group)?;
     let offsets = committed(&mut cluster, group)?;
     let state = described.group_state.to_string();
     if state == "Dead" && offsets.is_empty() {
-        return Err(format!("there is no group {group}: `tora group list` shows those there are"));
+        return Err(unknown(group));
     }
     let owners = owners(&described);
     let mut partitions: Vec<(String, i32)> = offsets.keys().chain(owners.keys()).cloned().collect();
@@ -258,7 +208,7 @@ fn describe(group: &str, common: &Common) -> Result<(), Failure> {
                                   "members": members, "partitions": partitions}),
         );
     }
-    print(&format!("{group}  {state}, {} members\n\n", described.members.len()))?;
+    print(&head(group, &described))?;
     let shown = |number: Option<i64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
     let rows: Vec<Vec<String>> = partitions
         .iter()
@@ -269,6 +219,29 @@ fn describe(group: &str, common: &Common) -> Result<(), Failure> {
         })
         .collect();
     print(&columns(&["TOPIC", "PARTITION", "COMMITTED", "END", "LAG", "MEMBER"], &rows))
+}
+
+/// What a group is, and who is in it.
+fn head(group: &str, described: &DescribedGroup) -> String {
+    let state = described.group_state.as_str();
+    let members = match described.members.len() {
+        0 => return format!("{group}  {state}, no members\n\n"),
+        1 => "1 member".to_owned(),
+        count => format!("{count} members"),
+    };
+    let assignor = described.protocol_data.as_str();
+    let shared = if assignor.is_empty() { String::new() } else { format!(", shared out by {assignor}") };
+    let rows: Vec<Vec<String>> = described
+        .members
+        .iter()
+        .map(|member| {
+            let partitions = assigned(member.member_assignment.clone()).len().to_string();
+            let [id, client, host] = [&member.member_id, &member.client_id, &member.client_host];
+            vec![id.to_string(), client.to_string(), host.to_string(), partitions]
+        })
+        .collect();
+    let table = columns(&["MEMBER", "CLIENT", "HOST", "PARTITIONS"], &rows);
+    format!("{group}  {state}, {members}{shared}\n\n{table}\n")
 }
 
 fn reset(
@@ -314,9 +287,17 @@ fn delete(groups: &[String], common: &Common) -> Result<(), Failure> {
     let mut cluster = Cluster::connect(&common.bootstrap)?;
     for group in groups {
         let request = DeleteGroupsRequest::default().with_groups_names(vec![client::group(group)]);
-        let response = cluster.coordinator(group)?.call(&request)?;
+        let refusal =
+            |response: &DeleteGroupsResponse| response.results.first().map_or(0, |result| result.error_code);
+        let response = cluster.ask_coordinator(group, i16::MAX, &request, refusal)?;
         let answer = response.results.first().ok_or("the broker said nothing of the group")?;
-        check(answer.error_code, None, &format!("deleting the group {group}"))?;
+        match answer.error_code {
+            GROUP_NOT_FOUND => return Err(unknown(group)),
+            NON_EMPTY_GROUP => {
+                return Err(format!("the group {group} has members; stop them first: {}", shows(group)));
+            }
+            code => check(code, None, &format!("deleting the group {group}"))?,
+        }
     }
     if common.json {
         return print_json(&json!({"deleted": groups}));

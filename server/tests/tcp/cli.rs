@@ -1,5 +1,7 @@
 //! The command line, run as a user runs it, against a broker: `tora`, or with `TORA_TEST_BOOTSTRAP=HOST:PORT` the one there.
 
+mod members;
+
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -184,7 +186,8 @@ fn groups_are_followed_described_reset_and_deleted() {
     assert_eq!(said(&broker, &consume, ""), "a\nb\n");
     contains(&said(&broker, &["group", "delete", &group], ""), &["deleted", &group]);
     assert!(!said(&broker, &["group", "list"], "").contains(&group));
-    failed(&broker, &["group", "describe", &group]);
+    contains(&failed(&broker, &["group", "describe", &group]), &["there is no group", "tora group list"]);
+    contains(&failed(&broker, &["group", "delete", &group]), &["there is no group"]);
 }
 
 #[test]
