@@ -284,6 +284,13 @@ impl Context<'_> {
         usize::from(cores)
     }
 
+    /// Tells the groups of every core that a topic is deleted.
+    pub fn tell_groups_of_deletion(&mut self, topic: &str) {
+        for core in (0..self.shard.shards()).map(ShardId::new) {
+            self.desk.ask(core, Mail::TopicDeleted { topic: Name::from(topic) });
+        }
+    }
+
     /// Where the client is, as Kafka writes it.
     pub fn client_host(&mut self) -> Name {
         let connection = self.connections.get_mut(self.connection).filter(|one| one.serial == self.serial);

@@ -11,12 +11,20 @@ use crate::commands::topic::Topic;
 
 /// Tora: a partition log that speaks the Kafka protocol. Acknowledged means on the disk.
 #[derive(Debug, Parser)]
-#[command(name = "tora", version, about, long_about = None)]
+#[command(name = "tora", version, about, long_about = None, after_help = START_HERE)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
+
+const START_HERE: &str = "\
+Start here:
+  tora serve                                in one terminal; in another:
+  tora topic create greetings --partitions 4
+  echo hello | tora produce greetings
+  tora consume greetings --from earliest    Ctrl-C ends it
+Each command explains itself with examples: `tora consume --help`.";
 
 /// What `tora` can do.
 #[derive(Debug, Subcommand)]
@@ -28,7 +36,11 @@ pub enum Command {
     #[command(subcommand)]
     Log(Log),
     /// List every property that --config and --set know, with defaults and meanings.
-    Properties,
+    Properties {
+        /// Print a JSON array, for programs.
+        #[arg(long)]
+        json: bool,
+    },
     /// List, create, describe, alter and delete topics, of any broker of the Kafka protocol.
     #[command(subcommand)]
     Topic(Topic),
@@ -78,8 +90,8 @@ Examples:
   tora log verify
       Checks everything in ./tora-data.
   tora log verify --data-dir /var/lib/tora --topic clicks --json
-      Checks one topic's partitions; each line is an object with `sound`, and `file`, `offset` and `why`
-      where that is false.";
+      Checks one topic's partitions; each line is an object with `sound`, and
+      `file`, `offset` and `why` where that is false.";
 
 /// `tora serve`.
 #[derive(Debug, clap::Args)]
@@ -104,12 +116,13 @@ pub struct Serve {
 const SERVE_EXAMPLES: &str = "\
 Examples:
   tora serve
-      Serves on 127.0.0.1:9092 from ./tora-data. Prints `listening on HOST:PORT` when it is ready;
-      Ctrl-C or SIGTERM stops it cleanly.
+      Serves on 127.0.0.1:9092 from ./tora-data. Prints `listening on HOST:PORT`
+      when it is ready; Ctrl-C or SIGTERM stops it cleanly.
   tora serve --config server.properties --set num.partitions=8
       Takes Kafka's file; --set goes before it.
-  tora serve --listen 0.0.0.0:9092 --set advertised.listeners=PLAINTEXT://broker1:9092
-      Serves other machines, which are told to connect to broker1.
+  tora serve --listen 0.0.0.0:9092 --set advertised.listeners=PLAINTEXT://b1:9092
+      Serves other machines, which are told to connect to b1.
   tora serve --set flush.messages=10000
-      Acknowledges when the device has accepted a record and flushes behind: faster, and a power cut may
-      take the last records. By default acknowledged means on the disk.";
+      Acknowledges when the device has accepted a record and flushes behind:
+      faster, and a power cut may take the last records. By default acknowledged
+      means on the disk.";

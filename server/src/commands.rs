@@ -1,4 +1,5 @@
-//! What `tora` does besides serving: topics, groups, lines in and lines out, against any broker of the Kafka protocol.
+//! What `tora` does besides serving: topics, groups, lines in and lines out, against any broker of the Kafka protocol; and
+//! the list of properties.
 
 pub mod consume;
 pub mod group;
@@ -6,6 +7,7 @@ pub mod line;
 mod partitioner;
 pub mod place;
 pub mod produce;
+pub mod properties;
 pub mod table;
 pub mod topic;
 

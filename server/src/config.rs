@@ -190,11 +190,12 @@ impl std::error::Error for ConfigError {}
 fn unknown(name: &str, place: &str) -> String {
     let distance = |known: &str| strsim::damerau_levenshtein(name, known);
     let nearest = table::PROPERTIES.iter().map(|property| property.name).min_by_key(|known| distance(known));
-    match nearest {
+    // What has nothing in common with it would only mislead.
+    match nearest.filter(|nearest| distance(nearest) <= name.len() / 3) {
         Some(nearest) => format!(
             "{place}: unknown property {name}; did you mean {nearest}? (`tora properties` lists all of them)"
         ),
-        None => format!("{place}: unknown property {name}"),
+        None => format!("{place}: unknown property {name} (`tora properties` lists all there are)"),
     }
 }
 

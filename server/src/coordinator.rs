@@ -344,6 +344,15 @@ impl Coordinator {
         }
     }
 
+    /// A topic is deleted: what was committed for it is given up. `topic` has its name now, if one has.
+    pub fn topic_deleted(&mut self, deleted: &str, topic: Option<TopicId>, now: Now, out: &mut Effects) {
+        let names: Vec<Name> = self.groups.keys().cloned().collect();
+        for name in names {
+            self.with(&name, now, out, |group, cx| group.topic_deleted(deleted, topic, cx));
+        }
+        self.compact_if_due(out);
+    }
+
     /// When [`Coordinator::on_time`] is due.
     #[must_use]
     pub fn next_deadline(&self) -> Nanos {

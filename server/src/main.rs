@@ -35,13 +35,7 @@ fn main() -> ExitCode {
             Ok(false) => return ExitCode::FAILURE,
             Err(why) => Err(why),
         },
-        Command::Properties => {
-            for property in config::table::PROPERTIES {
-                let config::table::Property { name, default, kind, doc, .. } = property;
-                println!("{name}={default} ({})\n    {doc}", kind.unit());
-            }
-            Ok(())
-        }
+        Command::Properties { json } => commands::properties::run(json),
         Command::Topic(topic) => commands::topic::run(topic),
         Command::Group(group) => commands::group::run(group),
         Command::Produce(produce) => commands::produce::run(&produce),

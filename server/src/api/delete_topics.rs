@@ -1,7 +1,7 @@
 //! DeleteTopics (20).
 //!
 //! Versions 1–6. 5 adds an error text, 6 topic ids: each topic is named or identified. Answered when the deletion is
-//! durable; the files go afterwards. The broker's own topic is not deleted: INVALID_TOPIC_EXCEPTION.
+//! durable; the files go afterwards, and so do the offsets that groups have committed for it. The broker's own topic is not deleted: INVALID_TOPIC_EXCEPTION.
 
 use tora_engine::error::Error;
 use tora_engine::request::{Reply, Request};
@@ -74,8 +74,11 @@ pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Resu
 }
 
 impl Work for DeleteTopics {
-    fn on_reply(&mut self, part: u32, reply: Reply, _: &mut Context<'_>) {
+    fn on_reply(&mut self, part: u32, reply: Reply, cx: &mut Context<'_>) {
         let Reply::DeleteTopic(outcome) = reply else { unreachable!("topics were deleted") };
+        if let (Ok(()), Some(name)) = (&outcome, &self.topics[part as usize].name) {
+            cx.tell_groups_of_deletion(name);
+        }
         self.topics[part as usize].outcome =
             Some(outcome.map_err(|error| (ErrorCode::of(&error), error.to_string())));
         self.missing -= 1;

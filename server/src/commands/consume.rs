@@ -28,7 +28,8 @@ const NOT_LEADER: i16 = 6;
 /// `tora consume`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
-Prints the value of each record on a line, and goes on with what comes until it is stopped.
+Prints the value of each record on a line, and goes on with what comes until it
+is stopped.
 
 Examples:
   tora consume clicks
@@ -40,13 +41,17 @@ Examples:
   tora consume users --from earliest --key-separator ': ' --headers
       `source=import<TAB>7: Ada`.
   tora consume clicks --group billing --from earliest
-      As a member of the group billing: the same in several terminals (or other clients with the range assignor) share the
-      partitions between them, and one that ends or dies is stood in for by the others. It begins where the group has
-      stopped, at the start the first time, and commits what it has printed. Ctrl-C leaves the group.
+      As a member of the group billing: several of these (or other clients with
+      the range assignor) share the partitions between them, and when one ends
+      or dies, the others stand in for it. It begins where the group has
+      stopped, at the start the first time, and commits what it has printed.
+      Ctrl-C leaves the group.
   tora consume clicks --group billing --from earliest --until-end
-      What the group has not read yet, then it ends: for a job that runs every hour, say.
+      What the group has not read yet, then it ends: for a job that runs every
+      hour, say.
   tora consume clicks --json
-      One JSON object a line, with topic, partition, offset, timestamp, key, value and headers.")]
+      One JSON object a line: topic, partition, offset, timestamp, key, value
+      and headers.")]
 pub struct Consume {
     /// The topic.
     topic: String,

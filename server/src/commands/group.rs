@@ -37,7 +37,8 @@ Examples:
     #[command(after_long_help = "\
 Examples:
   tora group describe billing
-      For each partition the committed offset, the end, and what is between them: the lag.
+      Who is in it, and for each partition the committed offset, the end, and
+      what is between them: the lag.
   tora group describe billing --json | jq '[.partitions[].lag] | add'
       How many records are yet to be read.")]
     Describe {
@@ -52,7 +53,7 @@ Examples:
   tora group reset-offsets billing --topic clicks --to earliest
       It reads everything again.
   tora group reset-offsets billing --topic clicks --partition 3 --to 1500
-  tora group reset-offsets billing --topic clicks --to 2026-01-31T12:00:00Z --dry-run
+  tora group reset-offsets billing -t clicks --to 2026-01-31T12:00:00Z --dry-run
       Shows what would be done.")]
     ResetOffsets {
         /// The group.

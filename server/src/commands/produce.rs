@@ -24,16 +24,17 @@ const VERSION_MAX: i16 = 12;
 /// `tora produce`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
-Each line of standard input becomes a record. Lines that are there together go together; a line that is typed goes at
-once. It ends when every record is acknowledged, and fails at the first that is refused.
+Each line of standard input becomes a record. Lines that are there together
+go together; a line that is typed goes at once. It ends when every record is
+acknowledged, and fails at the first that is refused.
 
 Examples:
   echo hello | tora produce greetings
   tora produce clicks < data/click.jsonl
   tora produce users --key-separator : --header source=import < users.txt
-      `7:Ada` has the key 7 and the value Ada. Records of one key go to one partition, the same that Java's client and
-      librdkafka's murmur2 choose.
-  tora consume clicks --json --until-end | tora produce clicks-copy --json
+      `7:Ada` has the key 7 and the value Ada. Records of one key go to one
+      partition, the same that Java's client and librdkafka's murmur2 choose.
+  tora consume clicks --from earliest --until-end --json | tora produce copy --json
       Copies a topic with keys, headers, times and partitions.")]
 pub struct Produce {
     /// The topic.

@@ -41,8 +41,8 @@ Examples:
 Examples:
   tora topic create clicks
       One partition, or what the broker's num.partitions says.
-  tora topic create clicks --partitions 8 --set retention.ms=86400000 --set flush.messages=1
-      Eight partitions; records are kept for a day and are on the disk when they are acknowledged.
+  tora topic create clicks --partitions 8 --set retention.ms=86400000
+      Eight partitions; records are kept for a day.
   tora topic create clicks --if-not-exists
       Does nothing where it exists.")]
     Create {
@@ -54,7 +54,7 @@ Examples:
         /// Copies of each record, no more than there are brokers [default: the broker's].
         #[arg(long, short)]
         replication_factor: Option<i16>,
-        /// Sets one of its settings; may be repeated. docs/configuration.md lists them.
+        /// Sets one of its settings; may be repeated. `tora topic describe NAME --all` shows them all.
         #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
         set: Vec<(String, String)>,
         /// It is no failure if the topic exists.
@@ -67,7 +67,8 @@ Examples:
     #[command(after_long_help = "\
 Examples:
   tora topic describe clicks
-      Its partitions, each with its first offset and its end, and the settings that are not the default.
+      Its partitions, each with its first offset and its end, and the settings
+      that are not the default.
   tora topic describe clicks --all
       Every setting in effect, with where its value comes from.")]
     Describe {

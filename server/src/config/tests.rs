@@ -35,6 +35,8 @@ fn an_unknown_property_is_refused_with_the_nearest_one() {
     let error =
         Settings::default().set("num.partition", "3", "server.properties:7").expect_err("it is unknown");
     assert!(error.0.contains("server.properties:7") && error.0.contains("num.partitions"), "{error}");
+    let error = Settings::default().set("zookeeper.connect", "h", "--set").expect_err("it is unknown");
+    assert!(!error.0.contains("did you mean") && error.0.contains("tora properties"), "{error}");
 }
 
 #[test]

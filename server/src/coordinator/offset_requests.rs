@@ -155,11 +155,28 @@ impl Group {
         };
         let keys = self.offsets.iter().filter(|(key, committed)| expired(key, committed));
         let keys: Vec<OffsetKey> = keys.map(|(key, _)| key.clone()).collect();
+        self.give_up(keys, "expired", cx);
+    }
+
+    /// Gives up what was committed for a topic that is deleted, and the group with its last offset. `topic` has its name
+    /// now, if one has.
+    pub fn topic_deleted(&mut self, deleted: &str, topic: Option<TopicId>, cx: &mut Context<'_>) {
+        let gone = self.offsets.of_topic(deleted).filter(|(key, committed)| {
+            !self.offsets.is_pending(key) && topic.is_none_or(|id| is_another(committed, id))
+        });
+        let gone: Vec<OffsetKey> = gone.map(|(key, _)| key.clone()).collect();
+        if self.state != State::Dead && !gone.is_empty() {
+            self.give_up(gone, "gone with their topic", cx);
+        }
+    }
+
+    /// Takes offsets away, and the group with its last one.
+    fn give_up(&mut self, keys: Vec<OffsetKey>, why: &str, cx: &mut Context<'_>) {
         let empty = self.state == State::Empty && self.pending.is_empty();
         if empty && keys.len() == self.offsets.appended().count() {
             self.remove_whole(None, cx);
         } else if !keys.is_empty() {
-            log::info!("group {}: {} offsets have expired", self.id, keys.len());
+            log::info!("group {}: {} offsets are {why}", self.id, keys.len());
             self.take_away(keys, false, None, cx);
         }
     }

@@ -87,6 +87,13 @@ impl Offsets {
         self.acknowledged.iter()
     }
 
+    /// What is acknowledged for a topic's partitions.
+    pub fn of_topic(&self, topic: &str) -> impl Iterator<Item = (&OffsetKey, &Committed)> {
+        let topic = Name::from(topic);
+        let first = OffsetKey { topic: Name::clone(&topic), partition: i32::MIN };
+        self.acknowledged.range(first..).take_while(move |(key, _)| key.topic == topic)
+    }
+
     /// Everything as the log's end has it: what is on its way included.
     pub fn appended(&self) -> impl Iterator<Item = (&OffsetKey, &Committed)> {
         let pending = self.pending.iter().filter_map(|(key, pending)| Some((key, pending.last.as_ref()?)));

@@ -49,6 +49,11 @@ pub enum Mail {
         /// Whom to answer.
         ticket: Ticket,
     },
+    /// A topic is deleted, and every shard knows it.
+    TopicDeleted {
+        /// Its name.
+        topic: Name,
+    },
     /// An answer.
     Answer {
         /// The ticket's.
@@ -91,6 +96,8 @@ impl Desk {
         match mail {
             Mail::Ask { ticket, ask, .. } => self.answer(ticket, ask.refusal(error)),
             Mail::List { ticket } => self.answer(ticket, Answer::List(Err(error))),
+            // Nobody waits; the coordinators' next check finds it.
+            Mail::TopicDeleted { .. } => {}
             Mail::Answer { .. } => unreachable!("answers are not refused"),
         }
     }
@@ -190,6 +197,7 @@ impl Server {
                     let answer = self.groups.list();
                     self.groups.desk.answer(ticket, answer);
                 }
+                Mail::TopicDeleted { topic } => self.groups.topic_deleted(shard, &mut self.asked, &topic),
                 Mail::Answer { tag, answer } => self.take_group_answer(shard, tag, answer),
             }
         }

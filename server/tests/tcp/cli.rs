@@ -267,10 +267,14 @@ fn compressed(value: &str, codec: &str, number: u8) -> Vec<u8> {
 
 #[test]
 fn help_teaches_and_what_is_wrong_is_said() {
-    let help = |arguments: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_tora")).args(arguments).arg("--help").output();
+    let help_on = |columns: &str, arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tora"));
+        let output = command.env("COLUMNS", columns).args(arguments).arg("--help").output();
         String::from_utf8(output.expect("cargo has built tora").stdout).expect("UTF-8")
     };
+    let help = |arguments: &[&str]| help_on("80", arguments);
+    let examples = |text: &str| text.split_once("Examples:").map(|(_, examples)| examples.to_owned());
+    contains(&help(&[]), &["Start here:", "tora topic create greetings"]);
     contains(&help(&[]), &["serve", "topic", "group", "produce", "consume", "properties"]);
     assert!(!help(&[]).contains("docs"), "that is for who develops it");
     for command in [
@@ -288,9 +292,27 @@ fn help_teaches_and_what_is_wrong_is_said() {
     ] {
         let text = help(command);
         contains(&text, &["Examples:", "--bootstrap", "--json", &format!("tora {}", command.join(" "))]);
+        assert_eq!(examples(&text), examples(&help_on("200", command)), "they fit a narrow terminal");
+    }
+    for command in [&["serve"][..], &["log", "verify"]] {
+        assert_eq!(examples(&help(command)), examples(&help_on("200", command)), "{command:?}");
     }
     let nobody = Broker::Other("127.0.0.1:1".to_owned());
     contains(&failed(&nobody, &["topic", "list"]), &["127.0.0.1:1 cannot be reached", "--bootstrap"]);
+}
+
+#[test]
+fn properties_are_listed_for_readers_and_for_programs() {
+    let list = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_tora")).arg("properties").args(arguments).output();
+        String::from_utf8(output.expect("cargo has built tora").stdout).expect("UTF-8")
+    };
+    contains(&list(&[]), &["flush.messages=1 (number)", "    1: an acknowledged record is on the disk."]);
+    let listed: Value = serde_json::from_str(&list(&["--json"])).expect("JSON");
+    let listed = listed.as_array().expect("an array");
+    let one = listed.iter().find(|property| property["name"] == "log.segment.bytes").expect("it is one");
+    assert_eq!((&one["default"], &one["unit"]), (&"1073741824".into(), &"bytes".into()));
+    assert!(listed.iter().all(|property| property["meaning"].as_str().is_some_and(|doc| !doc.is_empty())));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod churn;
 mod growth;
+mod loading;
 mod members;
 mod offsets;
 mod statics;

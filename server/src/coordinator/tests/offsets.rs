@@ -1,6 +1,6 @@
 //! Committing, and what becomes of it.
 
-use super::world::{World, committed, identity, key, settings, tool};
+use super::world::{TOPIC, World, committed, identity, key, settings, tool};
 use crate::coordinator::{Answer, Ask, Commit, Settings};
 use crate::error_code::ErrorCode;
 
@@ -189,4 +189,34 @@ fn offsets_of_a_topic_that_is_gone_go_too() {
     assert_eq!(world.committed("g", 0), Some(1));
     world.check_without_topic("t");
     assert_eq!(world.state("g"), "none");
+}
+
+#[test]
+fn a_topics_deletion_takes_its_offsets_at_once() {
+    let mut world = World::new();
+    commit(&mut world, "tool", 0, 1);
+    let generation = world.stable("g", "a");
+    for partition in [0, 1] {
+        let tag = world.commit("g", identity("a", generation), partition, 1);
+        world.plain(tag);
+    }
+    world.delete_topic("other", None);
+    world.delete_topic("t", Some(TOPIC));
+    assert_eq!(world.committed("tool", 0), Some(1), "they are of the topic that has the name now");
+    world.immediate = false;
+    let late = world.commit("g", identity("a", generation), 1, 2);
+    world.delete_topic("t", None);
+    world.immediate = true;
+    while !world.pending.is_empty() {
+        world.acknowledge();
+    }
+    assert_eq!(world.plain(late), ErrorCode::NONE);
+    assert_eq!(world.state("tool"), "none", "it had nothing else");
+    assert_eq!(world.committed("g", 0), None, "members or not");
+    assert_eq!(world.committed("g", 1), Some(2), "what was on its way is left to the next check");
+    assert_eq!(world.state("g"), "Stable");
+    world.crash(0);
+    assert_eq!((world.state("tool"), world.committed("g", 0)), ("none", None));
+    world.check_without_topic("t");
+    assert_eq!(world.committed("g", 1), None);
 }

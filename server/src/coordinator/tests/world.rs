@@ -146,6 +146,13 @@ impl World {
         self.take(out);
     }
 
+    /// A topic is deleted, and perhaps there is another one of its name.
+    pub fn delete_topic(&mut self, deleted: &str, now_named: Option<TopicId>) {
+        let mut out = Effects::default();
+        self.coordinator.topic_deleted(deleted, now_named, self.now(), &mut out);
+        self.take(out);
+    }
+
     /// The process is killed: of what was not acknowledged, the first `kept` appends are in the log all the same.
     pub fn crash(&mut self, kept: usize) {
         for append in self.pending.drain(..).take(kept) {

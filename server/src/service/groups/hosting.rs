@@ -258,6 +258,24 @@ impl Groups {
         }
     }
 
+    /// What was committed for a topic goes with it. Those that are still reading find it with their next check.
+    pub(super) fn topic_deleted<I: Io>(
+        &mut self,
+        shard: &mut Shard<I>,
+        asked: &mut Slab<Asked>,
+        deleted: &str,
+    ) {
+        let now = now(shard);
+        let partitions: Vec<i32> = self.hosted.keys().copied().collect();
+        for partition in partitions {
+            self.with_coordinator(shard, asked, partition, |coordinator, shard, out| {
+                // There may be another one of that name by now.
+                let topic = shard.catalog().topic_named(deleted).map(|topic| topic.id);
+                coordinator.topic_deleted(deleted, topic, now, out);
+            });
+        }
+    }
+
     /// The server stops: everybody who waits for a group is sent to look for another coordinator.
     pub(in super::super) fn stop<I: Io>(&mut self, shard: &mut Shard<I>, asked: &mut Slab<Asked>) {
         if std::mem::replace(&mut self.stopping, true) {

@@ -216,6 +216,7 @@ impl Service<SimIo> for Bench {
                 }
                 Mail::Answer { tag, answer } => self.take(tag, answer),
                 Mail::List { .. } => unreachable!("nobody lists"),
+                Mail::TopicDeleted { .. } => unreachable!("nobody deletes topics"),
             }
         }
         self.groups.on_time(shard, &mut self.asked);

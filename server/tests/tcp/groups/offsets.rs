@@ -1,7 +1,10 @@
 //! Committed means on the disk.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
-use kafka_protocol::messages::{DeleteTopicsRequest, FindCoordinatorRequest};
+use kafka_protocol::messages::{DeleteTopicsRequest, FindCoordinatorRequest, ListGroupsRequest};
 
 use crate::support::members::{Member, commit, committed, text};
 use crate::support::requests::{batch, create, creation, metadata, name, produce, produced};
@@ -66,6 +69,39 @@ fn a_topic_made_again_begins_anew() {
     assert_eq!(committed(&mut client, "g", "t", &[0]), [-1], "the offset was another topic's");
     assert_eq!(client.call(9, &commit("g", "t", &[(0, 2)])).topics[0].partitions[0].error_code, 0);
     assert_eq!(committed(&mut client, "g", "t", &[0]), [2]);
+}
+
+/// The offset of the group's one partition goes, and the group with it: without waiting for the coordinators' check, which
+/// is ten minutes away.
+#[test]
+fn a_topics_offsets_and_groups_go_with_it() {
+    let server = Server::start(&[]);
+    let mut client = connect(&server);
+    create(&mut client, "t", 1);
+    create(&mut client, "kept", 1);
+    // Enough for both cores' coordinators.
+    for number in 0..10 {
+        let group = format!("group-{number}");
+        let topic = if number == 0 { "kept" } else { "t" };
+        let response = client.call(9, &commit(&group, topic, &[(0, 5)]));
+        assert_eq!(response.topics[0].partitions[0].error_code, 0);
+    }
+    let gone = DeleteTopicState::default().with_name(Some(name("t")));
+    let response = client.call(6, &DeleteTopicsRequest::default().with_topics(vec![gone]));
+    assert_eq!(response.responses[0].error_code, 0);
+    let groups = |client: &mut Client| -> Vec<String> {
+        let response = client.call(4, &ListGroupsRequest::default());
+        response.groups.iter().map(|group| group.group_id.to_string()).collect()
+    };
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while groups(&mut client) != ["group-0"] {
+        assert!(Instant::now() < deadline, "{:?} are left", groups(&mut client));
+        thread::sleep(Duration::from_millis(10));
+    }
+    let server = Server::start_in(server.kill(), &[]);
+    let mut client = connect(&server);
+    assert_eq!(committed(&mut client, "group-0", "kept", &[0]), [5]);
+    assert_eq!(groups(&mut client), ["group-0"]);
 }
 
 #[test]
