@@ -120,8 +120,9 @@ Examples:
       when it is ready; Ctrl-C or SIGTERM stops it cleanly.
   tora serve --config server.properties --set num.partitions=8
       Takes Kafka's file; --set goes before it.
-  tora serve --listen 0.0.0.0:9092 --set advertised.listeners=PLAINTEXT://b1:9092
-      Serves other machines, which are told to connect to b1.
+  tora serve --listen 0.0.0.0:9092 \\
+    --set advertised.listeners=PLAINTEXT://broker1:9092
+      Serves other machines, which are told to connect to broker1.
   tora serve --set flush.messages=10000
       Acknowledges when the device has accepted a record and flushes behind:
       faster, and a power cut may take the last records. By default acknowledged

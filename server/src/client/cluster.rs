@@ -213,6 +213,28 @@ impl Cluster {
         Ok(found)
     }
 
+    /// Asks a broker for what its coordinators know, in no higher version than `max`; again while one still reads what it
+    /// stored. `error` finds in the response what it refuses with.
+    ///
+    /// # Errors
+    /// It cannot be reached. What it refuses is in the response.
+    pub fn ask_coordinators_of<R: Request>(
+        &mut self,
+        id: i32,
+        max: i16,
+        request: &R,
+        error: impl Fn(&R::Response) -> i16,
+    ) -> Result<R::Response, Failure> {
+        let deadline = Instant::now() + COORDINATOR_PATIENCE;
+        loop {
+            let response = self.broker(id)?.call_upto(max, request)?;
+            if !COORDINATOR_PASSES.contains(&error(&response)) || Instant::now() >= deadline {
+                return Ok(response);
+            }
+            thread::sleep(COORDINATOR_POLL);
+        }
+    }
+
     /// Asks a group's coordinator, in no higher version than `max`; again while there is none yet, or it still reads what it
     /// stored. `error` finds in the response what it refuses with.
     ///

@@ -3,6 +3,7 @@
 mod share;
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal;
 
 use bytes::Bytes;
 use kafka_protocol::messages::FetchRequest;
@@ -131,6 +132,13 @@ pub fn run(wanted: &Consume) -> Result<(), Failure> {
         Some(_) => BTreeMap::new(),
         None => numbered(wanted.from.offsets(&mut cluster, &named)?),
     };
+    if member.is_none()
+        && !wanted.until_end
+        && wanted.from == Place::Latest
+        && std::io::stdout().is_terminal()
+    {
+        eprintln!("what comes from now on (--from earliest: what is there, too); Ctrl-C ends");
+    }
     let format = Format { key_separator: wanted.key_separator.clone(), headers: wanted.headers };
     let left = wanted.max.unwrap_or(u64::MAX);
     let committed = next.clone();

@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 use kafka_protocol::messages::describe_groups_response::DescribedGroup;
 use kafka_protocol::messages::{
     DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
-    ListGroupsRequest,
+    ListGroupsRequest, ListGroupsResponse,
 };
 use serde_json::{Value, json};
 
 use super::place::Place;
-use super::table::columns;
+use super::table::{columns, counted};
 use super::{Common, print, print_json};
 use crate::client::member::assigned;
 use crate::client::offsets::{self, OUTSIDER, Offsets, committed, first_error};
 use crate::client::{self, Cluster, Failure, check};
 
+const LIST_MAX: i16 = 4;
 const DESCRIBE_MAX: i16 = 6;
 
 const UNKNOWN_MEMBER: i16 = 25;
@@ -105,7 +106,9 @@ fn list(common: &Common) -> Result<(), Failure> {
     let mut cluster = Cluster::connect(&common.bootstrap)?;
     let mut groups = BTreeMap::new();
     for id in cluster.broker_ids()? {
-        let response = cluster.broker(id)?.call_upto(4, &ListGroupsRequest::default())?;
+        let request = ListGroupsRequest::default();
+        let refusal = |response: &ListGroupsResponse| response.error_code;
+        let response = cluster.ask_coordinators_of(id, LIST_MAX, &request, refusal)?;
         check(response.error_code, None, "listing groups")?;
         for group in response.groups {
             groups.insert(
@@ -225,11 +228,10 @@ fn describe(group: &str, common: &Common) -> Result<(), Failure> {
 /// What a group is, and who is in it.
 fn head(group: &str, described: &DescribedGroup) -> String {
     let state = described.group_state.as_str();
-    let members = match described.members.len() {
-        0 => return format!("{group}  {state}, no members\n\n"),
-        1 => "1 member".to_owned(),
-        count => format!("{count} members"),
-    };
+    if described.members.is_empty() {
+        return format!("{group}  {state}, no members\n\n");
+    }
+    let members = counted(described.members.len() as u64, "member");
     let assignor = described.protocol_data.as_str();
     let shared = if assignor.is_empty() { String::new() } else { format!(", shared out by {assignor}") };
     let rows: Vec<Vec<String>> = described

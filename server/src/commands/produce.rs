@@ -1,12 +1,13 @@
 //! `tora produce`: lines in, records out.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, IsTerminal};
 
 use kafka_protocol::messages::ProduceRequest;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 
 use super::line::{of_json, of_text};
+use super::table::counted;
 use super::{pair, partitioner, print, print_json};
 use crate::client::records::{Content, encode};
 use crate::client::{self, Cluster, Failure, check};
@@ -34,7 +35,7 @@ Examples:
   tora produce users --key-separator : --header source=import < users.txt
       `7:Ada` has the key 7 and the value Ada. Records of one key go to one
       partition, the same that Java's client and librdkafka's murmur2 choose.
-  tora consume clicks --from earliest --until-end --json | tora produce copy --json
+  tora consume a --from earliest --until-end --json | tora produce b --json
       Copies a topic with keys, headers, times and partitions.")]
 pub struct Produce {
     /// The topic.
@@ -101,6 +102,9 @@ pub fn run(wanted: &Produce) -> Result<(), Failure> {
         turn: 0,
         sent: 0,
     };
+    if std::io::stdin().is_terminal() {
+        eprintln!("each line you type becomes a record; Ctrl-D ends");
+    }
     let mut input = BufReader::with_capacity(1 << 20, std::io::stdin().lock());
     let (mut line, mut number) = (Vec::new(), 0_u64);
     loop {
@@ -127,7 +131,7 @@ pub fn run(wanted: &Produce) -> Result<(), Failure> {
         let topic = &wanted.topic;
         return print_json(&serde_json::json!({"topic": topic, "records": producer.sent}));
     }
-    print(&format!("{} records to {}\n", producer.sent, wanted.topic))
+    print(&format!("{} to {}\n", counted(producer.sent, "record"), wanted.topic))
 }
 
 fn record(wanted: &Produce, line: &[u8]) -> Result<(Content, Option<i32>), Failure> {

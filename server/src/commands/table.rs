@@ -1,4 +1,4 @@
-//! Text in columns.
+//! Text in columns, and counted things.
 
 /// Rows below a head, in columns as wide as they have to be; numbers stand to the right.
 #[must_use]
@@ -27,4 +27,10 @@ pub fn columns(head: &[&str], rows: &[Vec<String>]) -> String {
         out.push('\n');
     }
     out
+}
+
+/// `1 record`, `2 records`.
+#[must_use]
+pub fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

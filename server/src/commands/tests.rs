@@ -1,6 +1,6 @@
 use super::line::{Format, of_json, of_text, to_json, to_text};
 use super::place::Place;
-use super::table::columns;
+use super::table::{columns, counted};
 use crate::client::records::{Content, decode, encode};
 
 fn content(key: Option<&[u8]>, value: Option<&[u8]>) -> Content {
@@ -71,4 +71,9 @@ fn columns_are_as_wide_as_they_have_to_be() {
     let rows = [["a", "1"], ["long name", "-"], ["b", "100"]].map(|row| row.map(str::to_owned).to_vec());
     let expected = "NAME       LAG\na            1\nlong name    -\nb          100\n";
     assert_eq!(columns(&["NAME", "LAG"], &rows), expected);
+}
+
+#[test]
+fn one_thing_is_one() {
+    assert_eq!([0, 1, 2].map(|count| counted(count, "record")), ["0 records", "1 record", "2 records"]);
 }

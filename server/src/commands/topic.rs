@@ -10,7 +10,7 @@ use kafka_protocol::messages::{
 };
 use serde_json::{Value, json};
 
-use super::table::columns;
+use super::table::{columns, counted};
 use super::{Common, pair, print, print_json};
 use crate::client::{self, Cluster, Failure, check, text};
 
@@ -180,7 +180,7 @@ fn create(name: &str, wanted: CreatableTopic, if_not_exists: bool, common: &Comm
     print(&if exists {
         format!("{name} exists\n")
     } else {
-        format!("created {name}: {partitions} partitions\n")
+        format!("created {name}: {}\n", counted(u64::try_from(partitions).unwrap_or(0), "partition"))
     })
 }
 

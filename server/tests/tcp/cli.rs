@@ -1,5 +1,6 @@
 //! The command line, run as a user runs it, against a broker: `tora`, or with `TORA_TEST_BOOTSTRAP=HOST:PORT` the one there.
 
+mod getting_started;
 mod members;
 
 use std::path::Path;
