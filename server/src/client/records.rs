@@ -8,6 +8,9 @@ use kafka_protocol::records::{
 use super::compression::decompress;
 use super::{Failure, text};
 
+/// Where a batch's header has the last record's offset, counted from the first.
+const LAST_OFFSET_DELTA_AT: usize = 23;
+
 /// What a line becomes, and is made of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Content {
@@ -64,13 +67,23 @@ fn record(content: &Content, at: i32) -> Record {
     }
 }
 
-/// The records of a partition's bytes as a Fetch brings them, each with its offset; a batch that is cut off at the end is
-/// left out, and so are control records.
+/// What a partition's bytes hold.
+#[derive(Debug, Default)]
+pub struct Decoded {
+    /// Its records, each with its offset.
+    pub contents: Vec<(i64, Content)>,
+    /// The offset behind the last batch, if there is one. Batches may end with records that are left out here, or that the
+    /// broker has compacted away.
+    pub end: Option<i64>,
+}
+
+/// The records of a partition's bytes as a Fetch brings them; a batch that is cut off at the end is left out, and so are
+/// control records.
 ///
 /// # Errors
 /// Bytes that are no batches, or a codec's.
-pub fn decode(mut bytes: Bytes) -> Result<Vec<(i64, Content)>, Failure> {
-    let mut contents = Vec::new();
+pub fn decode(mut bytes: Bytes) -> Result<Decoded, Failure> {
+    let mut decoded = Decoded::default();
     while let Some(length) = bytes.get(8..12) {
         let length = i32::from_be_bytes(*length.first_chunk().expect("four bytes"));
         let size = usize::try_from(length).map_err(|_| "a batch has no length".to_owned())? + 12;
@@ -78,10 +91,11 @@ pub fn decode(mut bytes: Bytes) -> Result<Vec<(i64, Content)>, Failure> {
             break;
         }
         let mut batch = bytes.split_to(size);
+        decoded.end = end(&batch);
         let undo = |bytes: &mut Bytes, codec: Compression| Ok(decompress(bytes, codec)?);
         let set = RecordBatchDecoder::decode_with_custom_compression(&mut batch, Some(undo))
             .map_err(|why| format!("a batch cannot be read: {why:#}"))?;
-        contents.extend(set.records.into_iter().filter(|record| !record.control).map(|record| {
+        decoded.contents.extend(set.records.into_iter().filter(|record| !record.control).map(|record| {
             let headers = record.headers.into_iter();
             let content = Content {
                 key: record.key.map(Into::into),
@@ -92,5 +106,12 @@ pub fn decode(mut bytes: Bytes) -> Result<Vec<(i64, Content)>, Failure> {
             (record.offset, content)
         }));
     }
-    Ok(contents)
+    Ok(decoded)
+}
+
+/// The offset behind a batch: its base offset, and its last offset from there.
+fn end(batch: &[u8]) -> Option<i64> {
+    let base = i64::from_be_bytes(*batch.first_chunk()?);
+    let last = i32::from_be_bytes(*batch.get(LAST_OFFSET_DELTA_AT..)?.first_chunk()?);
+    base.checked_add(i64::from(last))?.checked_add(1)
 }

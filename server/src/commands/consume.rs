@@ -265,18 +265,22 @@ impl Consumer<'_> {
         let next = self.next[&partition];
         let end = self.ends.get(&partition).copied().unwrap_or(i64::MAX);
         let mut out = Vec::new();
-        for (offset, content) in decode(bytes)? {
+        let decoded = decode(bytes)?;
+        // All of it is passed, unless something stays.
+        let mut passed = decoded.end.unwrap_or(next).max(next);
+        for (offset, content) in decoded.contents {
             // A batch may begin before the offset that was asked for.
             if offset < next {
                 continue;
             }
             if offset >= end || self.left == 0 {
+                passed = offset;
                 break;
             }
             self.add_line(partition, offset, &content, &mut out);
             self.left -= 1;
-            self.next.insert(partition, offset + 1);
         }
+        self.next.insert(partition, passed);
         self.is_read = is_read(&out)?;
         Ok(())
     }

@@ -63,7 +63,29 @@ fn batches_come_back_as_they_were_and_half_of_one_is_left_out() {
     let whole = bytes.len();
     bytes.extend_from_within(..whole - 1);
     let read = decode(bytes.into()).expect("batches");
-    assert_eq!(read, [(0, records[0].clone()), (1, records[1].clone())]);
+    assert_eq!(read.contents, [(0, records[0].clone()), (1, records[1].clone())]);
+    assert_eq!(read.end, Some(2));
+}
+
+/// Or whoever reads to the end would ask for the same batch again and again.
+#[test]
+fn a_batch_is_passed_though_its_last_records_are_not_shown() {
+    let records = [content(None, Some(b"v")), content(None, Some(b"w"))];
+    let batch = encode(&records).expect("they can be encoded");
+    // Control records, as transactions end with; and a batch whose last seven offsets were compacted away.
+    let changed = |at: usize, byte: u8| {
+        let mut bytes = batch.to_vec();
+        bytes[at] = byte;
+        let crc = crc32c::crc32c(&bytes[21..]);
+        bytes[17..21].copy_from_slice(&crc.to_be_bytes());
+        decode(bytes.into()).expect("batches")
+    };
+    let control = changed(22, 0x20);
+    assert_eq!((control.contents, control.end), (Vec::new(), Some(2)));
+    let compacted = changed(26, 8);
+    assert_eq!((compacted.contents.len(), compacted.end), (2, Some(9)));
+    let nothing = decode(bytes::Bytes::new()).expect("no batches");
+    assert_eq!((nothing.contents, nothing.end), (Vec::new(), None));
 }
 
 #[test]
