@@ -22,6 +22,8 @@ const main = async () => {
   await consumer.subscribe({ topic: options.topic, fromBeginning: true })
   let left = Number(options.limit)
   const done = new Promise((resolve) => {
+    // Ctrl-C
+    process.once('SIGINT', resolve)
     consumer.run({
       eachMessage: async ({ partition, message }) => {
         console.log(`${partition} ${message.offset} ${message.key} ${message.value}`)

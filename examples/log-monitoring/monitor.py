@@ -8,6 +8,7 @@ Start several: as members of one group they share the services. The minute is th
 import argparse
 import os
 from collections import Counter
+from contextlib import suppress
 
 from kafka import KafkaConsumer
 
@@ -28,15 +29,17 @@ def main():
         auto_offset_reset="earliest",
     )
     errors = Counter()
-    for number, record in enumerate(consumer, start=1):
-        moment, _, level, _ = record.value.decode().split(" ", 3)
-        if level == "ERROR":
-            service, minute = record.key.decode(), moment[: len("2026-01-05T08:00")]
-            errors[service, minute] += 1
-            if errors[service, minute] == options.errors:
-                print(f"ALERT {minute} {service}: {options.errors} errors", flush=True)
-        if number == options.limit:
-            break
+    # Ctrl-C ends it; closing commits and leaves the group, so that the others need not miss it first.
+    with suppress(KeyboardInterrupt):
+        for number, record in enumerate(consumer, start=1):
+            moment, _, level, _ = record.value.decode().split(" ", 3)
+            if level == "ERROR":
+                service, minute = record.key.decode(), moment[: len("2026-01-05T08:00")]
+                errors[service, minute] += 1
+                if errors[service, minute] == options.errors:
+                    print(f"ALERT {minute} {service}: {options.errors} errors", flush=True)
+            if number == options.limit:
+                break
     consumer.close()
 
 

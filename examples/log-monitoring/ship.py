@@ -8,6 +8,7 @@ The key of a line is its service (`checkout` of `checkout-4`), so that one monit
 import argparse
 import os
 import time
+from contextlib import suppress
 
 from kafka import KafkaProducer
 
@@ -39,10 +40,12 @@ def main():
     options = parser.parse_args()
 
     producer = KafkaProducer(bootstrap_servers=options.bootstrap, linger_ms=20)
-    for number, line in enumerate(follow(options.file), start=1):
-        producer.send(options.topic, key=service(line).encode(), value=line.encode())
-        if number == options.limit:
-            break
+    # Ctrl-C ends it; closing sends what is left.
+    with suppress(KeyboardInterrupt):
+        for number, line in enumerate(follow(options.file), start=1):
+            producer.send(options.topic, key=service(line).encode(), value=line.encode())
+            if number == options.limit:
+                break
     producer.close()
 
 

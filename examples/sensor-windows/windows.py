@@ -12,6 +12,7 @@ import json
 import os
 import sys
 from collections import defaultdict
+from contextlib import suppress
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
@@ -116,8 +117,10 @@ def main():
     producer = Producer({"bootstrap.servers": options.bootstrap})
     averages = Averages(consumer, producer, options.to, options.seconds * 1000)
     consumer.subscribe([options.source], on_revoke=averages.forget)
-    for message in follow(consumer, options.limit, options.to_end):
-        averages.add(message)
+    # Ctrl-C ends it; closing leaves the group.
+    with suppress(KeyboardInterrupt):
+        for message in follow(consumer, options.limit, options.to_end):
+            averages.add(message)
     consumer.close()
     if averages.late:
         print(f"{averages.late} readings came too late and were left out", file=sys.stderr)

@@ -122,6 +122,12 @@ impl Program {
         Self { child, what, output }
     }
 
+    /// Tells it to end, as Ctrl-C does.
+    pub fn interrupt(&self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", "INT", &pid]).status().expect("there is kill(1)").success());
+    }
+
     /// Waits for its end; it must succeed in time. Gives its standard output.
     pub fn finish(mut self) -> String {
         let status = wait(&mut self.child, CLIENT_PATIENCE);

@@ -1,6 +1,7 @@
 //! What stands in `examples/`, with its real packages, against Tora.
 
 mod integration;
+mod interrupted;
 mod kafkajs;
 mod log_monitoring;
 mod sensor_windows;

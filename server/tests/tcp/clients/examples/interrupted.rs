@@ -1,0 +1,44 @@
+//! Ctrl-C, which every reader of an example presses in the end.
+
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use kafka_protocol::messages::DescribeGroupsRequest;
+
+use super::super::{Broker, CLIENT_PATIENCE, Program, install, topic};
+use super::python;
+use crate::support::Client;
+use crate::support::members::group_id;
+use crate::support::requests::create;
+
+fn state(broker: &Broker, group: &str) -> String {
+    let request = DescribeGroupsRequest::default().with_groups(vec![group_id(group)]);
+    Client::connect(broker.address()).call(5, &request).groups[0].group_state.to_string()
+}
+
+#[test]
+fn consumers_end_without_an_error_and_leave_their_groups() {
+    let broker = Broker::start(&["group.initial.rebalance.delay.ms=0"]);
+    let name = topic("interrupted");
+    create(&mut Client::connect(broker.address()), &name, 1);
+    let mut monitor = python(&broker, "log-monitoring/monitor.py");
+    monitor.args(["--topic", &name]);
+    let mut windows = python(&broker, "sensor-windows/windows.py");
+    windows.args(["--from", &name]);
+    let mut greetings = Command::new("node");
+    greetings.current_dir(install("kafkajs-example"));
+    greetings.args(["consumer.js", "--bootstrap", broker.address(), "--topic", &name]);
+    for mut consumer in [monitor, windows, greetings] {
+        let group = topic("group");
+        let running = Program::spawn(consumer.args(["--group", &group]), "");
+        let deadline = Instant::now() + CLIENT_PATIENCE;
+        while state(&broker, &group) != "Stable" {
+            assert!(Instant::now() < deadline, "{consumer:?} should have joined");
+            thread::sleep(Duration::from_millis(50));
+        }
+        running.interrupt();
+        running.finish();
+        assert_eq!(state(&broker, &group), "Empty", "{consumer:?} leaves");
+    }
+}
