@@ -1,15 +1,20 @@
 //! `accept`: every figure that has a target, measured in one command.
 //!
-//! It measures time, so it is no test: run it on a machine that does nothing else.
+//! What is compared runs in turn, round by round; a ratio is taken within each round, and the rounds' median counts. It
+//! measures time, so it is no test: run it on a machine that does nothing else.
 
+mod embedded;
 pub mod load;
+mod many;
+mod part;
 pub mod partitions;
 pub mod probe;
 pub mod process;
 mod recovery;
 pub mod report;
-mod rounds;
+pub mod rounds;
 mod start;
+mod steady;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +23,9 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Args, ValueEnum};
 
+use crate::os;
 use load::Generator;
+use part::Part;
 use process::Server;
 use report::Report;
 pub use report::machine;
@@ -26,21 +33,16 @@ pub use report::machine;
 /// What to measure, and how long.
 #[derive(Debug, Args)]
 pub struct AcceptArgs {
-    /// Interleaved rounds of the floor and tora
+    /// Interleaved rounds of what is compared
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
 
     /// Measured seconds of each producing run
-    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=600))]
     duration: u64,
 
-    /// The parts to measure
-    #[arg(
-        long,
-        value_name = "PART,…",
-        value_delimiter = ',',
-        default_value = "produce,written,one-record,consume-hot,start,idle,recovery,partitions"
-    )]
+    /// The parts to measure (default: all of them)
+    #[arg(long, value_name = "PART,…", value_delimiter = ',')]
     parts: Vec<Part>,
 
     /// The server to measure (default: the `tora` built beside this program)
@@ -50,27 +52,6 @@ pub struct AcceptArgs {
     /// Where the results and, for the time of each run, the data go (default: results/local/DATE-TIME-accept)
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-}
-
-/// A part of the acceptance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Part {
-    /// Flushed produce against the floor
-    Produce,
-    /// Written (not flushed) produce against the floor
-    Written,
-    /// Requests of one record from 64 connections, flushed, against the floor
-    OneRecord,
-    /// Consumers that follow the producers
-    ConsumeHot,
-    /// Time until tora is ready on an empty folder
-    Start,
-    /// Resident memory when idle
-    Idle,
-    /// Recovery of a 4 GB log after kill -9
-    Recovery,
-    /// Ten thousand partitions: ready after kill -9, and resident memory when idle
-    Partitions,
 }
 
 /// What every part needs.
@@ -88,20 +69,12 @@ pub struct Setup {
 
 /// Runs the parts; true if every target is met.
 pub fn run(args: &AcceptArgs) -> Result<bool, String> {
+    let parts = if args.parts.is_empty() { Part::value_variants() } else { &args.parts };
     let setup = Setup::new("accept", args.rounds, args.duration, args.tora.as_ref(), args.out.as_ref())?;
+    setup.check_room(parts.iter().map(|part| part.disk_bytes()).max().unwrap_or(0))?;
     let mut report = Report::new(&setup.out, std::env::args().collect());
-    for part in &args.parts {
-        let measured = match part {
-            Part::Produce => rounds::produce(&setup, &mut report),
-            Part::Written => rounds::beside_the_floor(&setup, &rounds::WRITTEN, &mut report),
-            Part::OneRecord => rounds::beside_the_floor(&setup, &rounds::ONE_RECORD, &mut report),
-            Part::ConsumeHot => rounds::consume_hot(&setup, &mut report),
-            Part::Start => start::ready(&setup, &mut report),
-            Part::Idle => start::idle(&setup, &mut report),
-            Part::Recovery => recovery::recover(&setup, &mut report),
-            Part::Partitions => partitions::ready(&setup, &mut report),
-        };
-        if let Err(why) = measured {
+    for part in parts {
+        if let Err(why) = part.measure(&setup, &mut report) {
             report.failed(&format!("{part:?}"), &why);
         }
     }
@@ -135,6 +108,24 @@ impl Setup {
             Generator { program: own.with_file_name("tora-load"), duration: Duration::from_secs(seconds) };
         let tora = tora.cloned().unwrap_or_else(|| own.with_file_name("tora"));
         Ok(Self { own, tora, generator, rounds, out })
+    }
+
+    /// Refuses to begin where the disk is too full for `bytes` more: a run that meets the end of the disk measures
+    /// refusals.
+    pub fn check_room(&self, bytes: u64) -> Result<(), String> {
+        let free = os::free_bytes(&self.out)
+            .map_err(|e| format!("cannot tell how full the disk of {} is: {e}", self.out.display()))?;
+        if free >= bytes {
+            return Ok(());
+        }
+        let gb = |bytes: u64| bytes as f64 / 1e9;
+        Err(format!(
+            "the disk of {} has {:.1} GB free, and up to {:.0} GB are needed at a time: make room, name a folder on \
+             another disk with --out, or choose other --parts",
+            self.out.display(),
+            gb(free),
+            gb(bytes)
+        ))
     }
 
     /// A folder of its own for one run, inside the results.
@@ -222,6 +213,14 @@ pub fn median(numbers: impl IntoIterator<Item = f64>) -> Option<f64> {
         odd if odd % 2 == 1 => Some(sorted[middle]),
         _ => Some(f64::midpoint(sorted[middle - 1], sorted[middle])),
     }
+}
+
+/// The median of the rounds' ratios: what swings from one round to the next swings for both.
+pub fn median_ratio(
+    over: impl IntoIterator<Item = f64>,
+    under: impl IntoIterator<Item = f64>,
+) -> Option<f64> {
+    median(over.into_iter().zip(under).map(|(over, under)| over / under))
 }
 
 #[cfg(test)]

@@ -103,6 +103,17 @@ pub fn figures(options: &Options) -> Result<Figures, Failure> {
     Ok(Figures::of(&rounds))
 }
 
+/// The disk's own write and flush of a 4 KiB block that was written before: the median over `duration`, in microseconds.
+///
+/// # Errors
+/// The system's.
+pub fn disk_p50_us(folder: &Path, duration: Duration) -> Result<f64, Failure> {
+    let measured = in_folder(folder, "disk", |folder| {
+        disk::Disk::create(folder, disk::Blocks::Written)?.run(Until::after(duration))
+    })?;
+    Ok(measured.micros(0.5))
+}
+
 /// Does `work` with a new folder that is gone afterwards.
 fn in_folder<T>(
     parent: &Path,

@@ -1,9 +1,12 @@
 //! The few system calls that std does not have: pinning, allocating file space, signals.
 
+use std::ffi::CString;
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::process::Child;
 
 /// Pins the calling thread to one core (sched_setaffinity(2)).
@@ -64,6 +67,18 @@ pub fn written_bytes(file: &File) -> io::Result<u64> {
     // SAFETY: the descriptor is open for the length of the call, which touches no memory of ours.
     let end = unsafe { libc::lseek(file.as_raw_fd(), 0, libc::SEEK_HOLE) };
     u64::try_from(end).map_err(|_| io::Error::last_os_error())
+}
+
+/// Bytes that an ordinary user may still write on the filesystem of `folder` (statvfs(3)).
+pub fn free_bytes(folder: &Path) -> io::Result<u64> {
+    let path = CString::new(folder.as_os_str().as_bytes())?;
+    let mut status = MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: the path ends with a zero byte, and the call fills the structure where it succeeds.
+    let status = unsafe {
+        check(libc::statvfs(path.as_ptr(), status.as_mut_ptr()))?;
+        status.assume_init()
+    };
+    Ok(status.f_bavail.saturating_mul(status.f_frsize))
 }
 
 fn check(result: i32) -> io::Result<()> {

@@ -9,6 +9,9 @@ use serde_json::Value;
 
 use super::process::Server;
 
+/// How long a producing phase runs before it is measured: connections, buffers and space ahead have grown by then.
+const WARM_UP: Duration = Duration::from_secs(1);
+
 /// What one phase measured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figures {
@@ -100,6 +103,7 @@ impl Generator {
         command.args(["bench", "--quiet", "--phases", phase, "--bootstrap", &server.address]);
         command.arg("--pid").arg(server.pid().to_string());
         command.arg("--duration").arg(format!("{}ms", duration.as_millis()));
+        command.arg("--warmup").arg(format!("{}ms", WARM_UP.as_millis()));
         command.arg("--data-dir").arg(data).arg("--out").arg(out);
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
         Ok(command)

@@ -8,12 +8,13 @@ use crate::accept::load::Figures;
 use crate::accept::probe::{Probe, Topic};
 use crate::accept::process::Server;
 use crate::accept::report::Report;
+use crate::accept::rounds::ratio;
 use crate::accept::{Setup, data_folder, median, remove_data};
 
 /// How many times as long the 99th percentile may be with the consumer.
 const RATIO_MAX: f64 = 1.5;
 /// The producers' load: 20 MB/s in 2,000 requests/s.
-const LOAD: [&str; 6] = ["--rate", "200000", "--batch-records", "100", "--warmup", "500ms"];
+const LOAD: [&str; 4] = ["--rate", "200000", "--batch-records", "100"];
 
 /// Measures it.
 pub fn beside(setup: &Setup, report: &mut Report) -> Result<(), String> {
@@ -48,7 +49,7 @@ pub fn beside(setup: &Setup, report: &mut Report) -> Result<(), String> {
     server.stop()?;
     remove_data(&folder)?;
     let p99 = |of: &[Figures]| median(of.iter().map(|figures| figures.p99_us)).expect("at least one round");
-    let ratio = p99(&beside) / p99(&alone);
+    let ratio = ratio(&beside, &alone, |figures| figures.p99_us);
     let speed = median(speeds.iter().copied()).expect("at least one round");
     report.check(
         "produce at a steady rate: p99 beside a cold reader",

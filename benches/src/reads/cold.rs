@@ -8,7 +8,7 @@ use serde_json::json;
 use super::disk;
 use crate::accept::load::summary;
 use crate::accept::report::Report;
-use crate::accept::{Setup, median};
+use crate::accept::{Setup, median, median_ratio};
 
 /// The part of the disk's own speed that consumers reach.
 const RATIO_MIN: f64 = 0.7;
@@ -17,17 +17,20 @@ const RATIO_MIN: f64 = 0.7;
 struct Shape {
     partitions: u32,
     target: Option<f64>,
+    rounds: u32,
 }
 
 /// Measures the load generator's four consumers, and one alone.
 pub fn cold(setup: &Setup, report: &mut Report) -> Result<(), String> {
-    measure(setup, &Shape { partitions: 4, target: Some(RATIO_MIN) }, report)?;
-    measure(setup, &Shape { partitions: 1, target: None }, report)
+    let rounds = setup.rounds;
+    measure(setup, &Shape { partitions: 4, target: Some(RATIO_MIN), rounds }, report)?;
+    // It has no target: one round says what it is about.
+    measure(setup, &Shape { partitions: 1, target: None, rounds: 1 }, report)
 }
 
 fn measure(setup: &Setup, shape: &Shape, report: &mut Report) -> Result<(), String> {
     let (mut disks, mut toras, mut cpu) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 1..=setup.rounds {
+    for round in 1..=shape.rounds {
         let folder = setup.folder(&format!("reads-cold-{}-{round}", shape.partitions))?;
         let measured = one_round(setup, shape, &folder);
         let removed = remove_kept(&folder);
@@ -36,7 +39,7 @@ fn measure(setup: &Setup, shape: &Shape, report: &mut Report) -> Result<(), Stri
         report.progress(&format!(
             "consume_cold, {} partitions, {round}/{}: disk {:.0} MB/s; tora {:.0} MB/s, {broker_cpu:.2} cpu-s/GB",
             shape.partitions,
-            setup.rounds,
+            shape.rounds,
             disk / 1e6,
             tora / 1e6
         ));
@@ -45,7 +48,7 @@ fn measure(setup: &Setup, shape: &Shape, report: &mut Report) -> Result<(), Stri
         cpu.push(broker_cpu);
     }
     let middle = |of: &[f64]| median(of.iter().copied()).expect("there is at least one round");
-    let ratio = middle(&toras) / middle(&disks);
+    let ratio = median_ratio(toras.iter().copied(), disks.iter().copied()).expect("at least one round");
     let what = format!("consume_cold, {} partition(s): bytes/s against the disk's own", shape.partitions);
     let measured = format!(
         "{ratio:.2} × (tora {:.0} MB/s, {:.2} cpu-s/GB; disk {:.0} MB/s)",
