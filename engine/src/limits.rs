@@ -46,6 +46,10 @@ pub const PRODUCER_ID_BLOCK: i64 = 1000;
 /// A quiet shard writes its checkpoint after this time.
 pub const CHECKPOINT_IDLE_MS: u64 = 2_000;
 
+/// The index of an active segment that has grown by so much is saved with each checkpoint: it spares the next recovery a
+/// millisecond's read. Of smaller growth, two checkpoints' worth of bytes in all may go without.
+pub const INDEX_HINT_BYTES: u64 = 1 << 20;
+
 /// A shard with recent traffic looks this often for what need not happen at once.
 pub const HOUSEKEEPING_MS: u64 = 500;
 
@@ -77,6 +81,14 @@ pub const STOP_MS: u64 = 4_000;
 
 /// Reads of a shard in flight while nobody appends: with chunks of 256 KiB enough for any device's full throughput.
 pub const READS_MAX: usize = 16;
+
+/// Reads that a shard makes ahead of its readers at a time, each of a megabyte at most: enough for that many consumers
+/// that go through old data, and no more memory than its tails have by default.
+pub const READS_AHEAD_MAX: usize = 12;
+
+/// What was read ahead and nobody has asked for is dropped after so many of the shard's looks ([`HOUSEKEEPING_MS`]): two
+/// seconds or less, since a reader that goes on asks sooner.
+pub const READ_AHEAD_LOOKS: u32 = 4;
 
 /// Segment files that a shard needs at least: a partition that begins a segment while the one before is flushed and an
 /// older one read has three, and a few partitions should be able to do so at once.

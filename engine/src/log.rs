@@ -147,6 +147,8 @@ pub struct Log {
     watermark: Watermark,
     /// The last batch end that is flushed: what a checkpoint may claim.
     durable: Watermark,
+    /// Up to here the active segment's index was handed out to be saved.
+    hinted_to: Position,
     appender: Appender,
     next_offset: Offset,
     start: Start,
@@ -231,6 +233,7 @@ impl Log {
             positions: Positions::recovered(position),
             watermark: Watermark::new(position, offset),
             durable: Watermark::new(position, offset),
+            hinted_to: Position::ZERO,
             appender: Appender::new(position),
             next_offset: offset,
             start: Start::new(Offset::ZERO),
@@ -297,12 +300,21 @@ impl Log {
         if self.durable.offset() > self.opened_at { self.settings.epoch } else { self.opened_epoch }
     }
 
-    /// The index of the active segment as far as it is durable; `None` where nothing of it is.
+    /// Durable bytes of the active segment that have come since its index was last saved: the next recovery reads them.
     #[must_use]
-    pub fn durable_index(&self) -> Option<index::SparseIndex> {
+    pub fn grown_since_hint(&self) -> u64 {
+        let Some(active) = self.segments.active() else { return 0 };
+        let durable = self.durable.position();
+        let hinted = self.hinted_to.max(active.base());
+        if durable > hinted { durable.since(hinted) } else { 0 }
+    }
+
+    /// The index of the active segment as far as it is durable, to be saved; `None` where nothing of it is.
+    pub fn hint(&mut self) -> Option<index::SparseIndex> {
         let active = self.segments.active()?;
         let index =
             (self.durable.position() > active.base()).then(|| active.index.up_to(self.durable.offset()))?;
+        self.hinted_to = self.durable.position();
         index.is_started().then_some(index)
     }
 

@@ -1,26 +1,28 @@
 //! One partition: its log, its producers, and everybody who waits for something here.
 
+mod ahead;
 mod deletion;
 mod lookup;
+mod reading;
 mod waiters;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use crate::batch::{BatchHeader, TimestampType, set_log_append_time, validate_produce};
 use crate::catalog::TopicConfig;
 use crate::checkpoint::Entry;
 use crate::error::Error;
 use crate::io::{Completion, Fs, Pool, Slice};
-use crate::log::read::{ColdRead, Find, Progress};
-use crate::log::{Admission, Log, LogOp, LogSettings, Plan, Wanted, no_descriptors};
+use crate::log::read::Find;
+use crate::log::{Admission, Log, LogOp, LogSettings, Wanted, no_descriptors};
 use crate::mailbox::ReplyTo;
 use crate::producers::{Producers, Verdict};
-use crate::request::{Appended, Described, FoundOffset, OffsetQuery, Origin, Records, Reply};
+use crate::request::{Appended, Described, FoundOffset, OffsetQuery, Origin, Reply};
 use crate::sim::plant::{Plant, planted};
 use crate::types::{Nanos, Offset, PartitionId, Position};
 
 use deletion::Deletion;
-use lookup::Sought;
+use reading::{Purpose, Reading, Reads};
 use waiters::{Waiter, Waiters, Watcher};
 
 /// What a partition works with during one call; what it wants done and whom it answers comes out of it.
@@ -35,6 +37,8 @@ pub struct Context<'a, F> {
     pub wanted: &'a mut Wanted<F>,
     /// Replies for the shard to deliver.
     pub replies: &'a mut Vec<(ReplyTo, Reply)>,
+    /// Reads ahead that the shard may still begin.
+    pub ahead: &'a mut usize,
     /// Set where a checkpoint has to be written, for a log's start to move.
     pub start_moves: &'a mut bool,
 }
@@ -66,20 +70,6 @@ struct Queued {
     header: BatchHeader,
 }
 
-/// Why a read is made.
-enum Purpose {
-    Records,
-    Lookup,
-}
-
-/// A read that goes to the disk, or waits for a file.
-struct Reading {
-    from: ReplyTo,
-    purpose: Purpose,
-    find: Find,
-    bytes_max: usize,
-}
-
 /// See the module.
 pub struct Partition {
     id: PartitionId,
@@ -88,9 +78,7 @@ pub struct Partition {
     producers: Producers,
     queue: VecDeque<Queued>,
     waiters: Waiters,
-    reads: BTreeMap<u64, (Reading, ColdRead)>,
-    next_read: u64,
-    after_opening: Vec<Reading>,
+    reads: Reads,
     deletions: Vec<Deletion>,
     closed: bool,
 }
@@ -106,9 +94,7 @@ impl Partition {
             producers,
             queue: VecDeque::new(),
             waiters: Waiters::default(),
-            reads: BTreeMap::new(),
-            next_read: 0,
-            after_opening: Vec::new(),
+            reads: Reads::default(),
             deletions: Vec::new(),
             closed: false,
         }
@@ -212,88 +198,7 @@ impl Partition {
         }
     }
 
-    // ---- reading
-
-    /// Reads whole batches from the one that holds `from_offset`.
-    pub fn read<F: Fs>(&mut self, from: ReplyTo, offset: Offset, bytes_max: usize, cx: &mut Context<'_, F>) {
-        self.plan(Reading { from, purpose: Purpose::Records, find: Find::Offset(offset), bytes_max }, cx);
-    }
-
-    fn plan<F: Fs>(&mut self, reading: Reading, cx: &mut Context<'_, F>) {
-        let mut next = Some(reading);
-        while let Some(reading) = next.take() {
-            next = self.try_plan(reading, cx);
-        }
-    }
-
-    /// Answers what is in memory, and starts what is not. A search may have to go on from elsewhere.
-    fn try_plan<F: Fs>(&mut self, reading: Reading, cx: &mut Context<'_, F>) -> Option<Reading> {
-        match self.log.plan_read(reading.find, reading.bytes_max, cx.wanted) {
-            Ok(Plan::Ready(slices)) => return self.answer_read(reading, Ok(slices), cx),
-            Ok(Plan::AfterOpening) => self.after_opening.push(reading),
-            Ok(Plan::Cold(place)) => {
-                let id = self.next_read;
-                self.next_read += 1;
-                let read = ColdRead::start(id, place, reading.find, reading.bytes_max, cx.pool, cx.wanted);
-                self.reads.insert(id, (reading, read));
-            }
-            Err(error) => return self.answer_read(reading, Err(error), cx),
-        }
-        None
-    }
-
-    fn read_completed<F: Fs>(
-        &mut self,
-        id: u64,
-        piece: usize,
-        completion: Completion,
-        cx: &mut Context<'_, F>,
-    ) {
-        let (_, read) = self.reads.get_mut(&id).expect("a read lasts until its last piece has come");
-        let outcome = match read.complete(piece, completion, cx.pool, cx.wanted) {
-            Progress::Pending => return,
-            Progress::Done(slices) => Ok(slices),
-            Progress::Failed(error) => {
-                log::error!("{}: reading failed: {error}", self.id);
-                Err(Error::Storage(format!("reading failed: {error}")))
-            }
-        };
-        let (reading, _) = self.reads.remove(&id).expect("it was just there");
-        let outcome = if self.closed { Err(Error::UnknownPartition) } else { outcome };
-        if let Some(again) = self.answer_read(reading, outcome, cx) {
-            self.plan(again, cx);
-        }
-    }
-
-    /// Answers a read; or, where a search has not found anything yet, says where it goes on.
-    fn answer_read<F>(
-        &self,
-        reading: Reading,
-        outcome: Result<Vec<Slice>, Error>,
-        cx: &mut Context<'_, F>,
-    ) -> Option<Reading> {
-        let reply = match reading.purpose {
-            Purpose::Records => Reply::Read(outcome.map(|slices| Records {
-                slices,
-                high_watermark: self.log.visible_upto(),
-                log_start: self.log.start_offset(),
-            })),
-            Purpose::Lookup => {
-                let sought = outcome.and_then(|slices| lookup::find_record(&slices, reading.find));
-                let next = match sought {
-                    Ok(Sought::Nowhere) => self.log.search_goes_on(reading.find),
-                    Ok(Sought::Behind(offset)) => Some(offset),
-                    _ => None,
-                };
-                if let (Some(from), Find::Timestamp { at_least, .. }) = (next, reading.find) {
-                    return Some(Reading { find: Find::Timestamp { at_least, from }, ..reading });
-                }
-                Reply::ListOffset(sought.map(Sought::found))
-            }
-        };
-        cx.replies.push((reading.from, reply));
-        None
-    }
+    // ---- waiting, and finding
 
     /// Answers once records past `end` are visible or the time is up. Returns whether it has to wait for that.
     pub fn watch<F>(&mut self, from: ReplyTo, end: Offset, until: Nanos, cx: &mut Context<'_, F>) -> bool {
@@ -368,9 +273,7 @@ impl Partition {
             if lacks_descriptors {
                 self.refuse_readings(&Error::TooManyFiles, cx);
             }
-            for reading in std::mem::take(&mut self.after_opening) {
-                self.plan(reading, cx);
-            }
+            self.plan_again(cx);
         }
         if self.log.failure().is_some() {
             self.fail_all(cx);
@@ -403,13 +306,6 @@ impl Partition {
         self.refuse_readings(error, cx);
     }
 
-    /// Answers the reads that wait for a file.
-    fn refuse_readings<F>(&mut self, error: &Error, cx: &mut Context<'_, F>) {
-        for reading in std::mem::take(&mut self.after_opening) {
-            let _ = self.answer_read(reading, Err(error.clone()), cx);
-        }
-    }
-
     /// Has the tail written.
     pub fn pump<F: Fs>(&mut self, cx: &mut Context<'_, F>) {
         self.log.pump(cx.wanted);
@@ -429,6 +325,7 @@ impl Partition {
     /// The topic is deleted: answers everybody who waits and takes nothing more.
     pub fn close<F>(&mut self, cx: &mut Context<'_, F>) {
         self.closed = true;
+        self.reads.forget_ahead(cx.ahead);
         self.answer_all(&Error::UnknownPartition, cx);
     }
 

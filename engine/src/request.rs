@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::catalog::SettingsEdit;
 use crate::error::Error;
 use crate::io::Slice;
-use crate::types::{Nanos, Offset, PartitionId, ProducerId, TopicId};
+use crate::types::{Nanos, Offset, PartitionId, Position, ProducerId, TopicId};
 
 /// Who appends. Replicas and coordinators come with replication and groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,15 @@ pub enum Request {
         from: Offset,
         /// Bytes wanted at most; the first batch is returned even where it is larger.
         max_bytes: usize,
+    },
+    /// Reads bytes that a [`Request::Read`] has found before, as they are stored: for those who could not keep its slices.
+    ReadStored {
+        /// Where from.
+        partition: PartitionId,
+        /// Position of the first byte: [`Records::at`], or further on in the same records.
+        at: Position,
+        /// Bytes wanted. Fewer may come: the rest is to be asked for again.
+        bytes: usize,
     },
     /// Answers once records past `end` are visible, the partition is gone, or the time is up.
     Watch {
@@ -131,6 +140,9 @@ pub enum Reply {
     Append(Result<Appended, Error>),
     /// To [`Request::Read`].
     Read(Result<Records, Error>),
+    /// To [`Request::ReadStored`]: at least one byte, or [`Error::OffsetOutOfRange`] where the log does not hold them any
+    /// more.
+    ReadStored(Result<Vec<Slice>, Error>),
     /// To [`Request::Watch`]: whether there is something new (or the partition gone) rather than the time up.
     Watch(bool),
     /// To [`Request::ListOffset`].
@@ -170,6 +182,9 @@ pub struct Records {
     /// Whole batches, one after the other; a batch may run on from one slice into the next. The first batch may begin
     /// before the offset asked for.
     pub slices: Vec<Slice>,
+    /// Position of their first byte in the partition's log, by which [`Request::ReadStored`] finds them again; without a
+    /// meaning where there are none.
+    pub at: Position,
     /// The offset after the last visible record.
     pub high_watermark: Offset,
     /// The first offset the partition holds.

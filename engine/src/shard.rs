@@ -84,6 +84,8 @@ pub struct Shard<I: Io> {
     zeros: Option<Slice>,
     /// Numbers the chunks of tail memory.
     chunk_clock: u64,
+    /// Reads that may still be made ahead.
+    ahead: usize,
     stopping: bool,
     // Reused from call to call.
     wanted: Wanted<I::Fs>,
@@ -135,6 +137,7 @@ impl<I: Io> Shard<I> {
             next_housekeeping: None,
             zeros: None,
             chunk_clock: 0,
+            ahead: limits::READS_AHEAD_MAX,
             stopping: false,
             wanted: Vec::new(),
             answers: Vec::new(),
@@ -459,6 +462,7 @@ impl<I: Io> Shard<I> {
             pool: &self.pool,
             chunk_clock: &mut self.chunk_clock,
             unix_millis: self.io.unix_millis(),
+            ahead: &mut self.ahead,
             wanted: &mut wanted,
             replies: &mut answers,
             start_moves: &mut self.checkpoints.start_moves,
@@ -486,6 +490,7 @@ impl<I: Io> Shard<I> {
             self.answer(to, reply);
         }
         self.answers = answers;
+        self.look_after_ahead();
         result
     }
 

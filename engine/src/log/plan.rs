@@ -1,8 +1,8 @@
 //! Planning a read: from memory, or where on the disk.
 
 use crate::error::Error;
-use crate::io::{Fs, Op, Slice};
-use crate::log::read::{Find, Place};
+use crate::io::{Fs, Op};
+use crate::log::read::{Find, Place, Run};
 use crate::log::segment::HEADER_SIZE;
 use crate::log::segments::{FileState, Segment};
 use crate::log::{Log, LogOp, Wanted, segment, space};
@@ -11,7 +11,7 @@ use crate::types::{Offset, Position};
 /// Where a read is served from.
 pub enum Plan {
     /// From memory.
-    Ready(Vec<Slice>),
+    Ready(Run),
     /// From the disk.
     Cold(Place),
     /// From the disk, once the file is open: ask again after the next [`LogOp::Open`].
@@ -19,10 +19,10 @@ pub enum Plan {
 }
 
 impl Log {
-    /// Plans a read of whole batches from the one that `find` names.
+    /// Plans a read of whole batches from the one that `find` names, or of bytes.
     ///
     /// # Errors
-    /// [`Error::OffsetOutOfRange`], or [`Error::Storage`] once the storage has failed.
+    /// [`Error::OffsetOutOfRange`], also for bytes that the log does not hold any more, or [`Error::Storage`] once the storage has failed.
     pub fn plan_read<F: Fs>(
         &mut self,
         find: Find,
@@ -31,13 +31,14 @@ impl Log {
     ) -> Result<Plan, Error> {
         self.check_failed()?;
         let visible = self.watermark.position();
-        let Some(segment) = self.segment_for(find)? else { return Ok(Plan::Ready(Vec::new())) };
+        let Some(segment) = self.segment_for(find)? else { return Ok(Plan::Ready(Run::empty())) };
         let base = segment.base();
         let mut from = match find {
             Find::Offset(offset) => segment.index.lookup(offset),
             Find::Timestamp { at_least, from } => {
                 segment.index.lookup_time(at_least).max(segment.index.lookup(from))
             }
+            Find::Bytes(at) => at,
         };
         if let Find::Offset(offset) = find
             && let Some(at) = self.tail.batch_before(offset)
@@ -45,7 +46,7 @@ impl Log {
             from = from.max(at);
         }
         if from >= visible {
-            return Ok(Plan::Ready(Vec::new()));
+            return Ok(Plan::Ready(Run::empty()));
         }
         if from >= self.tail.start() {
             return Ok(Plan::Ready(self.hot_read(from, find, bytes_max)));
@@ -85,6 +86,12 @@ impl Log {
                 }
                 Ok(self.segments.of_offset(offset))
             }
+            Find::Bytes(at) => match self.segments.at(at) {
+                Some(segment) => Ok(Some(segment)),
+                None => {
+                    Err(Error::OffsetOutOfRange { start: self.start_offset(), end: self.watermark.offset() })
+                }
+            },
             Find::Timestamp { at_least, from } => Ok(self.segments.iter().find(|segment| {
                 segment.index.max_timestamp() >= at_least && segment.index.covered_to().offset > from
             })),
@@ -92,13 +99,17 @@ impl Log {
     }
 
     /// Whole batches from the tail; `from` is a batch's start at or before the one wanted.
-    fn hot_read(&self, mut from: Position, find: Find, bytes_max: usize) -> Vec<Slice> {
+    fn hot_read(&self, mut from: Position, find: Find, bytes_max: usize) -> Run {
         let visible = self.watermark.position();
+        if let Find::Bytes(at) = find {
+            let to = at.plus(bytes_max as u64).min(visible);
+            return Run { at, slices: self.tail.slices(at, to), next: None };
+        }
         let mut batch = self.tail.peek(from);
         while !find.matches(&batch) {
             from = from.plus(batch.size as u64);
             if from >= visible {
-                return Vec::new();
+                return Run::empty();
             }
             batch = self.tail.peek(from);
         }
@@ -117,7 +128,7 @@ impl Log {
             }
             end = next;
         }
-        self.tail.slices(from, end)
+        Run { at: from, slices: self.tail.slices(from, end), next: None }
     }
 
     /// Where a search goes on that has found nothing in the first segment that it looked at: batches of that one reach the

@@ -25,6 +25,8 @@ pub enum Find {
         /// The first offset that counts.
         from: Offset,
     },
+    /// None: the bytes from this position on are wanted as they are, whatever batch they belong to.
+    Bytes(Position),
 }
 
 impl Find {
@@ -36,7 +38,27 @@ impl Find {
             Self::Timestamp { at_least, from } => {
                 batch.max_timestamp >= at_least && batch.last_offset >= from.value()
             }
+            Self::Bytes(_) => true,
         }
+    }
+}
+
+/// What a read has found.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Position of its first byte.
+    pub at: Position,
+    /// Its bytes: whole batches, unless bytes were asked for; empty where there is nothing.
+    pub slices: Vec<Slice>,
+    /// The offset after its last batch, where that is known.
+    pub next: Option<Offset>,
+}
+
+impl Run {
+    /// Nothing.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self { at: Position::ZERO, slices: Vec::new(), next: None }
     }
 }
 
@@ -79,8 +101,8 @@ pub struct ColdRead {
 pub enum Progress {
     /// More of its operations are in flight.
     Pending,
-    /// Whole batches, from the one wanted; empty where the segment holds none that matches.
-    Done(Vec<Slice>),
+    /// Whole batches, from the one wanted; nothing where the segment holds none that matches.
+    Done(Run),
     /// It cannot be read.
     Failed(io::Error),
 }
@@ -183,8 +205,12 @@ impl ColdRead {
     /// Everything submitted has come: finds the batches in it.
     fn cut<F: Fs>(&mut self, pool: &Pool, out: &mut Vec<(LogOp, Op<F>)>) -> Progress {
         let end = self.end();
+        if let Find::Bytes(at) = self.find {
+            let to = at.plus(self.bytes_max as u64).min(end).min(self.place.limit);
+            return Progress::Done(Run { at, slices: self.slices(at, to), next: None });
+        }
         let mut at = self.place.from;
-        let mut first: Option<Position> = None;
+        let (mut first, mut next_offset): (Option<Position>, _) = (None, None);
         while at < self.place.limit {
             let batch = match self.peek(at, end) {
                 Some(Ok(batch)) => batch,
@@ -207,8 +233,13 @@ impl ColdRead {
                 Some(_) => {}
             }
             at = next;
+            next_offset = Some(Offset::new(batch.last_offset + 1));
         }
-        Progress::Done(first.map_or_else(Vec::new, |first| self.slices(first, at)))
+        Progress::Done(first.map_or_else(Run::empty, |first| Run {
+            at: first,
+            slices: self.slices(first, at),
+            next: next_offset,
+        }))
     }
 
     /// Reads again, from `from`, with room for a batch of `size` bytes.

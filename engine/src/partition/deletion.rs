@@ -42,7 +42,7 @@ impl Partition {
         }
         if self.log.has_leaving() {
             let reads = &self.reads;
-            self.log.retire(|file| reads.values().any(|(_, read)| read.is_of(file)), cx.wanted);
+            self.log.retire(|file| reads.are_of(file), cx.wanted);
         }
     }
 

@@ -9,6 +9,7 @@ use crate::checkpoint::{Checkpoint, Entry};
 use crate::error::Error;
 use crate::io::{Io, Op};
 use crate::limits;
+use crate::log::index::SparseIndex;
 use crate::log::segment;
 use crate::types::{Nanos, Offset, PartitionId};
 
@@ -42,8 +43,10 @@ impl Checkpoints {
 /// What a checkpoint is written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// For the next recovery, which is spared more with the active segments' indexes beside it.
+    /// For the next recovery, which is spared most with all active segments' indexes beside it: in a quiet moment.
     Whole,
+    /// The same beside appends: only with those indexes that spare it much ([`limits::INDEX_HINT_BYTES`]).
+    Running,
     /// For logs' starts, which somebody waits for.
     Starts,
 }
@@ -64,8 +67,13 @@ impl<I: Io> Shard<I> {
     /// Writes a checkpoint if enough was appended, or if nothing has been for a while.
     pub(super) fn checkpoint_if_due(&mut self, now: Nanos) {
         let idle = now.since(self.checkpoints.last_append) >= limits::CHECKPOINT_IDLE_MS * 1_000_000;
-        if self.checkpoints.is_due() && (idle || self.checkpoints.bytes >= self.config.checkpoint_bytes) {
+        if !self.checkpoints.is_due() {
+            return;
+        }
+        if idle {
             self.write_checkpoint(Extent::Whole);
+        } else if self.checkpoints.bytes >= self.config.checkpoint_bytes {
+            self.write_checkpoint(Extent::Running);
         }
     }
 
@@ -78,7 +86,7 @@ impl<I: Io> Shard<I> {
 
     /// Has a checkpoint of everything durable written by a helper.
     pub(super) fn write_checkpoint(&mut self, extent: Extent) {
-        if extent == Extent::Whole {
+        if extent != Extent::Starts {
             self.checkpoints.bytes = 0;
         }
         self.checkpoints.in_flight = true;
@@ -87,15 +95,12 @@ impl<I: Io> Shard<I> {
         for (id, entry) in &self.checkpoints.carried {
             checkpoint.insert(*id, entry.clone());
         }
-        let mut indexes = Vec::new();
+        let indexes = self.indexes_to_save(extent);
         for entry in self.slots.iter_mut().filter(|entry| !entry.deleted) {
             if let Some(known) = entry.partition.durable_state() {
                 checkpoint.insert(entry.id, known);
                 let start = entry.partition.log_mut().start_storing();
                 self.checkpoints.starts.extend(start.map(|start| (entry.id, start)));
-                if extent == Extent::Whole {
-                    indexes.extend(entry.partition.log().durable_index().map(|index| (entry.id, index)));
-                }
             }
         }
         let (data_dir, shard) = (Arc::clone(&self.data_dir), self.id);
@@ -110,6 +115,32 @@ impl<I: Io> Shard<I> {
             checkpoint.write(fs, &data_dir, shard).map(|()| 0)
         };
         self.io.submit(token, Op::Job(Box::new(job)));
+    }
+
+    /// The indexes of active segments that are saved with a checkpoint. Each costs a file, so that with a thousand busy
+    /// partitions saving all of them every time would take more than their appends do: beside appends those that have
+    /// grown by little are left out, as long as that is not much in all.
+    fn indexes_to_save(&mut self, extent: Extent) -> Vec<(PartitionId, SparseIndex)> {
+        let (worthwhile, left_out_max) = match extent {
+            Extent::Whole => (1, 0),
+            Extent::Running => (limits::INDEX_HINT_BYTES, 2 * self.config.checkpoint_bytes),
+            Extent::Starts => return Vec::new(),
+        };
+        let grown = self.slots.iter().filter(|(_, entry)| !entry.deleted);
+        let grown = grown.map(|(slot, entry)| (entry.partition.log().grown_since_hint(), slot));
+        let mut grown: Vec<_> = grown.filter(|(bytes, _)| *bytes > 0).collect();
+        grown.sort_unstable_by(|one, other| other.cmp(one));
+        let mut left_out: u64 = grown.iter().map(|(bytes, _)| bytes).sum();
+        let mut indexes = Vec::new();
+        for (bytes, slot) in grown {
+            if bytes < worthwhile && left_out <= left_out_max {
+                break;
+            }
+            left_out -= bytes;
+            let entry = self.slots.at(slot);
+            indexes.extend(entry.partition.log_mut().hint().map(|index| (entry.id, index)));
+        }
+        indexes
     }
 
     pub(super) fn checkpoint_written(&mut self, result: io::Result<u64>) {

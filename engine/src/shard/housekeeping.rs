@@ -31,6 +31,7 @@ impl<I: Io> Shard<I> {
         let mut busy = false;
         for slot in slots {
             let entry = self.slots.at(slot);
+            entry.partition.expire_ahead(&mut self.ahead);
             if now.since(entry.last_used) < limits::IDLE_MS * 1_000_000 {
                 busy = true;
                 let zeros = self.zeros.get_or_insert_with(zeros).clone();
@@ -42,8 +43,15 @@ impl<I: Io> Shard<I> {
         }
         self.checkpoint_if_due(now);
         // An idle shard sleeps until something comes.
-        let again = busy || self.checkpoints.is_due();
+        let again = busy || self.checkpoints.is_due() || self.ahead < limits::READS_AHEAD_MAX;
         self.next_housekeeping = again.then(|| now.plus_millis(limits::HOUSEKEEPING_MS));
+    }
+
+    /// What is read ahead has to be dropped if nobody asks for it, also where nobody appends.
+    pub(super) fn look_after_ahead(&mut self) {
+        if self.ahead < limits::READS_AHEAD_MAX && self.next_housekeeping.is_none() && !self.stopping {
+            self.next_housekeeping = Some(self.io.now().plus_millis(limits::HOUSEKEEPING_MS));
+        }
     }
 }
 

@@ -45,6 +45,7 @@ impl<I: Io> Shard<I> {
         match request {
             Request::Append { partition, .. }
             | Request::Read { partition, .. }
+            | Request::ReadStored { partition, .. }
             | Request::Watch { partition, .. }
             | Request::ListOffset { partition, .. }
             | Request::DeleteRecords { partition, .. }
@@ -73,6 +74,12 @@ impl<I: Io> Shard<I> {
                     self.with_quietly(slot, |partition, cx| partition.read(from, offset, max_bytes, cx))
                 }
                 Err(error) => self.answer(from, Reply::Read(Err(error))),
+            },
+            Request::ReadStored { partition, at, bytes } => match self.slot_in_use(partition) {
+                Ok(slot) => {
+                    self.with_quietly(slot, |partition, cx| partition.read_stored(from, at, bytes, cx));
+                }
+                Err(error) => self.answer(from, Reply::ReadStored(Err(error))),
             },
             Request::Watch { partition, end, until } => match self.slot_in_use(partition) {
                 Ok(slot) if !self.stopping => {

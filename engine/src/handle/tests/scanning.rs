@@ -22,7 +22,12 @@ fn three_batches() -> Vec<u8> {
 
 fn records_of(pieces: &[&[u8]]) -> Records {
     let slices = pieces.iter().map(|piece| Slice::copy_from(piece)).collect();
-    Records { slices, high_watermark: Offset::new(16), log_start: Offset::ZERO }
+    Records {
+        slices,
+        high_watermark: Offset::new(16),
+        log_start: Offset::ZERO,
+        at: crate::types::Position::ZERO,
+    }
 }
 
 fn visited(records: &Records, from: i64) -> (Vec<i64>, Result<i64, BatchError>) {

@@ -14,7 +14,12 @@ fn batch(base: i64, count: usize) -> Slice {
 }
 
 fn records(slices: Vec<Slice>, end: i64) -> Reply {
-    Reply::Read(Ok(Records { slices, high_watermark: Offset::new(end), log_start: Offset::ZERO }))
+    Reply::Read(Ok(Records {
+        slices,
+        high_watermark: Offset::new(end),
+        log_start: Offset::ZERO,
+        at: crate::types::Position::ZERO,
+    }))
 }
 
 fn read_from(inbox: &mut Inbox<Mail>) -> (ReplyTo, i64) {

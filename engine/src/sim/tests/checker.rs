@@ -28,7 +28,12 @@ fn records(batches: &[(u64, i64, i32)], end: i64) -> Records {
         stamp(&mut bytes, Offset::new(base), LeaderEpoch::new(epoch));
         Slice::copy_from(&bytes)
     });
-    Records { slices: slices.collect(), high_watermark: Offset::new(end), log_start: Offset::ZERO }
+    Records {
+        slices: slices.collect(),
+        high_watermark: Offset::new(end),
+        log_start: Offset::ZERO,
+        at: crate::types::Position::ZERO,
+    }
 }
 
 impl Rig {
