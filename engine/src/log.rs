@@ -334,9 +334,15 @@ impl Log {
         self.tail.oldest(self.positions.flushed().position())
     }
 
-    /// Gives back the oldest chunk of memory; readers find those bytes on the disk.
-    pub fn give_back_memory(&mut self) {
-        self.tail.evict();
+    /// Gives back the oldest chunk of memory, and says how many bytes that is; readers find those bytes on the disk.
+    pub fn give_back_memory(&mut self) -> usize {
+        self.tail.evict()
+    }
+
+    /// Bytes of memory that the tail has.
+    #[must_use]
+    pub fn tail_memory(&self) -> usize {
+        self.tail.memory()
     }
 
     /// Gives back all memory but one block, if everything is flushed.

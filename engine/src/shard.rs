@@ -84,6 +84,8 @@ pub struct Shard<I: Io> {
     zeros: Option<Slice>,
     /// Numbers the chunks of tail memory.
     chunk_clock: u64,
+    /// What that was when room in the pool was last made.
+    room_looked_at: u64,
     /// Reads that may still be made ahead.
     ahead: usize,
     stopping: bool,
@@ -137,6 +139,7 @@ impl<I: Io> Shard<I> {
             next_housekeeping: None,
             zeros: None,
             chunk_clock: 0,
+            room_looked_at: 0,
             ahead: limits::READS_AHEAD_MAX,
             stopping: false,
             wanted: Vec::new(),

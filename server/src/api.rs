@@ -216,6 +216,8 @@ pub enum Purpose {
     },
     /// The connection watches a partition, for whichever of its requests waits when there is more.
     Watch(PartitionId),
+    /// The next bytes of a response that the connection had let go of.
+    Outgoing,
 }
 
 /// What a request waits for that is parked until there is more.

@@ -2,6 +2,7 @@
 
 pub mod frames;
 pub mod order;
+pub mod outgoing;
 pub mod receive;
 pub mod transport;
 
@@ -13,6 +14,7 @@ use tora_engine::types::{Nanos, PartitionId};
 use crate::api::{Api, Call, Work};
 use crate::limits;
 use order::Order;
+use outgoing::Piece;
 use receive::Receiver;
 use transport::Transport;
 
@@ -45,7 +47,7 @@ pub struct Connection {
     /// What it receives into.
     pub receiver: Receiver,
     /// Its requests.
-    pub order: Order<Job, Vec<Slice>>,
+    pub order: Order<Job, Vec<Piece>>,
     /// The next request, if it has to wait.
     pub parked: Option<Parked>,
     /// Partitions that a watch is under way for.

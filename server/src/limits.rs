@@ -62,6 +62,20 @@ pub const REQUESTS_PER_CONNECTION_MAX: usize = 256;
 /// Response bytes that wait for a client to read them. Past it, none of its requests is started.
 pub const OUTGOING_BYTES_MAX: usize = 1 << 20;
 
+/// Record bytes of a core's responses that wait for their clients and hold the log's memory. Past it they are let go of,
+/// and asked for again: four of the largest responses, so that clients that keep up are never touched.
+pub const RECORDS_HELD_MAX: usize = 4 * FETCH_BYTES_MAX as usize;
+
+/// A client that has taken nothing for so long while something waits for it is let go of first.
+pub const LAGGING_MS: u64 = 100;
+
+/// Bytes of one send, which hold their memory until the client has taken them: more would save nothing.
+pub const SEND_BYTES_MAX: usize = 1 << 20;
+
+/// The same while half of [`RECORDS_HELD_MAX`] waits, and what is asked for again at a time: ten thousand clients that do
+/// not read then hold little more than their own buffers.
+pub const SEND_BYTES_TIGHT: usize = 128 << 10;
+
 /// A pooled piece of response memory. Responses share it, so a slow client may hold this much for a small one.
 pub const RESPONSE_CHUNK_BYTES: usize = 64 * 1024;
 

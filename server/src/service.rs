@@ -7,6 +7,7 @@
 mod arrivals;
 mod ends;
 pub mod groups;
+mod holding;
 mod waits;
 
 use std::collections::BTreeSet;
@@ -15,7 +16,7 @@ use std::sync::atomic::AtomicU32;
 
 use crossbeam_queue::ArrayQueue;
 use tora_engine::io::ring::RingIo;
-use tora_engine::io::{Completion, Io, Op, Returned, Slice, Socket, Token};
+use tora_engine::io::{Completion, Io, Op, Returned, Socket, Token};
 use tora_engine::request::Reply;
 use tora_engine::service::Service;
 use tora_engine::shard::Shard;
@@ -25,6 +26,7 @@ use crate::api::fetch::sessions::Sessions;
 use crate::api::{self, Asked, Client, Context, Ending, Purpose, Waiting};
 use crate::config::{HostPort, Settings};
 use crate::connection::order::Sequence;
+use crate::connection::outgoing::Piece;
 use crate::connection::{Connection, Job, Parked};
 use crate::limits;
 use crate::memory::{ReceiveMemory, ResponseMemory};
@@ -100,6 +102,8 @@ pub struct Server {
     writer: Writer,
     waiting: Waiting,
     sessions: Sessions,
+    /// Bytes of records that wait on all connections.
+    held: usize,
     next_tick: Nanos,
     /// Whether a connection waits for memory.
     memory_short: bool,
@@ -127,6 +131,7 @@ impl Server {
             writer: Writer::default(),
             waiting: Waiting::default(),
             sessions,
+            held: 0,
             next_tick: Nanos::new(u64::MAX),
             memory_short: false,
             stopping_since: None,
@@ -176,14 +181,10 @@ impl Server {
                 break;
             }
         }
-        let Some(connection) = self.connections.get_mut(key) else { return };
-        if !connection.transport.is_open() {
+        if !self.connections.get_mut(key).is_some_and(|connection| connection.transport.is_open()) {
             return;
         }
-        if let Some(slices) = connection.transport.begin_send() {
-            let socket = connection.transport.socket();
-            shard.submit(token(Kind::Send, key), Op::Send { socket, slices });
-        }
+        self.send(shard, key);
         self.receive(shard, key);
     }
 
@@ -285,8 +286,9 @@ impl Server {
         let mut any = false;
         while let Some(response) = connection.order.pop_answered() {
             any = true;
-            for slice in response.into_iter().flatten() {
-                connection.transport.queue(slice);
+            for piece in response.into_iter().flatten() {
+                self.held += piece.held();
+                connection.transport.queue(piece);
             }
         }
         any
@@ -350,20 +352,20 @@ fn next_request(connection: &mut Connection) -> Result<Option<Parked>, String> {
     Ok(Some(Parked { api, call, frame, body }))
 }
 
-/// A written response as slices: the records where they lie, everything else copied out of the writer.
-fn gather(writer: &Writer, memory: &mut ResponseMemory) -> Vec<Slice> {
+/// A written response in pieces: the records where they lie, everything else copied out of the writer.
+fn gather(writer: &Writer, memory: &mut ResponseMemory) -> Vec<Piece> {
     let written = memory.store(writer.bytes());
-    let mut slices = Vec::with_capacity(writer.records_at().len() * 2 + 1);
+    let mut pieces = Vec::with_capacity(writer.records_at().len() * 2 + 1);
     let mut from = 0;
-    for (at, records) in writer.records_at() {
-        if *at > from {
-            slices.push(written.slice(from..*at));
-            from = *at;
+    for part in writer.records_at() {
+        if part.after > from {
+            pieces.push(Piece::Held { bytes: written.slice(from..part.after), stored: None });
+            from = part.after;
         }
-        slices.push(records.clone());
+        pieces.push(Piece::Held { bytes: part.slice.clone(), stored: Some(part.stored) });
     }
-    slices.push(written.slice(from..written.len()));
-    slices
+    pieces.push(Piece::Held { bytes: written.slice(from..written.len()), stored: None });
+    pieces
 }
 
 impl Service<RingIo> for Server {
@@ -418,6 +420,10 @@ impl Service<RingIo> for Server {
                 self.wake(shard, key);
                 return;
             }
+            Purpose::Outgoing => {
+                self.fetched(shard, key, reply);
+                return;
+            }
         };
         let Some(mut job) = connection.order.take(sequence) else { return };
         let request = RequestId { connection: key, serial, sequence };
@@ -433,6 +439,7 @@ impl Service<RingIo> for Server {
         self.advance_dirty(shard);
         // Requests that had to wait for an answer may just have been started.
         self.send_group_mail(shard);
+        self.hold_less(shard);
         if now >= self.next_tick {
             self.tick(shard, now);
         }

@@ -8,7 +8,7 @@ mod reader;
 mod writer;
 
 pub use reader::{Malformed, Reader};
-pub use writer::Writer;
+pub use writer::{Stored, Writer};
 
 /// Whether a message's version has compact lengths and tagged fields (KIP-482).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

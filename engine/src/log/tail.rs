@@ -188,10 +188,10 @@ impl Tail {
         (self.chunks.len() > 1 && first.end() <= flushed).then_some(first.age)
     }
 
-    /// Gives back the oldest chunk.
-    pub fn evict(&mut self) {
+    /// Gives back the oldest chunk, and says how many bytes it had.
+    pub fn evict(&mut self) -> usize {
         assert!(self.chunks.len() > 1, "the last chunk stays");
-        self.chunks.pop_front();
+        self.chunks.pop_front().map_or(0, |chunk| chunk.bytes.capacity())
     }
 
     /// Gives back all memory but one block, if everything is flushed: the partition is idle.

@@ -1,24 +1,37 @@
 //! What need not happen at once: memory, zeros ahead, checkpoints, forgotten producers.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use super::Shard;
-use crate::io::{Io, Pool, Slice};
+use crate::io::{CHUNK_SIZE, Io, Pool, Slice};
 use crate::limits;
 use crate::types::Nanos;
 
 impl<I: Io> Shard<I> {
-    /// Takes back tail memory, oldest first, while the pool runs low.
+    /// Takes back tail memory, oldest first, while the pool runs low and it is tails that have it. Chunks that readers hold
+    /// on to are none of a tail's: taking others for them would leave consumers that keep up without memory.
     pub(super) fn make_room(&mut self) {
-        let (low, enough) = (self.pool.chunks() / 8, self.pool.chunks() / 4);
-        if self.pool.free() >= low {
+        let (chunks, enough) = (self.pool.chunks(), self.pool.chunks() / 4);
+        // Few chunks were begun since it was last looked: nothing has changed.
+        let looked = self.chunk_clock < self.room_looked_at + (chunks / 16) as u64;
+        if self.pool.free() >= chunks / 8 || looked {
             return;
         }
-        for _ in 0..enough {
-            let oldest = self
-                .slots
-                .iter()
-                .filter_map(|(slot, entry)| entry.partition.log().oldest_memory().map(|age| (age, slot)));
-            let Some((_, slot)) = oldest.min() else { return };
-            self.slots.at(slot).partition.log_mut().give_back_memory();
+        self.room_looked_at = self.chunk_clock;
+        let memory: usize = self.slots.iter().map(|(_, entry)| entry.partition.log().tail_memory()).sum();
+        let kept = (chunks - enough) * CHUNK_SIZE;
+        let mut surplus = memory.saturating_sub(kept);
+        let oldest = self.slots.iter().filter_map(|(slot, entry)| {
+            entry.partition.log().oldest_memory().map(|age| Reverse((age, slot)))
+        });
+        let mut oldest: BinaryHeap<_> = oldest.collect();
+        while surplus > 0
+            && let Some(Reverse((_, slot))) = oldest.pop()
+        {
+            let log = self.slots.at(slot).partition.log_mut();
+            surplus = surplus.saturating_sub(log.give_back_memory());
+            oldest.extend(log.oldest_memory().map(|age| Reverse((age, slot))));
         }
     }
 

@@ -1,9 +1,10 @@
 //! How bytes reach a connection's client: a queue of slices, one gathered send under way, and the way to the end of the
 //! socket. This is the plain transport; one that encrypts would stand in its place.
 
-use std::collections::VecDeque;
+use tora_engine::io::{Returned, Slice, Socket};
 
-use tora_engine::io::{Returned, SEND_SLICES_MAX, Slice, Socket};
+use super::outgoing::{Outgoing, Piece};
+use crate::wire::Stored;
 
 /// How far a connection's end has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +37,9 @@ pub struct Transport {
     receiving: bool,
     /// Bytes of the send under way.
     sending: Option<usize>,
-    outgoing: VecDeque<Slice>,
-    outgoing_bytes: usize,
+    outgoing: Outgoing,
+    /// Whether what is sent next was asked for again.
+    fetching: bool,
     /// The last send's list, to be filled again.
     spare: Vec<Slice>,
 }
@@ -45,39 +47,61 @@ pub struct Transport {
 impl Transport {
     /// The plain transport on a connected socket.
     #[must_use]
-    pub const fn new(socket: Socket) -> Self {
+    pub fn new(socket: Socket) -> Self {
         Self {
             socket,
             state: State::Open,
             under_way: 0,
             receiving: false,
             sending: None,
-            outgoing: VecDeque::new(),
-            outgoing_bytes: 0,
+            outgoing: Outgoing::default(),
+            fetching: false,
             spare: Vec::new(),
         }
     }
 
-    /// Queues bytes behind those that are queued.
-    pub fn queue(&mut self, slice: Slice) {
-        if slice.is_empty() {
-            return;
-        }
-        self.outgoing_bytes += slice.len();
-        self.outgoing.push_back(slice);
+    /// Queues a piece of a response behind those that are queued.
+    pub fn queue(&mut self, piece: Piece) {
+        self.outgoing.push(piece);
     }
 
-    /// Starts a send: the slices to submit, or `None` while one is under way or there is nothing to send.
-    pub fn begin_send(&mut self) -> Option<Vec<Slice>> {
-        if self.sending.is_some() || self.outgoing.is_empty() || self.state != State::Open {
+    /// Starts a send of about `bytes_max` bytes at most: the slices to submit, or `None` while one is under way or there
+    /// is nothing in memory to send.
+    pub fn begin_send(&mut self, bytes_max: usize) -> Option<Vec<Slice>> {
+        if self.sending.is_some() || self.state != State::Open {
             return None;
         }
         let mut slices = std::mem::take(&mut self.spare);
-        let count = self.outgoing.len().min(SEND_SLICES_MAX);
-        slices.extend(self.outgoing.drain(..count));
-        self.sending = Some(slices.iter().map(|slice| slice.len()).sum());
+        let bytes = self.outgoing.take(bytes_max, &mut slices);
+        if bytes == 0 {
+            self.spare = slices;
+            return None;
+        }
+        self.sending = Some(bytes);
         self.under_way += 1;
         Some(slices)
+    }
+
+    /// What has to be asked for again before more can be sent, from now on being asked for; `None` where nothing has, or
+    /// it was asked for.
+    pub fn begin_fetch(&mut self) -> Option<(Stored, usize)> {
+        if self.fetching || self.sending.is_some() || self.state != State::Open {
+            return None;
+        }
+        let missing = self.outgoing.missing()?;
+        self.fetching = true;
+        Some(missing)
+    }
+
+    /// The first bytes of what was asked for again have come.
+    pub fn fetched(&mut self, slices: Vec<Slice>) {
+        assert!(std::mem::take(&mut self.fetching), "it was asked for");
+        self.outgoing.came(slices);
+    }
+
+    /// Lets go of the records that wait behind the send under way.
+    pub fn let_go(&mut self) {
+        self.outgoing.let_go();
     }
 
     /// Takes a send's completion: what did not go out goes out next.
@@ -85,7 +109,6 @@ impl Transport {
         let bytes = self.sending.take().expect("a send was under way");
         self.under_way -= 1;
         assert!(count <= bytes, "no more goes out than was there");
-        self.outgoing_bytes -= count;
         let Returned::Slices(mut slices) = returned else {
             assert!(count == bytes, "a send that ends short hands its slices back");
             return;
@@ -100,9 +123,7 @@ impl Transport {
         if let Some(slice) = slices.get_mut(left) {
             slice.skip(gone);
         }
-        for slice in slices.drain(left..).rev() {
-            self.outgoing.push_front(slice);
-        }
+        self.outgoing.put_back(slices.drain(left..));
         slices.clear();
         self.spare = slices;
     }
@@ -163,14 +184,32 @@ impl Transport {
 
     /// Bytes that wait to be sent, those of the send under way included.
     #[must_use]
-    pub const fn outgoing_bytes(&self) -> usize {
-        self.outgoing_bytes
+    pub fn outgoing_bytes(&self) -> usize {
+        self.outgoing.bytes() + self.sending.unwrap_or(0)
+    }
+
+    /// Bytes of records that wait in memory and may be let go of.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        self.outgoing.held()
+    }
+
+    /// Whether a send is under way.
+    #[must_use]
+    pub const fn is_sending(&self) -> bool {
+        self.sending.is_some()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tora_engine::io::SEND_SLICES_MAX;
+
     use super::*;
+
+    fn piece(bytes: &[u8]) -> Piece {
+        Piece::Held { bytes: Slice::copy_from(bytes), stored: None }
+    }
 
     fn sent_bytes(slices: &[Slice]) -> Vec<u8> {
         slices.iter().flat_map(|slice| slice.to_vec()).collect()
@@ -179,7 +218,7 @@ mod tests {
     fn with_queue(parts: &[&[u8]]) -> Transport {
         let mut transport = Transport::new(Socket(-1));
         for part in parts {
-            transport.queue(Slice::copy_from(part));
+            transport.queue(piece(part));
         }
         transport
     }
@@ -189,15 +228,15 @@ mod tests {
         let parts: [&[u8]; 3] = [b"abc", b"defg", b"hi"];
         for short in 0..=9 {
             let mut transport = with_queue(&parts);
-            let slices = transport.begin_send().expect("something to send");
-            assert!(transport.begin_send().is_none(), "one send at a time");
-            transport.queue(Slice::copy_from(b"jk"));
+            let slices = transport.begin_send(usize::MAX).expect("something to send");
+            assert!(transport.begin_send(usize::MAX).is_none(), "one send at a time");
+            transport.queue(piece(b"jk"));
             transport.sent(short, Returned::Slices(slices));
             assert_eq!(transport.outgoing_bytes(), 11 - short);
-            let rest = transport.begin_send().expect("more to send");
+            let rest = transport.begin_send(usize::MAX).expect("more to send");
             assert_eq!(sent_bytes(&rest), b"abcdefghijk"[short..]);
             transport.sent(11 - short, Returned::Slices(rest));
-            assert!(transport.begin_send().is_none());
+            assert!(transport.begin_send(usize::MAX).is_none());
             assert_eq!(transport.outgoing_bytes(), 0);
         }
     }
@@ -205,21 +244,21 @@ mod tests {
     #[test]
     fn more_slices_than_a_send_may_carry_go_in_several() {
         let mut transport = with_queue(&[&b"x"[..]; SEND_SLICES_MAX + 5]);
-        assert_eq!(transport.begin_send().map(|slices| slices.len()), Some(SEND_SLICES_MAX));
+        assert_eq!(transport.begin_send(usize::MAX).map(|slices| slices.len()), Some(SEND_SLICES_MAX));
         transport.sent(SEND_SLICES_MAX, Returned::Nothing);
-        assert_eq!(transport.begin_send().map(|slices| slices.len()), Some(5));
+        assert_eq!(transport.begin_send(usize::MAX).map(|slices| slices.len()), Some(5));
     }
 
     #[test]
     fn the_socket_is_closed_when_nothing_is_under_way() {
         let mut transport = with_queue(&[b"a"]);
         transport.begin_receive();
-        let slices = transport.begin_send().expect("something to send");
+        let slices = transport.begin_send(usize::MAX).expect("something to send");
         assert_eq!(transport.end(), EndStep::Shutdown);
         assert_eq!(transport.end(), EndStep::Wait);
         transport.received();
         transport.sent(0, Returned::Slices(slices));
-        assert!(transport.begin_send().is_none(), "nothing is sent any more");
+        assert!(transport.begin_send(usize::MAX).is_none(), "nothing is sent any more");
         assert_eq!(transport.end(), EndStep::Wait);
         transport.shut_down();
         assert_eq!(transport.end(), EndStep::Close);

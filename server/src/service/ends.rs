@@ -36,6 +36,7 @@ impl Server {
     pub(super) fn closed(&mut self, key: u32) {
         self.forget_deadline(key);
         if let Some(mut connection) = self.connections.remove(key) {
+            self.held -= connection.transport.held();
             connection.receiver.release(&mut self.receive_memory);
             self.common.connections.fetch_sub(1, Ordering::Relaxed);
         }

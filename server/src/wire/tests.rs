@@ -1,6 +1,7 @@
 use tora_engine::io::Slice;
+use tora_engine::types::{PartitionId, Position, TopicId};
 
-use super::{Encoding, Malformed, Reader, Writer};
+use super::{Encoding, Malformed, Reader, Stored, Writer};
 
 #[test]
 fn what_was_written_is_read_back_in_both_encodings() {
@@ -73,12 +74,16 @@ fn text_that_is_not_utf8_is_refused() {
 fn records_stand_behind_their_length() {
     let mut writer = Writer::default();
     writer.i8(1);
-    writer.records(vec![Slice::copy_from(b"abc"), Slice::copy_from(b""), Slice::copy_from(b"de")]);
+    let partition = PartitionId::new(TopicId::from_random(1, 2), 0);
+    let stored = Stored { partition, at: Position::new(70) };
+    writer.records(stored, vec![Slice::copy_from(b"abc"), Slice::copy_from(b""), Slice::copy_from(b"de")]);
     writer.i8(2);
     assert_eq!(writer.bytes(), [1, 0, 0, 0, 5, 2]);
     assert_eq!(writer.len(), 11);
-    let records: Vec<_> = writer.records_at().iter().map(|(at, slice)| (*at, slice.to_vec())).collect();
-    assert_eq!(records, [(5, b"abc".to_vec()), (5, b"de".to_vec())]);
+    let records = writer.records_at().iter();
+    let records: Vec<_> =
+        records.map(|part| (part.after, part.slice.to_vec(), part.stored.at.value())).collect();
+    assert_eq!(records, [(5, b"abc".to_vec(), 70), (5, b"de".to_vec(), 73)]);
 }
 
 #[test]

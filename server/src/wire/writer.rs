@@ -1,7 +1,7 @@
 //! Writing a response.
 
 use tora_engine::io::Slice;
-use tora_engine::types::TopicId;
+use tora_engine::types::{PartitionId, Position, TopicId};
 
 use super::Encoding;
 
@@ -10,12 +10,42 @@ use super::Encoding;
 #[must_use = "the place stays 0 until it is filled"]
 pub struct Mark(usize);
 
+/// Where records are stored, by which they are found again ([`Request::ReadStored`]).
+///
+/// [`Request::ReadStored`]: tora_engine::request::Request::ReadStored
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Their partition.
+    pub partition: PartitionId,
+    /// Position of the first byte.
+    pub at: Position,
+}
+
+impl Stored {
+    /// The place so many bytes further on.
+    #[must_use]
+    pub fn plus(self, bytes: usize) -> Self {
+        Self { at: self.at.plus(bytes as u64), ..self }
+    }
+}
+
+/// Records of a message.
+#[derive(Clone, Debug)]
+pub struct RecordsPart {
+    /// The number of written bytes that come before them.
+    pub after: usize,
+    /// They themselves.
+    pub slice: Slice,
+    /// Where they are stored.
+    pub stored: Stored,
+}
+
 /// Writes a message front to back into memory that is used again for the next one. Records are not copied: they are
 /// held beside the written bytes, with the place where they belong.
 #[derive(Debug)]
 pub struct Writer {
     bytes: Vec<u8>,
-    records: Vec<(usize, Slice)>,
+    records: Vec<RecordsPart>,
     records_bytes: usize,
     encoding: Encoding,
 }
@@ -117,13 +147,22 @@ impl Writer {
         }
     }
 
-    /// Record batches, as they are stored.
-    pub fn records(&mut self, slices: Vec<Slice>) {
+    /// Record batches, as they are stored, from `stored` on.
+    pub fn records(&mut self, stored: Stored, slices: Vec<Slice>) {
         let bytes = slices.iter().map(|slice| slice.len()).sum();
         self.length_or_i32(bytes);
-        let at = self.bytes.len();
-        self.records.extend(slices.into_iter().filter(|slice| !slice.is_empty()).map(|slice| (at, slice)));
+        let (after, mut stored) = (self.bytes.len(), stored);
+        for slice in slices.into_iter().filter(|slice| !slice.is_empty()) {
+            let next = stored.plus(slice.len());
+            self.records.push(RecordsPart { after, slice, stored });
+            stored = next;
+        }
         self.records_bytes += bytes;
+    }
+
+    /// The records field without records.
+    pub fn no_records(&mut self) {
+        self.length_or_i32(0);
     }
 
     /// A structure's end without tagged fields.
@@ -157,9 +196,9 @@ impl Writer {
         &self.bytes
     }
 
-    /// The records, each with the number of written bytes that come before it.
+    /// The records, in order.
     #[must_use]
-    pub fn records_at(&self) -> &[(usize, Slice)] {
+    pub fn records_at(&self) -> &[RecordsPart] {
         &self.records
     }
 

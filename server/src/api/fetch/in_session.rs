@@ -234,7 +234,7 @@ fn is_news(session: &mut Session, place: Place, part: &mut Part) -> bool {
             (entry.told_watermark, entry.told_start) = (-1, -1);
             true
         }
-        Ok(Records { slices, high_watermark, log_start }) => {
+        Ok(Records { slices, high_watermark, log_start, .. }) => {
             if *log_start == LOG_START_UNKNOWN {
                 *log_start = tora_engine::types::Offset::new(entry.told_start);
             }

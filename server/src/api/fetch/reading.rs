@@ -3,12 +3,12 @@
 use tora_engine::batch::Codec;
 use tora_engine::error::Error;
 use tora_engine::request::{FoundOffset, OffsetQuery, Records, Reply, Request};
-use tora_engine::types::{Offset, PartitionId};
+use tora_engine::types::{Offset, PartitionId, Position};
 
 use super::super::Context;
 use super::super::produce::codec;
 use crate::error_code::ErrorCode;
-use crate::wire::Writer;
+use crate::wire::{Stored, Writer};
 
 /// On the wire: the log's start was not looked up.
 pub const LOG_START_UNKNOWN: Offset = Offset::new(-1);
@@ -127,6 +127,7 @@ impl Reading {
         let outcome = outcome.map(|end| Records {
             slices: Vec::new(),
             high_watermark: end.offset,
+            at: Position::ZERO,
             log_start: LOG_START_UNKNOWN,
         });
         self.parts[part].outcome = Some(outcome.map_err(|error| ErrorCode::of(&error)));
@@ -152,6 +153,11 @@ pub fn write_part(version: i16, part: &mut Part, out: &mut Writer) {
     if version >= 11 {
         out.i32(-1);
     }
-    out.records(records.map_or_else(Vec::new, |records| records.slices));
+    match (records, part.partition) {
+        (Some(records), Some(partition)) => {
+            out.records(Stored { partition, at: records.at }, records.slices);
+        }
+        _ => out.no_records(),
+    }
     out.no_tagged_fields();
 }
