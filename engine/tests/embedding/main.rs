@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "the seam is the engine's; a service uses std as it likes")]
 
 mod appender;
+mod cold_reads;
 mod engines;
 mod partitions;
 mod poor;

@@ -193,12 +193,6 @@ impl Transport {
     pub const fn held(&self) -> usize {
         self.outgoing.held()
     }
-
-    /// Whether a send is under way.
-    #[must_use]
-    pub const fn is_sending(&self) -> bool {
-        self.sending.is_some()
-    }
 }
 
 #[cfg(test)]

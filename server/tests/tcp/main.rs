@@ -26,4 +26,5 @@ mod records;
 mod rights;
 mod serve;
 mod sessions;
+mod slow_readers;
 mod streams;

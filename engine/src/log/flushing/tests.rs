@@ -108,3 +108,27 @@ fn written_is_acknowledged_whatever_is_flushed_behind() {
         assert_eq!(rig.log.visible_upto().value(), round);
     }
 }
+
+#[test]
+fn an_index_is_worth_saving_by_what_was_flushed_since_the_last_time() {
+    let mut rig = rig(FlushMode::BeforeAcknowledging);
+    assert_eq!(rig.log.grown_since_hint(), 0);
+    assert!(rig.log.hint().is_none(), "there is nothing to be found");
+    rig.append(50_000);
+    rig.run();
+    assert_eq!(rig.log.grown_since_hint(), 0, "it is not flushed");
+    rig.settle();
+    let first = rig.log.durable().0.value();
+    assert_eq!(rig.log.grown_since_hint(), first);
+    let index = rig.log.hint().expect("something is flushed");
+    assert_eq!(index.covered_to().position.value(), first);
+    assert_eq!(rig.log.grown_since_hint(), 0);
+    rig.append(70_000);
+    rig.run();
+    rig.settle();
+    assert_eq!(rig.log.grown_since_hint(), rig.log.durable().0.value() - first);
+    rig.roll();
+    rig.settle();
+    let begun = rig.log.grown_since_hint();
+    assert!((1..1_000).contains(&begun), "a new segment has an index of its own: {begun}");
+}
