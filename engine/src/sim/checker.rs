@@ -15,6 +15,8 @@
 //!
 //! Every submitted batch carries a number of its own as its records' key, by which it is recognised.
 
+mod changes;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::batch::{Batch, CrcCheck, batches, layout};
@@ -108,7 +110,9 @@ pub struct TopicWish {
 /// A topic whose id was told.
 struct Topic {
     name: String,
+    /// Those that it has for certain, and the number that it was asked to have at most.
     partitions: i32,
+    partitions_max: i32,
     /// Whether acknowledged means flushed.
     flushed: bool,
     /// Whether its logs' starts move by themselves.
@@ -154,13 +158,13 @@ impl Checker {
                 Some(topic) if topic.fate == Fate::Deleted => {
                     return Err(format!("topic {name} ({id}) was deleted and has come back"));
                 }
-                Some(topic) if topic.name != *name || topic.partitions != *partitions => {
+                Some(topic) if topic.name != *name || !topic.may_have(*partitions) => {
                     return Err(format!(
                         "topic {} ({id}) is now {name} with {partitions} partitions",
                         topic.name
                     ));
                 }
-                Some(_) => {}
+                Some(_) => self.topic(*id).has(*partitions),
             }
         }
         self.creating.clear();
@@ -240,7 +244,8 @@ impl Checker {
 
     fn add_topic(&mut self, id: TopicId, name: String, asked: TopicWish) -> Verdict {
         let TopicWish { partitions, flushed, limited } = asked;
-        let topic = Topic { name, partitions, flushed, limited, fate: Fate::Alive };
+        let partitions_max = partitions;
+        let topic = Topic { name, partitions, partitions_max, flushed, limited, fate: Fate::Alive };
         match self.topics.insert(id, topic) {
             None => Ok(()),
             Some(other) => Err(format!("the topic id {id} was given to {} before", other.name)),

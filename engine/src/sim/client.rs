@@ -37,6 +37,8 @@ enum What {
     DeleteRecords { partition: PartitionId, before: i64 },
     Create { name: String },
     Delete { id: TopicId },
+    Alter { id: TopicId },
+    Grow { id: TopicId, partitions: i32 },
     ProducerId,
 }
 

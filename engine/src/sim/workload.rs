@@ -32,12 +32,16 @@ pub enum Kind {
     Create,
     /// A topic's end.
     Delete,
+    /// Other settings for a topic.
+    Alter,
+    /// One partition more.
+    Grow,
     /// A producer id.
     NewProducer,
 }
 
 /// Each kind with its share.
-const SHARES: [(Kind, u64); 9] = [
+const SHARES: [(Kind, u64); 11] = [
     (Kind::Append, 24),
     (Kind::Produce, 32),
     (Kind::Read, 14),
@@ -46,6 +50,8 @@ const SHARES: [(Kind, u64); 9] = [
     (Kind::DeleteRecords, 3),
     (Kind::Create, 4),
     (Kind::Delete, 2),
+    (Kind::Alter, 2),
+    (Kind::Grow, 1),
     (Kind::NewProducer, 2),
 ];
 

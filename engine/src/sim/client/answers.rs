@@ -60,6 +60,12 @@ impl Bench {
                 Err(error) => self.not_created(&name, &error),
             },
             (What::Delete { id }, Reply::DeleteTopic(result)) => self.deleted(id, result),
+            (What::Alter { id }, Reply::AlterTopic(result)) => {
+                result.or_else(|error| self.excuse_topic(id, &error))
+            }
+            (What::Grow { id, partitions }, Reply::AddPartitions(result)) => {
+                self.grown(id, partitions, result)
+            }
             (What::ProducerId, Reply::NewProducerId(result)) => match result {
                 Ok(id) => {
                     self.producers.push(Producer::new(id.value()));
@@ -207,6 +213,27 @@ impl Bench {
                 Ok(())
             }
             Err(error) => self.excuse_catalog(&error),
+        }
+    }
+
+    fn grown(&mut self, id: TopicId, partitions: i32, result: Result<(), Error>) -> Verdict {
+        match result {
+            Ok(()) => self.checker.grown(id, partitions),
+            Err(error) => {
+                if matches!(error, Error::Busy | Error::DiskFull) {
+                    self.checker.not_grown(id);
+                }
+                return self.excuse_topic(id, &error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a change of a topic may be answered so.
+    fn excuse_topic(&mut self, id: TopicId, error: &Error) -> Verdict {
+        match error {
+            Error::UnknownPartition if !self.checker.is_alive(id) => Ok(()),
+            error => self.excuse_catalog(error).map_err(|guilty| format!("topic {id}: {guilty}")),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the clients ask.
 
 use super::{Asked, Bench, Phase, What, Why};
+use crate::catalog::{SettingChange, SettingChangeKind, SettingsEdit};
 use crate::io::Io;
 use crate::io::Slice;
 use crate::request::{OffsetQuery, Origin, Request};
@@ -13,6 +14,8 @@ use crate::types::{Offset, PartitionId};
 
 /// Topics at a time at most, so that each gets its share.
 const TOPICS_MAX: usize = 4;
+/// Partitions of all topics beyond which none gets more.
+const PARTITIONS_MAX: usize = 12;
 /// Producers at most.
 const PRODUCERS_MAX: usize = 4;
 /// Tries in a row that found nothing to ask, after which this life is over: the catalog has failed, say.
@@ -94,7 +97,9 @@ impl Bench {
             Kind::Watch => self.watch(shard, on),
             Kind::ListOffset => self.list_offset(shard, on),
             Kind::DeleteRecords => self.delete_records(shard, on),
-            Kind::Read | Kind::Create | Kind::Delete | Kind::NewProducer => {
+            Kind::Alter => self.alter(shard, on),
+            Kind::Grow if self.partitions().len() < PARTITIONS_MAX => self.grow(shard, on),
+            Kind::Read | Kind::Create | Kind::Delete | Kind::Grow | Kind::NewProducer => {
                 let partition = self.any_partition();
                 let from = self.any_offset(partition);
                 self.issued += 1;
@@ -176,6 +181,30 @@ impl Bench {
         let id = topics[self.rng.index(topics.len())];
         self.checker.delete(id);
         self.ask(shard, on, What::Delete { id }, Request::DeleteTopic { id });
+    }
+
+    /// Changes when segments roll, what is kept of them, or when something is flushed that need not be.
+    fn alter(&mut self, shard: &mut Shard<SimIo>, on: u16) {
+        let id = self.any_partition().topic;
+        let (name, value) = match self.rng.below(5) {
+            0 => ("retention.ms", Some(self.rng.below(40))),
+            1 => ("retention.bytes", Some(self.rng.below(100_000))),
+            2 => ("segment.ms", Some(1 + self.rng.below(10))),
+            3 => ("flush.ms", Some(self.rng.below(5))),
+            _ => (["retention.ms", "retention.bytes", "segment.ms", "flush.ms"][self.rng.index(4)], None),
+        };
+        self.checker.limit(id);
+        let kind = value.map_or(SettingChangeKind::Reset, |value| SettingChangeKind::Set(value.to_string()));
+        let edit = SettingsEdit::Each(vec![SettingChange { name: name.to_owned(), kind }]);
+        self.ask(shard, on, What::Alter { id }, Request::AlterTopic { id, edit, validate_only: false });
+    }
+
+    fn grow(&mut self, shard: &mut Shard<SimIo>, on: u16) {
+        let id = self.any_partition().topic;
+        if let Some(partitions) = self.checker.grow(id) {
+            let request = Request::AddPartitions { id, partitions, validate_only: false };
+            self.ask(shard, on, What::Grow { id, partitions }, request);
+        }
     }
 
     fn append(&mut self, shard: &mut Shard<SimIo>, on: u16, partition: PartitionId) {
