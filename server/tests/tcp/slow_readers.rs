@@ -14,7 +14,7 @@ const TOPIC: &str = "log";
 const PARTITIONS: i32 = 8;
 /// Value bytes of each batch: a fetch of all partitions gets one of each, seven megabytes in all.
 const VALUE_BYTES: usize = 900_000;
-const SLOW: usize = 80;
+const SLOW: usize = 160;
 /// What the kernel takes of a response whose client reads nothing: it grows a socket's send buffer up to 4 MiB
 /// (tcp_wmem of tcp(7)), and there is the client's own buffer.
 const SOCKET_BYTES: usize = (4 << 20) + RECEIVE_BYTES;
@@ -24,7 +24,7 @@ const RECEIVE_BYTES: usize = 256 << 10;
 const WANTED_BYTES: usize = SLOW * (PARTITIONS as usize * VALUE_BYTES - SOCKET_BYTES);
 /// What the server may have more than before: its two cores' limits on what waits, what is under way to the sockets, and
 /// what it works with.
-const GROWTH_MAX: usize = 140 << 20;
+const GROWTH_MAX: usize = 260 << 20;
 
 const _: () = assert!(GROWTH_MAX < WANTED_BYTES * 3 / 4);
 
