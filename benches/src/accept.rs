@@ -139,7 +139,10 @@ impl Setup {
     pub fn start_tora(&self, folder: &Path, extra: &[&str]) -> Result<Server, String> {
         let data = data_folder(folder);
         let data = data.to_string_lossy();
-        let mut arguments = vec!["serve", "--listen", "127.0.0.1:0", "--cores", "2", "--data-dir", &data];
+        let mut arguments = vec!["serve", "--listen", "127.0.0.1:0", "--data-dir", &data];
+        if !extra.contains(&"--cores") {
+            arguments.extend(["--cores", "2"]);
+        }
         arguments.extend(extra);
         let arguments: Vec<_> = arguments.into_iter().map(str::to_owned).collect();
         Server::start(&self.tora, &arguments, &folder.join("tora.log"))

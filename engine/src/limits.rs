@@ -53,8 +53,8 @@ pub const INDEX_HINT_BYTES: u64 = 1 << 20;
 /// A shard with recent traffic looks this often for what need not happen at once.
 pub const HOUSEKEEPING_MS: u64 = 500;
 
-/// A partition that appended more between two looks at it ([`HOUSEKEEPING_MS`]) is not zeroed ahead: from about 8 MB/s on
-/// the zeros would take from the appends what they save the flushes.
+/// Where a partition, or all of its shard's together, took more appends between two looks ([`HOUSEKEEPING_MS`]), nothing is
+/// zeroed ahead: from about 8 MB/s on the zeros would take from the appends what they save the flushes.
 pub const ZERO_AHEAD_APPENDED_MAX: u64 = 4 << 20;
 
 /// Zeros reach ahead as far as this many of the last interval's appends: two seconds' worth, so that a surge finds some.

@@ -80,6 +80,8 @@ pub struct Shard<I: Io> {
     rounds: Rounds,
     checkpoints: Checkpoints,
     next_housekeeping: Option<Nanos>,
+    /// Bytes appended since the shard last kept house.
+    appended: u64,
     /// What zeros ahead are written from, once there are any.
     zeros: Option<Slice>,
     /// Numbers the chunks of tail memory.
@@ -137,6 +139,7 @@ impl<I: Io> Shard<I> {
             rounds: Rounds::default(),
             checkpoints: Checkpoints::default(),
             next_housekeeping: None,
+            appended: 0,
             zeros: None,
             chunk_clock: 0,
             room_looked_at: 0,

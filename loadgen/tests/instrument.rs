@@ -94,6 +94,13 @@ const SLOW: Duration = Duration::from_millis(50);
 
 #[test]
 fn percentiles_are_those_of_a_broker_whose_delays_are_known() {
+    // A machine with other work makes a single thread late now and then; a wrong instrument is wrong every time.
+    let late: Vec<String> = (0..3).map_while(|_| late_against_known_delays()).collect();
+    assert!(late.len() < 3, "too much each time: {late:#?}");
+}
+
+/// Measures the stub. Never may a percentile be below the delay; says which is above what the stub itself took.
+fn late_against_known_delays() -> Option<String> {
     let stub = Stub::start(known_delay);
     let address = stub.address.to_string();
     // One request under way on each connection, so that none waits for another, in a closed loop: each latency is the
@@ -127,9 +134,12 @@ fn percentiles_are_those_of_a_broker_whose_delays_are_known() {
         let least = delay.as_micros() as f64 * (1.0 - PRECISION) - 1.0;
         assert!(measured >= least, "{name}: {measured} µs, and the delay is {delay:?}");
         let most = known * (1.0 + PRECISION) + WAKE_UP_US;
-        assert!(measured <= most, "{name}: {measured} µs, and the stub took {known} µs");
+        if measured > most {
+            return Some(format!("{name}: {measured} µs, and the stub took {known} µs"));
+        }
     }
     assert!(measured("p50") < SLOW.as_micros() as u64, "four in five are quick: {produce:#}");
+    None
 }
 
 #[test]

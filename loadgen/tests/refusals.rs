@@ -12,7 +12,15 @@ fn refusal_of(program: &Path, arguments: &[&str]) -> String {
     let out = std::env::temp_dir().join(format!("tora-load-refusals-{}", std::process::id()));
     let mut command = Command::new(program);
     command.arg("bench").args(arguments).arg("--quiet").arg("--out").arg(&out);
-    let output = command.output().expect("cargo has built tora-load");
+    let output = loop {
+        match command.output() {
+            // A copy that was just made: a process that another test is starting still has it open.
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            output => break output.expect("cargo has built tora-load"),
+        }
+    };
     let _ = std::fs::remove_dir_all(out);
     assert!(!output.status.success());
     String::from_utf8_lossy(&output.stderr).into_owned()

@@ -58,6 +58,8 @@ pub struct Connection {
     pub is_dirty: bool,
     /// When bytes last came or went.
     pub last_progress: Nanos,
+    /// Since when the records that go out next have been waiting: since they came, or the last send ended.
+    pub outgoing_since: Nanos,
     /// Whether it waits for memory to receive into.
     pub needs_memory: bool,
 }
@@ -76,6 +78,7 @@ impl Connection {
             waits_until: None,
             is_dirty: false,
             last_progress: now,
+            outgoing_since: now,
             needs_memory: false,
         }
     }

@@ -104,6 +104,8 @@ pub struct Server {
     sessions: Sessions,
     /// Bytes of records that wait on all connections.
     held: usize,
+    /// Bytes of the sends under way.
+    sending: usize,
     next_tick: Nanos,
     /// Whether a connection waits for memory.
     memory_short: bool,
@@ -132,6 +134,7 @@ impl Server {
             waiting: Waiting::default(),
             sessions,
             held: 0,
+            sending: 0,
             next_tick: Nanos::new(u64::MAX),
             memory_short: false,
             stopping_since: None,
@@ -158,12 +161,14 @@ impl Server {
     fn sent(&mut self, shard: &mut Shard<RingIo>, key: u32, completion: Completion) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         let count = completion.result.as_ref().map_or(0, |count| usize::try_from(*count).expect("it fits"));
+        self.sending -= connection.transport.sending_bytes();
         connection.transport.sent(count, completion.returned);
         if completion.result.is_err() || !connection.transport.is_open() {
             self.end(shard, key);
             return;
         }
         connection.last_progress = shard.io().now();
+        connection.outgoing_since = connection.last_progress;
         self.advance(shard, key);
     }
 
@@ -177,7 +182,7 @@ impl Server {
                     return;
                 }
             };
-            if !self.queue_responses(key) && !started {
+            if !self.queue_responses(shard, key) && !started {
                 break;
             }
         }
@@ -281,12 +286,15 @@ impl Server {
     }
 
     /// Queues the responses whose turn it is; says whether there was one.
-    fn queue_responses(&mut self, key: u32) -> bool {
+    fn queue_responses(&mut self, shard: &mut Shard<RingIo>, key: u32) -> bool {
         let Some(connection) = self.connections.get_mut(key) else { return false };
         let mut any = false;
         while let Some(response) = connection.order.pop_answered() {
             any = true;
             for piece in response.into_iter().flatten() {
+                if piece.held() > 0 && connection.transport.held() == 0 {
+                    connection.outgoing_since = shard.io().now();
+                }
                 self.held += piece.held();
                 connection.transport.queue(piece);
             }

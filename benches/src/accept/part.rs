@@ -43,7 +43,7 @@ impl Part {
     /// Measures it.
     pub fn measure(self, setup: &Setup, report: &mut Report) -> Result<(), String> {
         match self {
-            Self::Produce => rounds::produce(setup, report),
+            Self::Produce => rounds::beside_the_floor(setup, &rounds::FLUSHED, report),
             Self::Written => rounds::beside_the_floor(setup, &rounds::WRITTEN, report),
             Self::OneRecord => rounds::beside_the_floor(setup, &rounds::ONE_RECORD, report),
             Self::OpenLoop => steady::open_loop(setup, report),
@@ -64,10 +64,8 @@ impl Part {
     pub fn disk_bytes(self) -> u64 {
         let gib = match self {
             // The floor's file of blocks that were never written is as large as the longest run needs.
-            Self::Produce => rounds::FRESH_FILE_GIB + 1,
-            Self::Written | Self::ConsumeHot | Self::ColdReads | Self::BesideReads | Self::ManyPartitions => {
-                16
-            }
+            Self::Produce | Self::Written => rounds::FRESH_FILE_GIB + 1,
+            Self::ConsumeHot | Self::ColdReads | Self::BesideReads | Self::ManyPartitions => 16,
             Self::Recovery => 8,
             Self::Partitions => 3,
             Self::OneRecord | Self::OpenLoop | Self::Embedded | Self::HotReads => 2,

@@ -28,10 +28,12 @@ pub struct Workload {
     records_min: f64,
     /// How much of the floor's CPU time for a GB it may take at most, if that has a target.
     cpu_max: Option<f64>,
+    /// Whether the distance to the floor is taken apart ([`Beside`]).
+    beside: bool,
 }
 
 /// Batches at the generator's defaults, flushed.
-const FLUSHED: Workload = Workload {
+pub const FLUSHED: Workload = Workload {
     name: "produce",
     what: "produce, flushed",
     load: &[],
@@ -39,6 +41,7 @@ const FLUSHED: Workload = Workload {
     tora: &[],
     records_min: 0.75,
     cpu_max: Some(1.4),
+    beside: true,
 };
 
 /// The same without waiting for flushes.
@@ -50,6 +53,7 @@ pub const WRITTEN: Workload = Workload {
     tora: &["--set", "flush.messages=9223372036854775807"],
     records_min: 0.75,
     cpu_max: Some(1.4),
+    beside: true,
 };
 
 /// One record a request, one request in flight on each of 64 connections, flushed.
@@ -61,14 +65,71 @@ pub const ONE_RECORD: Workload = Workload {
     tora: &[],
     records_min: 0.6,
     cpu_max: None,
+    beside: false,
 };
+
+/// What is measured in turn beside the floor and Tora at their defaults, to tell where the distance between them lies.
+#[derive(Default)]
+struct Beside {
+    /// The floor on blocks that were never written, as a log that grows always has them: each flush then commits
+    /// metadata, too, and the floor's main figure is free of that.
+    fresh_floor: Vec<Figures>,
+    /// Tora with one partition on one core: one file and one thread, as the floor has them.
+    alike: Vec<Figures>,
+}
+
+impl Beside {
+    fn measure(&mut self, setup: &Setup, load: &Workload, round: u32) -> Result<(), String> {
+        let file = FRESH_FILE_GIB.to_string();
+        let floor: Vec<_> = load.floor.iter().copied().chain(["--fresh", "--file-gib", &file]).collect();
+        let name = format!("{}-{round}-floor-fresh", load.name);
+        self.fresh_floor.push(floor_round(setup, &name, load.load, &floor)?);
+        let tora: Vec<_> = load.tora.iter().copied().chain(["--cores", "1"]).collect();
+        let load_alike: Vec<_> = load.load.iter().copied().chain(["--partitions", "1"]).collect();
+        let name = format!("{}-{round}-tora-alike", load.name);
+        self.alike.push(run_tora(setup, &name, "produce", &load_alike, &tora)?);
+        Ok(())
+    }
+
+    fn report(&self, load: &Workload, floor: &[Figures], tora: &[Figures], report: &mut Report) {
+        let records = |over, under| ratio(over, under, |f: &Figures| f.records_per_second);
+        let cpu = |over, under| ratio(over, under, |f: &Figures| f.cpu_seconds_per_gb);
+        report.note(
+            &format!("{}: against the floor on fresh blocks", load.what),
+            &format!(
+                "{:.2} × the records/s, {:.2} × the CPU time (floor {})",
+                records(tora, &self.fresh_floor),
+                cpu(tora, &self.fresh_floor),
+                summary(&self.fresh_floor)
+            ),
+        );
+        report.note(
+            &format!("{}: one partition on one core, as the floor has", load.what),
+            &format!(
+                "{:.2} × the records/s and {:.2} × the CPU time of the floor, {:.2} × and {:.2} × of it on fresh blocks \
+                 (tora {})",
+                records(&self.alike, floor),
+                cpu(&self.alike, floor),
+                records(&self.alike, &self.fresh_floor),
+                cpu(&self.alike, &self.fresh_floor),
+                summary(&self.alike)
+            ),
+        );
+        let raw = |rounds: &[Figures]| rounds.iter().map(figures).collect::<Vec<_>>();
+        let detail = json!({ "floor_fresh": raw(&self.fresh_floor), "tora_alike": raw(&self.alike) });
+        report.detail(&format!("{}_beside", load.name), detail);
+    }
+}
 
 /// The floor and Tora in turn, the same load on both.
 pub fn beside_the_floor(setup: &Setup, load: &Workload, report: &mut Report) -> Result<(), String> {
-    let (mut floor, mut tora) = (Vec::new(), Vec::new());
+    let (mut floor, mut tora, mut beside) = (Vec::new(), Vec::new(), Beside::default());
     for round in 1..=setup.rounds {
         floor.push(floor_round(setup, &format!("{}-{round}-floor", load.name), load.load, load.floor)?);
         tora.push(tora_round(setup, &format!("{}-{round}-tora", load.name), "produce", load)?);
+        if load.beside {
+            beside.measure(setup, load, round)?;
+        }
         let (last_floor, last_tora) = (&floor[floor.len() - 1], &tora[tora.len() - 1]);
         report.progress(&format!(
             "{} {round}/{}: floor {}; tora {}",
@@ -78,12 +139,20 @@ pub fn beside_the_floor(setup: &Setup, load: &Workload, report: &mut Report) -> 
             short(last_tora)
         ));
     }
-    let of = |f: fn(&Figures) -> f64| ratio(&tora, &floor, f);
+    check_ratios(load, &floor, &tora, report);
+    if load.beside {
+        beside.report(load, &floor, &tora, report);
+    }
+    Ok(())
+}
+
+fn check_ratios(load: &Workload, floor: &[Figures], tora: &[Figures], report: &mut Report) {
+    let of = |f: fn(&Figures) -> f64| ratio(tora, floor, f);
     let (records, cpu) = (of(|f| f.records_per_second), of(|f| f.cpu_seconds_per_gb));
     report.check(
         &format!("{}: records/s against the floor", load.what),
         &format!("≥ {} ×", load.records_min),
-        &format!("{records:.2} × (tora {}; floor {})", summary(&tora), summary(&floor)),
+        &format!("{records:.2} × (tora {}; floor {})", summary(tora), summary(floor)),
         records >= load.records_min,
     );
     let what = format!("{}: CPU time for a GB against the floor", load.what);
@@ -100,19 +169,6 @@ pub fn beside_the_floor(setup: &Setup, load: &Workload, report: &mut Report) -> 
             "tora": tora.iter().map(figures).collect::<Vec<_>>(),
         }),
     );
-    Ok(())
-}
-
-/// Flushed produce, and what the floor does on blocks that have never been written.
-pub fn produce(setup: &Setup, report: &mut Report) -> Result<(), String> {
-    beside_the_floor(setup, &FLUSHED, report)?;
-    // A new segment's blocks have never been written, and each flush then commits metadata. The floor's main figure
-    // is free of that; this one says what is left to gain.
-    let file = FRESH_FILE_GIB.to_string();
-    let fresh = floor_round(setup, "produce-fresh-floor", &[], &["--flush", "--fresh", "--file-gib", &file])?;
-    report.note("floor on fresh blocks, flushed", &short(&fresh));
-    report.detail("produce_floor_fresh", figures(&fresh));
-    Ok(())
 }
 
 /// Consumers that follow the producers: as fast, and every record once.

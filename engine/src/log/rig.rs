@@ -94,7 +94,13 @@ impl Rig {
 
     /// An interval has passed.
     pub fn look(&mut self, zeros: &Slice) {
-        self.log.zero_ahead(zeros, &mut self.wanted);
+        self.log.zero_ahead(true, zeros, &mut self.wanted);
+        self.run();
+    }
+
+    /// An interval has passed in which other partitions kept the device busy.
+    pub fn look_busy(&mut self, zeros: &Slice) {
+        self.log.zero_ahead(false, zeros, &mut self.wanted);
         self.run();
     }
 

@@ -44,12 +44,13 @@ struct UnderWay {
 }
 
 impl Log {
-    /// Begins to zero ahead, if the last interval's appends were few; called at intervals. `zeros` is a piece of them.
-    pub fn zero_ahead<F: Fs>(&mut self, zeros: &Slice, out: &mut Wanted<F>) {
+    /// Begins to zero ahead, if the last interval's appends were few, `few` saying so of all that the device took
+    /// meanwhile; called at intervals. `zeros` is a piece of them.
+    pub fn zero_ahead<F: Fs>(&mut self, few: bool, zeros: &Slice, out: &mut Wanted<F>) {
         let appended = self.positions.appended().position();
         let grown = appended.since(self.zeroing.appended_then);
         self.zeroing.appended_then = appended;
-        let slow = (1..=limits::ZERO_AHEAD_APPENDED_MAX).contains(&grown);
+        let slow = few && (1..=limits::ZERO_AHEAD_APPENDED_MAX).contains(&grown);
         if !slow || self.failed.is_some() || self.zeroing.under_way.is_some() || self.zeroing.given_up {
             return;
         }

@@ -57,7 +57,8 @@ impl<I: Io> Shard<I> {
         let now = self.io.now();
         self.checkpoints.last_append = now;
         self.checkpoints.note(bytes);
-        if self.checkpoints.bytes >= self.config.checkpoint_bytes {
+        self.appended += bytes;
+        if self.checkpoints.bytes >= self.config.checkpoint_bytes && !self.checkpoints.in_flight {
             self.next_housekeeping = Some(now);
         } else if self.next_housekeeping.is_none() && !self.stopping {
             self.next_housekeeping = Some(now.plus_millis(limits::HOUSEKEEPING_MS));

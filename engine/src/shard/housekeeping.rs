@@ -27,6 +27,7 @@ impl<I: Io> Shard<I> {
         });
         let mut oldest: BinaryHeap<_> = oldest.collect();
         while surplus > 0
+            && self.pool.free() < enough
             && let Some(Reverse((_, slot))) = oldest.pop()
         {
             let log = self.slots.at(slot).partition.log_mut();
@@ -42,13 +43,17 @@ impl<I: Io> Shard<I> {
         let expiration_ms = self.config.producer_expiration_ms;
         let slots: Vec<usize> = self.slots.iter().map(|(slot, _)| slot).collect();
         let mut busy = false;
+        // A thousand partitions may each be appended to slowly, and the device be busy with all of them.
+        let few = std::mem::take(&mut self.appended) <= limits::ZERO_AHEAD_APPENDED_MAX;
         for slot in slots {
             let entry = self.slots.at(slot);
             entry.partition.expire_ahead(&mut self.ahead);
             if now.since(entry.last_used) < limits::IDLE_MS * 1_000_000 {
                 busy = true;
                 let zeros = self.zeros.get_or_insert_with(zeros).clone();
-                self.with_quietly(slot, |partition, cx| partition.log_mut().zero_ahead(&zeros, cx.wanted));
+                self.with_quietly(slot, |partition, cx| {
+                    partition.log_mut().zero_ahead(few, &zeros, cx.wanted);
+                });
             } else {
                 entry.partition.log_mut().shrink();
                 entry.partition.expire_producers(unix_millis, expiration_ms);

@@ -23,7 +23,8 @@ pub fn of_phase(runs: &[Run], phase: &str) -> Result<Vec<Picture>, String> {
     let data: Vec<_> =
         runs.iter().enumerate().filter_map(|(index, run)| Some((index, run, run.phase(phase)?))).collect();
     let subject = Subject { phase, data: &data };
-    let mut pictures = vec![subject.throughput()?];
+    // A phase that ended by its bytes may have been over before its first sample.
+    let mut pictures: Vec<_> = subject.throughput()?.into_iter().collect();
     pictures.extend(subject.percentiles()?);
     for &(index, run, data) in &data {
         let several = runs.len() > 1;
@@ -42,14 +43,13 @@ struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    fn throughput(&self) -> Result<Picture, String> {
+    fn throughput(&self) -> Result<Option<Picture>, String> {
         let lines = self.lines(Stroke::Solid, |phase, sample| {
             let records = if phase == "produce" { sample.produced_records } else { sample.consumed_records };
             Some(records as f64 / sample.length.as_secs_f64())
         });
         let verb = if self.phase == "produce" { "Acknowledged" } else { "Consumed" };
         self.over_time("Throughput over time", &format!("{verb} records a second."), lines, round_count)
-            .map(|picture| picture.expect("every sample has its records"))
     }
 
     fn cpu(&self) -> Result<Option<Picture>, String> {

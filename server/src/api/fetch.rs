@@ -120,6 +120,8 @@ pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Resu
     let wait_ms = u64::try_from(reader.i32()?).unwrap_or(0);
     let bytes_min = usize::try_from(reader.i32()?).unwrap_or(0);
     let bytes_max = usize::try_from(reader.i32()?).unwrap_or(0).clamp(1, cx.settings.fetch_bytes_max);
+    // More than a response may hold is never there: as Kafka does.
+    let bytes_min = bytes_min.min(bytes_max);
     reader.i8()?;
     let (session, number) = if version >= 7 { (reader.i32()?, reader.i32()?) } else { (0, SESSIONLESS) };
     let until = cx.shard.io().now().plus_millis(wait_ms);

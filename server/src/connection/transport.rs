@@ -142,6 +142,15 @@ impl Transport {
         self.under_way -= 1;
     }
 
+    /// Bytes of the send under way.
+    #[must_use]
+    pub const fn sending_bytes(&self) -> usize {
+        match self.sending {
+            Some(bytes) => bytes,
+            None => 0,
+        }
+    }
+
     /// The next step to the end of the connection, taken as it is said.
     pub fn end(&mut self) -> EndStep {
         match self.state {

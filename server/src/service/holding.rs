@@ -24,6 +24,7 @@ impl Server {
         let slices = transport.begin_send(bytes_max);
         self.held -= before - transport.held();
         if let Some(slices) = slices {
+            self.sending += transport.sending_bytes();
             let socket = transport.socket();
             shard.submit(token(Kind::Send, key), Op::Send { socket, slices });
         } else if let Some((stored, bytes)) = transport.begin_fetch() {
@@ -37,7 +38,7 @@ impl Server {
 
     /// Bytes of one send: what is under way to a socket cannot be let go of.
     const fn send_bytes_max(&self) -> usize {
-        if self.held > limits::RECORDS_HELD_MAX / 2 {
+        if self.held + self.sending > limits::RECORDS_HELD_MAX / 2 {
             limits::SEND_BYTES_TIGHT
         } else {
             limits::SEND_BYTES_MAX
@@ -74,7 +75,7 @@ impl Server {
         for lagging_only in [true, false] {
             for key in keys.iter().copied() {
                 let Some(connection) = self.connections.get_mut(key) else { continue };
-                let lags = now.since(connection.last_progress) >= limits::LAGGING_MS * 1_000_000;
+                let lags = now.since(connection.outgoing_since) >= limits::LAGGING_MS * 1_000_000;
                 let held = connection.transport.held();
                 if held == 0 || (lagging_only && !lags) {
                     continue;

@@ -131,3 +131,14 @@ fn zeros_end_with_the_last_whole_block_that_is_allocated() {
     rig.look(&zeros());
     assert_eq!(pieces(&rig), [(2 * BLOCK, 8 * BLOCK)]);
 }
+
+#[test]
+fn nothing_is_zeroed_while_others_keep_the_device_busy() {
+    let mut rig = rig();
+    rig.look_busy(&zeros());
+    assert_eq!(pieces(&rig), []);
+    rig.append(1000);
+    rig.look(&zeros());
+    assert_eq!(pieces(&rig).len(), 1, "as soon as it is not");
+    rig.settle();
+}
