@@ -191,7 +191,8 @@ pub fn consume_hot(setup: &Setup, report: &mut Report) -> Result<(), String> {
     Ok(())
 }
 
-fn floor_round(setup: &Setup, name: &str, load: &[&str], extra: &[&str]) -> Result<Figures, String> {
+/// One phase against the floor, started with `extra` arguments.
+pub fn floor_round(setup: &Setup, name: &str, load: &[&str], extra: &[&str]) -> Result<Figures, String> {
     let folder = setup.folder(name)?;
     let server = setup.start_floor(&folder, extra)?;
     let figures = setup.generator.measure(&server, "produce", load, &folder, &folder)?;

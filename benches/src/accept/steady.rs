@@ -1,4 +1,5 @@
-//! An open loop at a low rate: what a request waits for when nothing else does, against the disk's own time.
+//! An open loop at a low rate: what a request waits for when nothing else does, against the disk's own time; and what it
+//! waits for in the floor, where the way over the network and through sleeping threads is the same.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use serde_json::json;
 
 use super::load::Figures;
 use super::report::Report;
-use super::rounds::{figures, run_tora};
+use super::rounds::{figures, floor_round, run_tora};
 use super::{Setup, median, median_ratio};
 use crate::journals::disk_p50_us;
 
@@ -17,12 +18,13 @@ const LOAD: [&str; 4] = ["--rate", "2000", "--batch-records", "1"];
 /// How long the disk is asked before each run.
 const ASK_DISK: Duration = Duration::from_millis(500);
 
-/// Measures the disk and Tora in turn.
+/// Measures the disk, the floor and Tora in turn.
 pub fn open_loop(setup: &Setup, report: &mut Report) -> Result<(), String> {
-    let (mut disk, mut tora) = (Vec::new(), Vec::<Figures>::new());
+    let (mut disk, mut floor, mut tora) = (Vec::new(), Vec::<Figures>::new(), Vec::<Figures>::new());
     for round in 1..=setup.rounds {
         let folder = setup.folder("open-loop-disk")?;
         let p50 = disk_p50_us(&folder, ASK_DISK).map_err(|e| format!("cannot measure the disk: {e}"))?;
+        floor.push(floor_round(setup, &format!("open-loop-{round}-floor"), &LOAD, &["--flush"])?);
         let measured = run_tora(setup, &format!("open-loop-{round}-tora"), "produce", &LOAD, &[])?;
         report.progress(&format!(
             "open loop {round}/{}: disk p50 {p50:.0} µs; tora p50 {:.0} µs, p99 {:.0} µs",
@@ -45,9 +47,17 @@ pub fn open_loop(setup: &Setup, report: &mut Report) -> Result<(), String> {
         ),
         ratio <= RATIO_MAX,
     );
+    let p50s = |rounds: &[Figures]| rounds.iter().map(|f| f.p50_us).collect::<Vec<_>>();
+    let of_floor = median_ratio(p50s(&tora), p50s(&floor)).expect("at least one round");
+    let floors = median_ratio(p50s(&floor), disk.iter().copied()).expect("at least one round");
+    report.note(
+        "… against the floor's p50",
+        &format!("{of_floor:.2} × (the floor itself {floors:.2} × the disk)"),
+    );
+    let raw = |rounds: &[Figures]| rounds.iter().map(figures).collect::<Vec<_>>();
     report.detail(
         "open_loop",
-        json!({ "ratio": ratio, "disk_p50_us": disk, "tora": tora.iter().map(figures).collect::<Vec<_>>() }),
+        json!({ "ratio": ratio, "disk_p50_us": disk, "floor": raw(&floor), "tora": raw(&tora) }),
     );
     Ok(())
 }

@@ -136,10 +136,15 @@ fn fetch_waits_for_min_bytes_in_all() {
     let counts: Vec<_> = response.responses[0].partitions.iter().map(|part| values(part).len()).collect();
     assert_eq!(counts, [2, 1]);
     let since = Instant::now();
-    let response = client.call(11, &request.with_max_wait_ms(100).with_min_bytes(1 << 20));
+    let response = client.call(11, &request.clone().with_max_wait_ms(100).with_min_bytes(1 << 20));
     assert!(since.elapsed() >= Duration::from_millis(100));
     let counts: Vec<_> = response.responses[0].partitions.iter().map(|part| values(part).len()).collect();
     assert_eq!(counts, [2, 1], "too few are sent all the same when the time is up");
+    // More than it may be sent at all: it would wait for ever, and longer than this client does.
+    let impossible = request.with_max_wait_ms(600_000).with_min_bytes(1 << 20).with_max_bytes(100);
+    let response = client.call(11, &impossible);
+    let counts: Vec<_> = response.responses[0].partitions.iter().map(|part| values(part).len()).collect();
+    assert_eq!(counts, [1, 0], "the first batch, and no more");
 }
 
 #[test]
