@@ -186,8 +186,8 @@
 //! # Recovery
 //!
 //! [`Engine::open`] returns when every partition is recovered: it cuts what a crash left half-written, and refuses, alone,
-//! a partition whose flushed bytes are damaged. No more than [`Config::checkpoint_bytes`] per shard is read for it. The
-//! number of shards may change from one opening to the next. A folder is one engine's:
+//! a partition whose flushed bytes are damaged. No more than [`Config::checkpoint_bytes`] per shard is checked for it, and of
+//! twice as much the batches' headers are looked at. The number of shards may change from one opening to the next. A folder is one engine's:
 //!
 //! ```
 //! # use tora_engine::{Config, Engine};

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Setup;
 use super::report::Report;
-use super::rounds::{figures, ratio, run_tora, short, summary};
+use super::rounds::{ratio, raw, run_tora, short, summary};
 
 /// The part of the records per second that is left.
 const RATIO_MIN: f64 = 0.7;
@@ -35,8 +35,8 @@ pub fn against_few(setup: &Setup, report: &mut Report) -> Result<(), String> {
         "many_partitions",
         json!({
             "ratio": ratio,
-            "few": few.iter().map(figures).collect::<Vec<_>>(),
-            "many": many.iter().map(figures).collect::<Vec<_>>(),
+            "few": raw(&few),
+            "many": raw(&many),
         }),
     );
     Ok(())

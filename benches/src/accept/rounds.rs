@@ -115,7 +115,6 @@ impl Beside {
                 summary(&self.alike)
             ),
         );
-        let raw = |rounds: &[Figures]| rounds.iter().map(figures).collect::<Vec<_>>();
         let detail = json!({ "floor_fresh": raw(&self.fresh_floor), "tora_alike": raw(&self.alike) });
         report.detail(&format!("{}_beside", load.name), detail);
     }
@@ -165,8 +164,8 @@ fn check_ratios(load: &Workload, floor: &[Figures], tora: &[Figures], report: &m
         json!({
             "ratio": records,
             "cpu_ratio": cpu,
-            "floor": floor.iter().map(figures).collect::<Vec<_>>(),
-            "tora": tora.iter().map(figures).collect::<Vec<_>>(),
+            "floor": raw(floor),
+            "tora": raw(tora),
         }),
     );
 }
@@ -247,8 +246,13 @@ pub fn short(figures: &Figures) -> String {
     summary(std::slice::from_ref(figures))
 }
 
+/// All rounds, raw.
+pub fn raw(rounds: &[Figures]) -> Vec<Value> {
+    rounds.iter().map(figures).collect()
+}
+
 /// One round, raw.
-pub fn figures(figures: &Figures) -> Value {
+fn figures(figures: &Figures) -> Value {
     json!({
         "records_per_second": figures.records_per_second,
         "produced_per_second": figures.produced_per_second,

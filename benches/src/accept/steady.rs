@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::load::Figures;
 use super::report::Report;
-use super::rounds::{figures, floor_round, run_tora};
+use super::rounds::{floor_round, raw, run_tora};
 use super::{Setup, median, median_ratio};
 use crate::journals::disk_p50_us;
 
@@ -54,7 +54,6 @@ pub fn open_loop(setup: &Setup, report: &mut Report) -> Result<(), String> {
         "… against the floor's p50",
         &format!("{of_floor:.2} × (the floor itself {floors:.2} × the disk)"),
     );
-    let raw = |rounds: &[Figures]| rounds.iter().map(figures).collect::<Vec<_>>();
     report.detail(
         "open_loop",
         json!({ "ratio": ratio, "disk_p50_us": disk, "floor": raw(&floor), "tora": raw(&tora) }),

@@ -22,7 +22,8 @@ impl Log {
     /// Plans a read of whole batches from the one that `find` names, or of bytes.
     ///
     /// # Errors
-    /// [`Error::OffsetOutOfRange`], also for bytes that the log does not hold any more, or [`Error::Storage`] once the storage has failed.
+    /// [`Error::OffsetOutOfRange`], also for bytes that the log does not hold any more, or [`Error::Storage`] once the
+    /// storage has failed.
     pub fn plan_read<F: Fs>(
         &mut self,
         find: Find,
