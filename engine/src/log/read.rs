@@ -120,7 +120,8 @@ impl ColdRead {
         let bytes_max = bytes_max.min(COLD_READ_MAX);
         let mut read =
             Self { place, find, bytes_max, id, start: 0, pieces: Vec::new(), in_flight: 0, failed: None };
-        read.submit(bytes_max as u64 + SLACK, pool, out);
+        let slack = if matches!(find, Find::Bytes(_)) { 0 } else { SLACK };
+        read.submit(bytes_max as u64 + slack, pool, out);
         read
     }
 

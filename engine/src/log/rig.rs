@@ -94,13 +94,17 @@ impl Rig {
 
     /// An interval has passed.
     pub fn look(&mut self, zeros: &Slice) {
-        self.log.zero_ahead(true, zeros, &mut self.wanted);
+        let had = self.under_way.iter().any(|(op, _)| matches!(op, LogOp::Zero { .. }));
+        let begun = self.log.zero_ahead(true, zeros, &mut self.wanted);
         self.run();
+        let has = self.under_way.iter().any(|(op, _)| matches!(op, LogOp::Zero { .. }));
+        assert_eq!(begun, has && !had, "it says whether it has begun");
     }
 
-    /// An interval has passed in which other partitions kept the device busy.
+    /// An interval has passed in which other partitions kept the device busy, or had zeros begun for them.
     pub fn look_busy(&mut self, zeros: &Slice) {
-        self.log.zero_ahead(false, zeros, &mut self.wanted);
+        let begun = self.log.zero_ahead(false, zeros, &mut self.wanted);
+        assert!(!begun, "it may not");
         self.run();
     }
 

@@ -44,17 +44,19 @@ struct UnderWay {
 }
 
 impl Log {
-    /// Begins to zero ahead, if the last interval's appends were few, `few` saying so of all that the device took
-    /// meanwhile; called at intervals. `zeros` is a piece of them.
-    pub fn zero_ahead<F: Fs>(&mut self, few: bool, zeros: &Slice, out: &mut Wanted<F>) {
+    /// Begins to zero ahead where the last interval's appends call for it and `may_begin`, and says whether it did; called
+    /// at intervals. `zeros` is a piece of them.
+    pub fn zero_ahead<F: Fs>(&mut self, may_begin: bool, zeros: &Slice, out: &mut Wanted<F>) -> bool {
         let appended = self.positions.appended().position();
         let grown = appended.since(self.zeroing.appended_then);
         self.zeroing.appended_then = appended;
-        let slow = few && (1..=limits::ZERO_AHEAD_APPENDED_MAX).contains(&grown);
+        let slow = may_begin && (1..=limits::ZERO_AHEAD_APPENDED_MAX).contains(&grown);
         if !slow || self.failed.is_some() || self.zeroing.under_way.is_some() || self.zeroing.given_up {
-            return;
+            return false;
         }
-        let Some(active) = self.segments.active().filter(|active| active.open().is_some()) else { return };
+        let Some(active) = self.segments.active().filter(|active| active.open().is_some()) else {
+            return false;
+        };
         if self.zeroing.base != active.header.base_offset {
             self.zeroing.base = active.header.base_offset;
             self.zeroing.done_to = 0;
@@ -62,7 +64,7 @@ impl Log {
         let used = appended.since(active.base());
         let ahead = (grown * limits::ZERO_AHEAD_INTERVALS).max(limits::ZERO_AHEAD_MIN);
         if self.zeroing.done_to >= used + ahead / 2 {
-            return;
+            return false;
         }
         // What recovery found allocated need not end with a block.
         let allocated = active.allocated / BLOCK_SIZE as u64 * BLOCK_SIZE as u64;
@@ -70,6 +72,7 @@ impl Log {
         // What will be appended while the first piece is under way stays out of it.
         let start = (used + grown / 8).next_multiple_of(BLOCK_SIZE as u64) + BLOCK_SIZE as u64;
         self.zero_piece(start.max(self.zeroing.done_to), end, zeros, out);
+        self.zeroing.under_way.is_some()
     }
 
     fn zero_piece<F: Fs>(&mut self, start: u64, end: u64, zeros: &Slice, out: &mut Wanted<F>) {

@@ -45,15 +45,17 @@ impl<I: Io> Shard<I> {
         let mut busy = false;
         // A thousand partitions may each be appended to slowly, and the device be busy with all of them.
         let few = std::mem::take(&mut self.appended) <= limits::ZERO_AHEAD_APPENDED_MAX;
+        let mut may_zero = if few { limits::ZERO_AHEAD_PARTITIONS } else { 0 };
         for slot in slots {
             let entry = self.slots.at(slot);
             entry.partition.expire_ahead(&mut self.ahead);
             if now.since(entry.last_used) < limits::IDLE_MS * 1_000_000 {
                 busy = true;
                 let zeros = self.zeros.get_or_insert_with(zeros).clone();
-                self.with_quietly(slot, |partition, cx| {
-                    partition.log_mut().zero_ahead(few, &zeros, cx.wanted);
+                let begun = self.with_quietly(slot, |partition, cx| {
+                    partition.log_mut().zero_ahead(may_zero > 0, &zeros, cx.wanted)
                 });
+                may_zero -= usize::from(begun);
             } else {
                 entry.partition.log_mut().shrink();
                 entry.partition.expire_producers(unix_millis, expiration_ms);

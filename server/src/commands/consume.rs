@@ -219,8 +219,11 @@ impl Consumer<'_> {
             let partition = part.partition_index;
             match part.error_code {
                 OFFSET_OUT_OF_RANGE => self.on_out_of_range(partition)?,
-                // Somebody else leads it; asking for the topic finds out who.
-                NOT_LEADER => drop(self.cluster.topic(&self.wanted.topic)?),
+                // Somebody else leads it, or will in a moment; asking for the topic finds out who.
+                NOT_LEADER => {
+                    Member::wait_a_moment();
+                    drop(self.cluster.topic(&self.wanted.topic)?);
+                }
                 code => check(code, None, &format!("fetching {}-{partition}", self.wanted.topic))?,
             }
             self.take(partition, part.records.unwrap_or_default())?;
