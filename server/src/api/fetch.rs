@@ -305,6 +305,7 @@ impl Fetch {
             return;
         }
         self.stage = Stage::Watching;
+        self.reading.let_go();
         for part in &self.reading.parts {
             if let (Some(partition), Some(Ok(records))) = (part.partition, &part.outcome) {
                 cx.wait_for(partition, records.high_watermark);

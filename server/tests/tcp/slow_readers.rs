@@ -108,6 +108,41 @@ fn clients_that_do_not_read_hold_little_and_get_everything_when_they_do() {
 }
 
 #[test]
+fn fetches_that_wait_for_more_hold_nothing() {
+    const WAITING: usize = 60;
+    /// What they would hold, where each reads a batch of each partition from the disk.
+    const READ_BYTES: usize = WAITING * PARTITIONS as usize * VALUE_BYTES;
+    const HELD_MAX: usize = READ_BYTES / 2;
+    let server = Server::start(&[]);
+    let mut producer = server.connect();
+    create(&mut producer, TOPIC, PARTITIONS);
+    (0..PARTITIONS).for_each(|partition| append(&mut producer, partition, 0));
+    let server = Server::start_in(server.stop(), &[]);
+    let mut reader = server.connect();
+    check(&reader.call(11, &wanted(0)), 0);
+    let before = resident_bytes(&server);
+
+    // Half of them without a session, half beginning one.
+    let more_than_there_is = wanted(0).with_min_bytes(40 << 20).with_max_wait_ms(4_000);
+    let waiting: Vec<_> = (0..WAITING)
+        .map(|nth| {
+            let mut client = server.connect();
+            let request = more_than_there_is.clone().with_session_epoch(if nth % 2 == 0 { -1 } else { 0 });
+            let id = client.send(11, &request).expect("the server reads");
+            // It has read, and waits, once a later request of another client has been answered.
+            check(&reader.call(11, &wanted(0)), 0);
+            (client, id)
+        })
+        .collect();
+    let growth = resident_bytes(&server).saturating_sub(before);
+    assert!(growth < HELD_MAX, "{} MiB for {WAITING} fetches that wait", growth >> 20);
+    for (mut client, id) in waiting {
+        check(&client.response::<FetchRequest>(11, id), 0);
+    }
+    server.stop();
+}
+
+#[test]
 fn a_client_that_never_reads_on_is_closed() {
     let server = Server::start(&["connections.max.idle.ms=500"]);
     let mut producer = server.connect();

@@ -121,6 +121,7 @@ impl InSession {
             return;
         }
         (self.stage, self.has_waited) = (Stage::Watching, true);
+        self.reading.let_go();
         // What was read and not watched for long is watched for as long as this fetch waits.
         for (part, place) in self.reading.parts.iter().zip(&self.places) {
             let session = self.session.as_ref().expect("it is put back with the response");

@@ -70,6 +70,13 @@ impl Reading {
         self.parts.iter().any(|part| matches!(part.outcome, Some(Err(_))))
     }
 
+    /// Lets go of what was read: who waits reads it again when it is roused, and holds none of the log's memory meanwhile.
+    pub fn let_go(&mut self) {
+        for records in self.parts.iter_mut().filter_map(|part| part.outcome.as_mut()?.as_mut().ok()) {
+            records.slices = Vec::new();
+        }
+    }
+
     /// Takes a reply, and goes on with the round if it has to.
     pub fn take(&mut self, part: u32, reply: Reply, cx: &mut Context<'_>) {
         match reply {
