@@ -23,7 +23,7 @@ pub use buffer::{BLOCK_BYTES, Buffer};
 use connection::Connection;
 use log::Log;
 pub use log::{Durability, Options as LogOptions};
-use ring::{Memory, Purpose, Ring};
+pub use ring::{Completion, Memory, Purpose, Ring};
 use stats::Stats;
 
 /// Connections served at once; more are closed on arrival. Keeps the operations in flight below the ring's size.
@@ -113,7 +113,7 @@ impl Server {
         }
     }
 
-    fn complete(&mut self, completion: ring::Completion) -> io::Result<()> {
+    fn complete(&mut self, completion: Completion) -> io::Result<()> {
         let result = completion.result;
         match (completion.purpose, completion.memory) {
             (Purpose::Receive(number), Memory::Buffer(buffer)) => {

@@ -1,10 +1,11 @@
-//! What Tora is measured by: the floor (a yardstick server), the acceptance figures, and other journals.
+//! What Tora is measured by: the floor (a yardstick server), the acceptance figures, other journals and other runtimes.
 
 mod accept;
 mod floor;
 mod journals;
 mod os;
 mod reads;
+mod runtimes;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use accept::partitions::FillArgs;
 use floor::Durability;
 use journals::JournalsArgs;
 use reads::ReadsArgs;
+use runtimes::{RuntimesArgs, ServeArgs};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -43,6 +45,12 @@ enum Command {
     FillPartitions(FillArgs),
     /// Measure consumers, from memory and from the disk; exit code 1 if a target is missed
     Reads(ReadsArgs),
+    /// Compare runtimes: the same small server on the engine's own ring, tokio-uring and epoll
+    #[command(long_about = runtimes::ABOUT)]
+    Runtimes(RuntimesArgs),
+    /// Serve frames on one runtime until SIGTERM: a part of `runtimes`
+    #[command(hide = true)]
+    ServeRuntime(ServeArgs),
 }
 
 const FLOOR_ABOUT: &str = "\
@@ -119,6 +127,8 @@ fn main() -> ExitCode {
         Command::FillPartitions(args) => accept::partitions::fill(&args),
         Command::Journals(args) => journals::run(&args),
         Command::Reads(args) => reads::run(&args),
+        Command::Runtimes(args) => runtimes::run(&args),
+        Command::ServeRuntime(args) => runtimes::serve(&args),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

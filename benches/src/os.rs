@@ -22,6 +22,18 @@ pub fn pin_to_core(core: usize) -> io::Result<()> {
     })
 }
 
+/// Lets the calling thread run on every core again that the system lets this process use (sched_setaffinity(2) leaves
+/// out those it may not).
+pub fn unpin() {
+    let mut cores = MaybeUninit::<libc::cpu_set_t>::uninit();
+    // SAFETY: every byte of the set is written before the kernel, which only reads it, gets it.
+    let result = unsafe {
+        cores.as_mut_ptr().write_bytes(0xff, 1);
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), cores.as_ptr())
+    };
+    debug_assert_eq!(result, 0, "some core is always allowed");
+}
+
 /// Allocates the file's first `bytes` without writing them (fallocate(2)).
 pub fn allocate(file: &File, bytes: u64) -> io::Result<()> {
     let length = libc::off_t::try_from(bytes).map_err(io::Error::other)?;

@@ -72,17 +72,9 @@ impl Server {
             .ok_or_else(|| format!("{path} has no VmRSS"))
     }
 
-    /// CPU time it has used so far, all its threads together, in seconds (utime and stime of proc_pid_stat(5)).
+    /// CPU time it has used so far, in seconds.
     pub fn cpu_seconds(&self) -> Result<f64, String> {
-        let path = format!("/proc/{}/stat", self.pid());
-        let stat = std::fs::read_to_string(&path).map_err(|e| format!("cannot read {path}: {e}"))?;
-        // The program's name, in parentheses, may hold blanks.
-        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
-        let mut fields = fields.split_whitespace().skip(11).map(str::parse::<u64>);
-        match (fields.next(), fields.next()) {
-            (Some(Ok(user)), Some(Ok(system))) => Ok((user + system) as f64 / os::ticks_per_second()),
-            _ => Err(format!("{path} has no CPU time")),
-        }
+        cpu_seconds_of(self.pid())
     }
 
     /// Bytes it has had read from its disks so far (read_bytes of proc_pid_io(5)).
@@ -142,6 +134,20 @@ impl Drop for Server {
         // Both fail only where it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// CPU time that a process has used so far, all its threads together (the kernel's workers for its rings are some of
+/// them), in seconds (utime and stime of proc_pid_stat(5)).
+pub fn cpu_seconds_of(pid: u32) -> Result<f64, String> {
+    let path = format!("/proc/{pid}/stat");
+    let stat = std::fs::read_to_string(&path).map_err(|e| format!("cannot read {path}: {e}"))?;
+    // The program's name, in parentheses, may hold blanks.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let mut fields = fields.split_whitespace().skip(11).map(str::parse::<u64>);
+    match (fields.next(), fields.next()) {
+        (Some(Ok(user)), Some(Ok(system))) => Ok((user + system) as f64 / os::ticks_per_second()),
+        _ => Err(format!("{path} has no CPU time")),
     }
 }
 

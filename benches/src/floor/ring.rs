@@ -77,7 +77,6 @@ impl Ring {
             .setup_submit_all()
             .setup_cqsize(2 * OPERATIONS_MAX)
             .build(OPERATIONS_MAX / 4)?;
-        uring.submitter().register_ring_fd()?;
         Ok(Self { uring, slots: Vec::new(), free: Vec::new() })
     }
 
