@@ -26,7 +26,7 @@ mod offset_commit;
 mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
-mod produce;
+pub mod produce;
 mod sync_group;
 
 use tora_engine::io::ring::RingIo;
@@ -420,6 +420,11 @@ pub fn start(
 
 /// Writes a whole response: length, header, body.
 pub fn respond(work: &mut dyn Work, call: &Call, out: &mut Writer, cx: &mut Context<'_>) {
+    write_response(call, out, |out| work.write(call, out, cx));
+}
+
+/// Writes a whole response whose body `write` writes.
+pub fn write_response(call: &Call, out: &mut Writer, write: impl FnOnce(&mut Writer)) {
     out.clear();
     let length = out.i32_later();
     out.i32(call.correlation_id);
@@ -428,7 +433,7 @@ pub fn respond(work: &mut dyn Work, call: &Call, out: &mut Writer, cx: &mut Cont
     if call.key != API_VERSIONS {
         out.no_tagged_fields();
     }
-    work.write(call, out, cx);
+    write(out);
     let bytes = i32::try_from(out.len() - 4).expect("responses are limited far below 2 GiB");
     out.fill_i32(length, bytes);
 }

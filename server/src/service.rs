@@ -361,7 +361,7 @@ fn next_request(connection: &mut Connection) -> Result<Option<Parked>, String> {
 }
 
 /// A written response in pieces: the records where they lie, everything else copied out of the writer.
-fn gather(writer: &Writer, memory: &mut ResponseMemory) -> Vec<Piece> {
+pub fn gather(writer: &Writer, memory: &mut ResponseMemory) -> Vec<Piece> {
     let written = memory.store(writer.bytes());
     let mut pieces = Vec::with_capacity(writer.records_at().len() * 2 + 1);
     let mut from = 0;

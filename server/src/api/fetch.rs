@@ -19,13 +19,14 @@
 //! A connection has one watch on a partition at most, whichever of its fetches began it: a consumer of one busy
 //! partition and many idle ones would else leave a watch on each idle one behind with every fetch.
 
-mod in_session;
-mod reading;
+pub mod in_session;
+pub mod reading;
 pub mod sessions;
 
+use tora_engine::catalog::Catalog;
 use tora_engine::io::Io;
 use tora_engine::request::Reply;
-use tora_engine::types::{Nanos, Offset, PartitionId, TopicId};
+use tora_engine::types::{LeaderEpoch, Nanos, Offset, PartitionId, TopicId};
 
 use super::{Call, Context, Immediate, Work};
 use crate::error_code::ErrorCode;
@@ -56,8 +57,7 @@ impl TopicName {
     }
 
     /// The topic's id, if there is such a topic.
-    fn find(&self, cx: &Context<'_>) -> Result<TopicId, ErrorCode> {
-        let catalog = cx.shard.catalog();
+    fn find(&self, catalog: &Catalog) -> Result<TopicId, ErrorCode> {
         match self {
             Self::Name(name) => {
                 let topic = catalog.topic_named(name).map(|topic| topic.id);
@@ -83,14 +83,14 @@ enum Stage {
 }
 
 /// How long to wait, and for how much.
-struct Terms {
+pub struct Terms {
     bytes_min: usize,
     bytes_max: usize,
     until: Nanos,
 }
 
 /// A fetch without a session.
-struct Fetch {
+pub struct Fetch {
     /// Topics, each with where its parts begin.
     topics: Vec<(TopicName, usize)>,
     reading: Reading,
@@ -111,26 +111,60 @@ const SESSIONLESS: i32 = -1;
 /// The number of a fetch that begins a session.
 const FIRST: i32 = 0;
 
-/// Starts it.
-pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Result<Box<dyn Work>, Malformed> {
-    let version = call.version;
+/// What a request's body begins with.
+pub struct Head {
+    wait_ms: u64,
+    bytes_min: usize,
+    bytes_max: usize,
+    /// The session's id.
+    pub session: i32,
+    /// The fetch's number in it.
+    pub number: i32,
+}
+
+impl Head {
+    /// What it says of waiting, from `now` on.
+    #[must_use]
+    pub const fn terms(&self, now: Nanos) -> Terms {
+        let Self { wait_ms, bytes_min, bytes_max, .. } = *self;
+        Terms { bytes_min, bytes_max, until: now.plus_millis(wait_ms) }
+    }
+}
+
+/// Reads what comes before the topics; no more than `bytes_max` bytes are ever answered with.
+///
+/// # Errors
+/// A body that cannot be read.
+pub fn read_head(reader: &mut Reader<'_>, version: i16, bytes_max: usize) -> Result<Head, Malformed> {
     if version <= 14 {
         reader.i32()?;
     }
     let wait_ms = u64::try_from(reader.i32()?).unwrap_or(0);
     let bytes_min = usize::try_from(reader.i32()?).unwrap_or(0);
-    let bytes_max = usize::try_from(reader.i32()?).unwrap_or(0).clamp(1, cx.settings.fetch_bytes_max);
+    let bytes_max = usize::try_from(reader.i32()?).unwrap_or(0).clamp(1, bytes_max);
     // More than a response may hold is never there: as Kafka does.
     let bytes_min = bytes_min.min(bytes_max);
     reader.i8()?;
     let (session, number) = if version >= 7 { (reader.i32()?, reader.i32()?) } else { (0, SESSIONLESS) };
-    let until = cx.shard.io().now().plus_millis(wait_ms);
-    let terms = Terms { bytes_min, bytes_max, until };
+    Ok(Head { wait_ms, bytes_min, bytes_max, session, number })
+}
+
+/// Starts it.
+pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Result<Box<dyn Work>, Malformed> {
+    let version = call.version;
+    let head = read_head(reader, version, cx.settings.fetch_bytes_max)?;
+    let terms = head.terms(cx.shard.io().now());
+    let Head { session, number, .. } = head;
     if session != 0 && matches!(number, SESSIONLESS | FIRST) {
         cx.sessions.end(session);
     }
     match number {
-        SESSIONLESS => start_plain(reader, version, terms, cx),
+        SESSIONLESS => {
+            let shard = &cx.shard;
+            let mut work = read_plain(reader, version, terms, shard.catalog(), shard.leader_epoch())?;
+            work.begin(cx);
+            Ok(Box::new(work))
+        }
         FIRST => start_session(reader, version, terms, cx),
         _ => {
             let now = cx.shard.io().now();
@@ -145,29 +179,33 @@ pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Resu
     }
 }
 
-fn start_plain(
+/// Reads the rest of a fetch that has no session, with the topics and the leader epoch that there are.
+///
+/// # Errors
+/// A body that cannot be read.
+pub fn read_plain(
     reader: &mut Reader<'_>,
     version: i16,
     terms: Terms,
-    cx: &mut Context<'_>,
-) -> Result<Box<dyn Work>, Malformed> {
+    catalog: &Catalog,
+    epoch: LeaderEpoch,
+) -> Result<Fetch, Malformed> {
     let reading = Reading::new(version, terms.bytes_max);
     let mut work = Fetch { topics: Vec::new(), reading, terms, stage: Stage::Reading };
     for _ in 0..reader.array_len()? {
         let name = TopicName::read(reader, version)?;
-        let topic = name.find(cx);
+        let topic = name.find(catalog);
         work.topics.push((name, work.reading.parts.len()));
         for _ in 0..reader.array_len()? {
             let wanted = read_wanted(reader, version)?;
-            work.add(topic, &wanted, cx);
+            work.add(topic, &wanted, epoch);
         }
         reader.skip_tagged_fields()?;
     }
     if version >= 7 {
         read_forgotten(reader, version, |_, _| {})?;
     }
-    work.begin(cx);
-    Ok(Box::new(work))
+    Ok(work)
 }
 
 /// Begins a session with what the request wants, if there is room for one.
@@ -202,10 +240,10 @@ fn start_session(
     let reading = Reading::new(version, terms.bytes_max);
     let mut work = Fetch { topics: Vec::new(), reading, terms, stage: Stage::Reading };
     for (name, wanted) in topics {
-        let topic = name.find(cx);
+        let topic = name.find(cx.shard.catalog());
         work.topics.push((name, work.reading.parts.len()));
         for wanted in &wanted {
-            work.add(topic, wanted, cx);
+            work.add(topic, wanted, cx.shard.leader_epoch());
         }
     }
     work.begin(cx);
@@ -247,16 +285,16 @@ fn find_partition(
     topic: Result<TopicId, ErrorCode>,
     index: i32,
     epoch: i32,
-    cx: &Context<'_>,
+    current: LeaderEpoch,
 ) -> Result<PartitionId, ErrorCode> {
     let id = topic?;
-    check_epoch(epoch, cx)?;
+    check_epoch(epoch, current)?;
     Ok(PartitionId::new(id, index))
 }
 
 /// Kafka's check of the leader epoch that a client believes in; −1 means that it does not say.
-pub fn check_epoch(epoch: i32, cx: &Context<'_>) -> Result<(), ErrorCode> {
-    let current = cx.shard.leader_epoch().value();
+pub fn check_epoch(epoch: i32, current: LeaderEpoch) -> Result<(), ErrorCode> {
+    let current = current.value();
     match epoch {
         -1 => Ok(()),
         older if older < current => Err(ErrorCode::FENCED_LEADER_EPOCH),
@@ -277,8 +315,8 @@ fn refusal(error: ErrorCode) -> Box<dyn Work> {
 }
 
 impl Fetch {
-    fn add(&mut self, topic: Result<TopicId, ErrorCode>, wanted: &Wanted, cx: &Context<'_>) {
-        let found = find_partition(topic, wanted.index, wanted.epoch, cx);
+    fn add(&mut self, topic: Result<TopicId, ErrorCode>, wanted: &Wanted, epoch: LeaderEpoch) {
+        let found = find_partition(topic, wanted.index, wanted.epoch, epoch);
         self.reading.parts.push(Part {
             index: wanted.index,
             partition: found.ok(),
@@ -287,6 +325,28 @@ impl Fetch {
             outcome: found.err().map(Err),
             is_wanted: true,
         });
+    }
+
+    /// Its partitions.
+    pub fn reading(&mut self) -> &mut Reading {
+        &mut self.reading
+    }
+
+    /// Writes the response's body, which takes the records.
+    pub fn write_body(&mut self, version: i16, out: &mut Writer) {
+        write_head(version, 0, out);
+        out.array_len(self.topics.len());
+        for at in 0..self.topics.len() {
+            let first = self.topics[at].1;
+            let end = self.topics.get(at + 1).map_or(self.reading.parts.len(), |next| next.1);
+            self.topics[at].0.write(out);
+            out.array_len(end - first);
+            for part in &mut self.reading.parts[first..end] {
+                write_part(version, part, out);
+            }
+            out.no_tagged_fields();
+        }
+        out.no_tagged_fields();
     }
 
     fn begin(&mut self, cx: &mut Context<'_>) {
@@ -334,20 +394,7 @@ impl Work for Fetch {
     }
 
     fn write(&mut self, call: &Call, out: &mut Writer, _: &mut Context<'_>) {
-        let version = call.version;
-        write_head(version, 0, out);
-        out.array_len(self.topics.len());
-        for at in 0..self.topics.len() {
-            let first = self.topics[at].1;
-            let end = self.topics.get(at + 1).map_or(self.reading.parts.len(), |next| next.1);
-            self.topics[at].0.write(out);
-            out.array_len(end - first);
-            for part in &mut self.reading.parts[first..end] {
-                write_part(version, part, out);
-            }
-            out.no_tagged_fields();
-        }
-        out.no_tagged_fields();
+        self.write_body(call.version, out);
     }
 }
 

@@ -47,7 +47,7 @@ pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Resu
             let timestamp = reader.i64()?;
             reader.skip_tagged_fields()?;
             let partition = topic.filter(|topic| (0..topic.1).contains(&index));
-            let epoch = super::fetch::check_epoch(epoch, cx);
+            let epoch = super::fetch::check_epoch(epoch, cx.shard.leader_epoch());
             let outcome = match (query(timestamp, call.version), partition, epoch) {
                 (Sought::NotServed, ..) => Some(Err(ErrorCode::UNSUPPORTED_VERSION)),
                 (_, None, _) => Some(Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)),

@@ -66,7 +66,7 @@ pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Resu
             let epoch = reader.i32()?;
             reader.skip_tagged_fields()?;
             let partition = topic.filter(|topic| (0..topic.1).contains(&index));
-            let outcome = match (partition, super::fetch::check_epoch(believed, cx)) {
+            let outcome = match (partition, super::fetch::check_epoch(believed, cx.shard.leader_epoch())) {
                 (None, _) => Some(Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)),
                 (_, Err(error)) => Some(Err(error)),
                 _ if !(0..=cx.shard.leader_epoch().value()).contains(&epoch) => Some(Ok(UNKNOWN)),

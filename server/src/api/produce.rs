@@ -15,7 +15,8 @@
 use std::sync::Arc;
 
 use tora_engine::batch::{Attributes, Codec, layout};
-use tora_engine::catalog::Topic;
+use tora_engine::catalog::{Catalog, Topic};
+use tora_engine::error::Error;
 use tora_engine::io::Slice;
 use tora_engine::request::{Appended, Origin, Reply, Request};
 use tora_engine::types::{PartitionId, TopicId};
@@ -44,7 +45,8 @@ enum TopicName {
     Id(TopicId),
 }
 
-struct Produce {
+/// A request that was read.
+pub struct Produce {
     /// Topics, each with where its parts begin.
     topics: Vec<(TopicName, usize)>,
     parts: Vec<Part>,
@@ -52,8 +54,28 @@ struct Produce {
     answered: bool,
 }
 
+/// A batch that is to be appended, and the part of the request that it is.
+pub type Batch = (usize, PartitionId, Slice);
+
 /// Starts it.
 pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Result<Box<dyn Work>, Malformed> {
+    // Nothing is appended before the whole request has been read: a malformed one has no effect.
+    let (work, batches) = read(reader, call, cx.shard.catalog())?;
+    for (part, partition, batch) in batches {
+        cx.ask(part, Request::Append { partition, batch, origin: Origin::Client });
+    }
+    Ok(Box::new(work))
+}
+
+/// Reads a request's body, with the topics that there are.
+///
+/// # Errors
+/// A body that cannot be read.
+pub fn read(
+    reader: &mut Reader<'_>,
+    call: &Call,
+    catalog: &Catalog,
+) -> Result<(Produce, Vec<Batch>), Malformed> {
     let transactional = call.version >= SERVED_SINCE && reader.nullable_string()?.is_some();
     let acks = reader.i16()?;
     reader.i32()?;
@@ -68,10 +90,9 @@ pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Resu
     };
     let mut work =
         Produce { topics: Vec::with_capacity(1), parts: Vec::new(), missing: 0, answered: acks != 0 };
-    // Nothing is appended before the whole request has been read: a malformed one has no effect.
     let mut batches = Vec::with_capacity(1);
     for _ in 0..reader.array_len()? {
-        let (name, id) = read_topic(reader, call.version, cx)?;
+        let (name, id) = read_topic(reader, call.version, catalog)?;
         work.topics.push((name, work.parts.len()));
         for _ in 0..reader.array_len()? {
             let index = reader.i32()?;
@@ -95,10 +116,7 @@ pub fn start(reader: &mut Reader<'_>, call: &Call, cx: &mut Context<'_>) -> Resu
     }
     reader.skip_tagged_fields()?;
     work.missing = batches.len();
-    for (part, partition, batch) in batches {
-        cx.ask(part, Request::Append { partition, batch, origin: Origin::Client });
-    }
-    Ok(Box::new(work))
+    Ok((work, batches))
 }
 
 /// The codec that a batch's header names, if there is a header. Nothing else of it has been checked.
@@ -112,15 +130,15 @@ type Found = Result<TopicId, ErrorCode>;
 fn read_topic(
     reader: &mut Reader<'_>,
     version: i16,
-    cx: &Context<'_>,
+    catalog: &Catalog,
 ) -> Result<(TopicName, Found), Malformed> {
     if version >= 13 {
         let id = reader.topic_id()?;
-        let topic = cx.shard.catalog().topic(id);
+        let topic = catalog.topic(id);
         return Ok((TopicName::Id(id), writable(topic, ErrorCode::UNKNOWN_TOPIC_ID)));
     }
     let name = reader.string()?;
-    let topic = cx.shard.catalog().topic_named(name);
+    let topic = catalog.topic_named(name);
     Ok((TopicName::Name(name.to_owned()), writable(topic, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)))
 }
 
@@ -130,12 +148,40 @@ fn writable(topic: Option<&Arc<Topic>>, unknown: ErrorCode) -> Found {
     if is_internal(topic.name.as_str()) { Err(ErrorCode::INVALID_TOPIC_EXCEPTION) } else { Ok(topic.id) }
 }
 
+impl Produce {
+    /// Takes the answer to one of its batches.
+    pub fn take(&mut self, part: usize, outcome: Result<Appended, Error>) {
+        let outcome = outcome.map_err(|error| (ErrorCode::of(&error), Some(error.to_string())));
+        self.parts[part].outcome = Some(outcome);
+        self.missing -= 1;
+    }
+
+    /// Writes the response's body, when every batch is answered.
+    pub fn write_body(&self, call: &Call, out: &mut Writer) {
+        out.array_len(self.topics.len());
+        for (at, (name, first)) in self.topics.iter().enumerate() {
+            let end = self.topics.get(at + 1).map_or(self.parts.len(), |next| next.1);
+            match name {
+                TopicName::Name(name) => out.string(name),
+                TopicName::Id(id) => out.topic_id(*id),
+            }
+            out.array_len(end - first);
+            for part in &self.parts[*first..end] {
+                write_part(call.version, part, out);
+            }
+            out.no_tagged_fields();
+        }
+        if call.version >= 1 {
+            out.i32(0);
+        }
+        out.no_tagged_fields();
+    }
+}
+
 impl Work for Produce {
     fn on_reply(&mut self, part: u32, reply: Reply, _: &mut Context<'_>) {
         let Reply::Append(outcome) = reply else { unreachable!("batches were appended") };
-        let outcome = outcome.map_err(|error| (ErrorCode::of(&error), Some(error.to_string())));
-        self.parts[part as usize].outcome = Some(outcome);
-        self.missing -= 1;
+        self.take(part as usize, outcome);
     }
 
     fn is_done(&self) -> bool {
@@ -156,23 +202,7 @@ impl Work for Produce {
     }
 
     fn write(&mut self, call: &Call, out: &mut Writer, _: &mut Context<'_>) {
-        out.array_len(self.topics.len());
-        for (at, (name, first)) in self.topics.iter().enumerate() {
-            let end = self.topics.get(at + 1).map_or(self.parts.len(), |next| next.1);
-            match name {
-                TopicName::Name(name) => out.string(name),
-                TopicName::Id(id) => out.topic_id(*id),
-            }
-            out.array_len(end - first);
-            for part in &self.parts[*first..end] {
-                write_part(call.version, part, out);
-            }
-            out.no_tagged_fields();
-        }
-        if call.version >= 1 {
-            out.i32(0);
-        }
-        out.no_tagged_fields();
+        self.write_body(call, out);
     }
 }
 

@@ -29,7 +29,9 @@ pub enum Piece {
 }
 
 impl Piece {
-    fn len(&self) -> usize {
+    /// Bytes, wherever they are.
+    #[must_use]
+    pub fn len(&self) -> usize {
         match self {
             Self::Held { bytes, .. } => bytes.len(),
             Self::Stored { bytes, .. } => *bytes,

@@ -123,6 +123,12 @@ impl Receiver {
         Ok(Some(chunk.slice(start + LENGTH_BYTES..start + bytes)))
     }
 
+    /// Goes back to the first frame of what is there, so that cutting it can be measured again and again
+    /// ([`bench`](crate::bench)).
+    pub const fn rewind(&mut self) {
+        self.start = 0;
+    }
+
     /// Gives back what was retired and will not be used again soon: large chunks, and those of another size. A chunk that
     /// is still read from stays, so this has to be called again when it may no longer be.
     pub fn trim(&mut self, memory: &mut ReceiveMemory) {

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use tora_engine::catalog::Catalog;
 use tora_engine::io::Io;
 use tora_engine::request::{Records, Reply};
+use tora_engine::types::LeaderEpoch;
 
 use super::super::{Call, Context, Work};
 use super::reading::{LOG_START_UNKNOWN, Part, Reading, write_part};
-use super::sessions::{Place, Session};
+use super::sessions::{Place, Session, Sessions};
 use super::{Stage, Terms, TopicName, find_partition, read_forgotten, read_wanted, write_head};
 use crate::limits;
 use crate::wire::{Malformed, Reader, Writer};
@@ -38,12 +40,27 @@ impl InSession {
 
     /// Goes on with a session, as the request's rest changes it.
     pub fn go_on(
-        mut session: Session,
+        session: Session,
         reader: &mut Reader<'_>,
         version: i16,
         terms: Terms,
         cx: &mut Context<'_>,
     ) -> Result<Box<dyn Work>, Malformed> {
+        let mut work = Self::change(session, reader, version, terms)?;
+        work.read(cx);
+        Ok(Box::new(work))
+    }
+
+    /// Changes a session as the request's rest says.
+    ///
+    /// # Errors
+    /// A body that cannot be read.
+    pub fn change(
+        mut session: Session,
+        reader: &mut Reader<'_>,
+        version: i16,
+        terms: Terms,
+    ) -> Result<Self, Malformed> {
         for _ in 0..reader.array_len()? {
             let name = TopicName::read(reader, version)?;
             for _ in 0..reader.array_len()? {
@@ -53,9 +70,7 @@ impl InSession {
             reader.skip_tagged_fields()?;
         }
         read_forgotten(reader, version, |name, index| session.forget(name, index))?;
-        let mut work = Self::new(session, false, version, terms);
-        work.read(cx);
-        Ok(Box::new(work))
+        Ok(Self::new(session, false, version, terms))
     }
 
     fn new(session: Session, is_first: bool, version: i16, terms: Terms) -> Self {
@@ -77,14 +92,23 @@ impl InSession {
 
     /// Reads what was called up.
     fn read(&mut self, cx: &mut Context<'_>) {
+        self.choose(cx.sessions, cx.shard.catalog(), cx.shard.leader_epoch());
+        self.reading.begin(cx);
+        if self.reading.is_over() {
+            self.judge(cx);
+        }
+    }
+
+    /// Chooses what is read: what was called up, with the topics and the leader epoch that there are.
+    pub fn choose(&mut self, sessions: &mut Sessions, catalog: &Catalog, epoch: LeaderEpoch) {
         let session = self.session.as_mut().expect("it is put back with the response");
-        cx.sessions.tell_ended(session);
+        sessions.tell_ended(session);
         for part in &mut self.reading.parts {
             part.is_wanted = false;
         }
         for place in session.take_ready() {
             let entry = session.entry(place);
-            let found = find_partition(entry.topic.find(cx), entry.index, entry.epoch, cx);
+            let found = find_partition(entry.topic.find(catalog), entry.index, entry.epoch, epoch);
             entry.partition = found.ok();
             let part = Part {
                 index: entry.index,
@@ -103,10 +127,11 @@ impl InSession {
                 }
             }
         }
-        self.reading.begin(cx);
-        if self.reading.is_over() {
-            self.judge(cx);
-        }
+    }
+
+    /// Gives its session up.
+    pub fn into_session(self) -> Session {
+        self.session.expect("it is put back with the response")
     }
 
     /// Everything was read: what has come to its end is watched; is the rest enough, or to be waited for?

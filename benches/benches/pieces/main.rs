@@ -5,6 +5,8 @@
 //! cargo bench -p tora-benches --bench pieces -- crc       # one group
 //! ```
 
+mod requests;
+
 use std::hint::black_box;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -167,4 +169,11 @@ fn wanted() -> impl FnMut() -> i64 {
 }
 
 criterion_group!(pieces, crc, validate, append, index, mail);
-criterion_main!(pieces);
+criterion_group!(
+    requests,
+    requests::produce_request,
+    requests::produce_response,
+    requests::fetch_request,
+    requests::fetch_response
+);
+criterion_main!(pieces, requests);
