@@ -19,6 +19,7 @@ mod end;
 mod error;
 mod files;
 mod indexes;
+mod reader;
 mod scan;
 mod verify;
 
@@ -29,13 +30,14 @@ use crate::batch::CrcCheck;
 use crate::checkpoint::Entry;
 use crate::io::{Fs, OpenMode};
 use crate::log::index::{CoveredTo, SparseIndex};
-use crate::log::segment::{self, HEADER_SIZE, SegmentHeader, with_file};
+use crate::log::segment::{self, HEADER_SIZE, SegmentHeader};
 use crate::producers::Producers;
 use crate::sim::plant::{Plant, planted};
 use crate::types::{LeaderEpoch, Offset, PartitionId, Position};
 use end::End;
 pub use error::RecoveryError;
 use files::{Files, Found};
+use reader::{HEAD, Reader};
 use scan::{Expected, Fault, Next, Scan};
 pub use verify::{Damage, Verified, verify};
 
@@ -109,14 +111,13 @@ pub fn recover<F: Fs>(
     {
         fs.sync_folder(&folder).map_err(RecoveryError::io("syncing", &folder))?;
     }
-    let segments = files.map_or_else(Vec::new, |files| files.segments);
-    if segments.is_empty() {
+    let Some(Files { segments, last: Some(mut file), .. }) = files else {
         return match checkpoint.map(|entry| entry.flushed_position) {
             Some(flushed) if flushed > Position::ZERO => Err(RecoveryError::Missing { folder, flushed }),
             _ => Ok(None),
         };
-    }
-    Recovery::new(fs, data_dir, &folder, &segments, checkpoint, *settings)?.run().map(Some)
+    };
+    Recovery::new(fs, data_dir, &folder, &segments, checkpoint, *settings)?.run(&mut file).map(Some)
 }
 
 /// Whether batches of earlier epochs are taken for batches of this log. A planted bug leaves such batches behind; the
@@ -216,23 +217,25 @@ impl<'a, F: Fs> Recovery<'a, F> {
         Ok(())
     }
 
-    fn run(mut self) -> Result<Recovered, RecoveryError> {
+    /// `file` is the last segment's.
+    fn run(mut self, file: &mut Reader<'_, F>) -> Result<Recovered, RecoveryError> {
         let (last, sealed) = self.segments.split_last().expect("recovery begins with a segment");
         for (at, found) in sealed.iter().enumerate() {
             let next = &self.segments[at + 1].header;
             let end = CoveredTo { position: next.base_position, offset: next.base_offset };
             self.recover_sealed(found, end)?;
         }
-        self.recover_active(last)
+        self.recover_active(last, file)
     }
 
     /// A segment whose end the next one's header tells.
     fn recover_sealed(&mut self, found: &Found, end: CoveredTo) -> Result<(), RecoveryError> {
         let limit = found.header.file_offset(end.position);
         let (index, loaded) = if end.position <= self.scanned_from.position {
-            indexes::load(self.fs, self.folder, found, end)?
+            indexes::load(self.fs, self.folder, found, None, end)?
         } else {
-            let scanned = self.scan(found, limit)?;
+            let file = Reader::open(self.fs, &found.path, OpenMode::Read, HEAD)?;
+            let scanned = self.scan(found, &file, limit)?;
             let reached = scanned.index.covered_to();
             if let Some(fault) = scanned.fault {
                 let why = format!("{fault}; the next segment proves that everything here was flushed");
@@ -272,8 +275,8 @@ impl<'a, F: Fs> Recovery<'a, F> {
     }
 
     /// The segment that has no successor.
-    fn recover_active(mut self, found: &Found) -> Result<Recovered, RecoveryError> {
-        let scanned = self.scan(found, found.size)?;
+    fn recover_active(mut self, found: &Found, file: &mut Reader<'_, F>) -> Result<Recovered, RecoveryError> {
+        let scanned = self.scan(found, file, found.size)?;
         let reached = scanned.index.covered_to();
         if reached.position < self.flushed.position {
             let fault =
@@ -282,17 +285,15 @@ impl<'a, F: Fs> Recovery<'a, F> {
             return Err(RecoveryError::damaged(&found.path, scanned.at, why));
         }
         let end = End {
-            path: &found.path,
             header: &found.header,
-            size: found.size,
             at: scanned.at,
             fault: scanned.fault,
             expected: Expected { offset: reached.offset, epoch: self.epoch },
             current: self.settings.epoch,
         };
-        let (size, cut) = end.settle(self.fs)?;
+        let (size, cut) = end.settle(file)?;
         let sync = cut || reached.position > self.flushed.position || reached.position == Position::ZERO;
-        let (active_tail, first_timestamp) = end.finish(self.fs, sync)?;
+        let (active_tail, first_timestamp) = end.finish(file, sync)?;
         let len = reached.position.since(found.header.base_position);
         if len == 0 {
             // A segment is prepared with its name synced, but this preparation may not have come that far.
@@ -320,39 +321,35 @@ impl<'a, F: Fs> Recovery<'a, F> {
     }
 
     /// Checks a segment's batches from where reading begins to the byte before `limit` or the first bad one.
-    fn scan(&mut self, found: &Found, limit: u64) -> Result<Scanned, RecoveryError> {
+    fn scan(&mut self, found: &Found, file: &Reader<'_, F>, limit: u64) -> Result<Scanned, RecoveryError> {
         let header = &found.header;
         let mut index = SparseIndex::new(header.base_offset, header.base_position);
         if self.scanned_from.position > header.base_position {
-            index = indexes::load(self.fs, self.folder, found, self.scanned_from)?.0;
+            index = indexes::load(self.fs, self.folder, found, Some(file), self.scanned_from)?.0;
         }
         let from = index.covered_to();
-        let mut too_new = None;
-        let walked = with_file(self.fs, &found.path, OpenMode::Read, |file| {
-            let expected = Expected { offset: from.offset, epoch: self.epoch };
-            let mut scan = Scan::new(self.fs, file, header, CrcCheck::Full, from.position, limit, expected);
-            loop {
-                let at = scan.at();
-                match scan.next()? {
-                    Next::Batch(batch) if batch.leader_epoch > self.settings.epoch => {
-                        too_new = Some(batch.leader_epoch);
-                        return Ok((at, None));
-                    }
-                    Next::Batch(batch) => {
-                        index.add(&batch, header.position(at));
-                        self.producers.record(&batch, batch.base_offset, self.settings.now_ms);
-                        self.epoch = batch.leader_epoch;
-                    }
-                    Next::End => return Ok((at, None)),
-                    Next::Fault(fault) => return Ok((at, Some(fault))),
+        let expected = Expected { offset: from.offset, epoch: self.epoch };
+        let mut scan = Scan::new(file, header, CrcCheck::Full, from.position, limit, expected);
+        let (at, fault) = loop {
+            let at = scan.at();
+            match scan.next().map_err(RecoveryError::io("reading", &found.path))? {
+                Next::Batch(batch) if batch.leader_epoch > self.settings.epoch => {
+                    return Err(RecoveryError::EpochBehind {
+                        file: found.path.clone(),
+                        offset: at,
+                        found: batch.leader_epoch,
+                        current: self.settings.epoch,
+                    });
                 }
+                Next::Batch(batch) => {
+                    index.add(&batch, header.position(at));
+                    self.producers.record(&batch, batch.base_offset, self.settings.now_ms);
+                    self.epoch = batch.leader_epoch;
+                }
+                Next::End => break (at, None),
+                Next::Fault(fault) => break (at, Some(fault)),
             }
-        });
-        let (at, fault) = walked.map_err(RecoveryError::io("reading", &found.path))?;
-        if let Some(epoch) = too_new {
-            let (file, current) = (found.path.clone(), self.settings.epoch);
-            return Err(RecoveryError::EpochBehind { file, offset: at, found: epoch, current });
-        }
+        };
         Ok(Scanned { index, at, fault })
     }
 }

@@ -28,8 +28,10 @@ use crate::io::BLOCK_SIZE;
 use crate::stored::{Reader, StoredError, Writer};
 use crate::types::{Offset, PartitionId, Position, TopicId};
 
+pub(super) use jobs::remove_if_there;
+#[cfg(test)]
+pub(super) use jobs::with_file;
 pub use jobs::{extend, prepare, remove, remove_partition, rewrite_header, save_index_hint, seal};
-pub(super) use jobs::{remove_if_there, with_file};
 
 /// Bytes of a segment's file before its first batch.
 pub const HEADER_SIZE: u64 = BLOCK_SIZE as u64;

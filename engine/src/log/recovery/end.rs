@@ -6,14 +6,13 @@
 //! told apart, and what is there is cut.
 
 use std::io;
-use std::path::Path;
 
 use super::error::RecoveryError;
+use super::reader::Reader;
 use super::scan::{Expected, Fault, Window};
 use crate::batch::{BatchHeader, CrcCheck, Read, layout, read_one};
-use crate::io::{BLOCK_SIZE, File, Fs, OpenMode};
-use crate::log::segment::with_file;
-use crate::log::segment::zeros::{first_in, for_each_piece, last_in};
+use crate::io::{BLOCK_SIZE, Fs};
+use crate::log::segment::zeros::{first_in, last_in};
 use crate::log::segment::{HEADER_SIZE, SegmentHeader};
 use crate::sim::plant::{Plant, planted};
 use crate::types::LeaderEpoch;
@@ -25,10 +24,7 @@ const STEP: usize = 4096;
 
 /// Where a log's last segment stops being right.
 pub(super) struct End<'a> {
-    pub path: &'a Path,
     pub header: &'a SegmentHeader,
-    /// Bytes of the file.
-    pub size: u64,
     /// The end of the last good batch, an offset in the file.
     pub at: u64,
     /// What is there instead of another one; `None` at the file's end.
@@ -40,18 +36,14 @@ pub(super) struct End<'a> {
 
 impl End<'_> {
     /// Decides. Answers the first and the last byte that a crash tore; `None` where nothing but zeros follows.
-    pub(super) fn judge<F: Fs>(&self, fs: &F) -> Result<Option<(u64, u64)>, RecoveryError> {
-        let reading = RecoveryError::io("reading", self.path);
-        let rest = with_file(fs, self.path, OpenMode::Read, |file| {
-            let rest = self.rest(fs, file)?;
-            let beyond = self.at.saturating_add(self.header.unflushed_max);
-            let proof = match rest {
-                Some((_, last)) if last > beyond => self.batch_behind(fs, file, beyond)?,
-                _ => None,
-            };
-            Ok((rest, proof))
-        });
-        let (rest, proof) = rest.map_err(reading)?;
+    pub(super) fn judge<F: Fs>(&self, file: &Reader<'_, F>) -> Result<Option<(u64, u64)>, RecoveryError> {
+        let reading = || RecoveryError::io("reading", &file.path);
+        let rest = self.rest(file).map_err(reading())?;
+        let beyond = self.at.saturating_add(self.header.unflushed_max);
+        let proof = match rest {
+            Some((_, last)) if last > beyond => self.batch_behind(file, beyond).map_err(reading())?,
+            _ => None,
+        };
         if let Some(proof) = proof {
             let fault =
                 self.fault.map_or_else(|| "a batch should begin there".to_owned(), |fault| fault.to_string());
@@ -60,41 +52,42 @@ impl End<'_> {
                  proves that there was one",
                 self.header.unflushed_max
             );
-            return Err(RecoveryError::damaged(self.path, self.at, why));
+            return Err(RecoveryError::damaged(&file.path, self.at, why));
         }
         Ok(rest)
     }
 
     /// Decides, and makes the last good batch the end: nothing but zeros follows it afterwards. Nothing is synced yet.
     /// Answers the file's size and whether anything was changed.
-    pub(super) fn settle<F: Fs>(&self, fs: &F) -> Result<(u64, bool), RecoveryError> {
-        let Some((first, last)) = self.judge(fs)? else { return Ok((self.size, false)) };
+    pub(super) fn settle<F: Fs>(&self, file: &mut Reader<'_, F>) -> Result<(u64, bool), RecoveryError> {
+        let Some((first, last)) = self.judge(file)? else { return Ok((file.size, false)) };
         log::warn!(
             "{}: cut at byte {}, offset {}: {} bytes behind it, from byte {first} to byte {last}, were not flushed \
              before a crash",
-            self.path.display(),
+            file.path.display(),
             self.at,
             self.expected.offset,
             last + 1 - self.at
         );
-        let size = self.cut(fs).map_err(RecoveryError::io("cutting", self.path))?;
-        self.check_cut(fs).map_err(RecoveryError::io("cutting", self.path))?;
+        let size = self.cut(file).map_err(RecoveryError::io("cutting", &file.path))?;
+        file.forget(self.at);
+        self.check_cut(file).map_err(RecoveryError::io("cutting", &file.path))?;
         Ok((size, true))
     }
 
     /// Looks whether the cut has left nothing behind: a stale batch would become a valid one again as soon as new ones
     /// fill the gap before it. Cuts are rare, and what is read is the space that was allocated ahead.
-    fn check_cut<F: Fs>(&self, fs: &F) -> io::Result<()> {
-        match with_file(fs, self.path, OpenMode::Read, |file| self.rest(fs, file))? {
+    fn check_cut<F: Fs>(&self, file: &Reader<'_, F>) -> io::Result<()> {
+        match self.rest(file)? {
             None => Ok(()),
             Some((first, _)) => Err(io::Error::other(format!("byte {first} behind the cut is not zero"))),
         }
     }
 
     /// The first and the last byte behind the end that are not zero; `None` if all are.
-    fn rest<F: Fs>(&self, fs: &F, file: File) -> io::Result<Option<(u64, u64)>> {
+    fn rest<F: Fs>(&self, file: &Reader<'_, F>) -> io::Result<Option<(u64, u64)>> {
         let mut rest = None;
-        for_each_piece(fs, file, self.at..self.size, |at, piece| {
+        file.for_each_piece(self.at..file.size, |at, piece| {
             if let Some(last) = last_in(piece) {
                 let first = first_in(piece).expect("there is a last one") as u64;
                 rest = Some((rest.map_or(at + first, |(first, _)| first), at + last as u64));
@@ -108,11 +101,11 @@ impl End<'_> {
     ///
     /// Batches follow each other without gaps or alignment, so one may begin at any byte. Few can: the magic byte is a 2
     /// and the numbers before it are small.
-    fn batch_behind<F: Fs>(&self, fs: &F, file: File, beyond: u64) -> io::Result<Option<u64>> {
-        let mut window = Window::new(fs, file, self.size, PIECE);
-        let mut candidate = Window::new(fs, file, self.size, layout::HEADER_SIZE);
+    fn batch_behind<F: Fs>(&self, file: &Reader<'_, F>, beyond: u64) -> io::Result<Option<u64>> {
+        let mut window = Window::new(file, file.size, PIECE);
+        let mut candidate = Window::new(file, file.size, layout::HEADER_SIZE);
         let mut at = beyond + 1;
-        while at + (layout::HEADER_SIZE as u64) <= self.size {
+        while at + (layout::HEADER_SIZE as u64) <= file.size {
             let bytes = window.bytes(at, layout::HEADER_SIZE)?;
             let Some(starts) = bytes.len().checked_sub(layout::HEADER_SIZE - 1) else { break };
             let mut index = 0;
@@ -128,7 +121,7 @@ impl End<'_> {
                         continue;
                     }
                     let start = at + start as u64;
-                    if self.is_intact(&mut candidate, start)? {
+                    if self.is_intact(&mut candidate, start, file.size)? {
                         return Ok(Some(start));
                     }
                 }
@@ -149,8 +142,8 @@ impl End<'_> {
             })
     }
 
-    fn is_intact<F: Fs>(&self, window: &mut Window<'_, F>, at: u64) -> io::Result<bool> {
-        let left = usize::try_from(self.size - at).unwrap_or(usize::MAX);
+    fn is_intact<F: Fs>(&self, window: &mut Window<'_, F>, at: u64, size: u64) -> io::Result<bool> {
+        let left = usize::try_from(size - at).unwrap_or(usize::MAX);
         let mut needed = layout::HEADER_SIZE;
         loop {
             let bytes = window.bytes(at, needed)?;
@@ -163,31 +156,33 @@ impl End<'_> {
     }
 
     /// Gives the space behind the end back and takes it again, so that it reads as zeros. Answers the file's size.
-    fn cut<F: Fs>(&self, fs: &F) -> io::Result<u64> {
+    fn cut<F: Fs>(&self, file: &Reader<'_, F>) -> io::Result<u64> {
+        let size = file.size;
         if planted(Plant::StaleBytesAfterCut) {
-            return Ok(self.size);
+            return Ok(size);
         }
-        with_file(fs, self.path, OpenMode::ReadWrite, |file| {
-            fs.truncate(file, self.at)?;
-            match fs.allocate(file, self.at, self.size - self.at) {
-                Ok(()) => Ok(self.size),
-                // The next append asks again, and can wait.
-                Err(error) if error.kind() == io::ErrorKind::StorageFull => fs.size(file),
-                Err(error) => Err(error),
-            }
-        })
+        file.fs.truncate(file.file, self.at)?;
+        match file.fs.allocate(file.file, self.at, size - self.at) {
+            Ok(()) => Ok(size),
+            // The next append asks again, and can wait.
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => file.fs.size(file.file),
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes the survivors durable and answers those in the last, partial block, and the first batch's largest timestamp.
-    pub(super) fn finish<F: Fs>(&self, fs: &F, sync: bool) -> Result<(Vec<u8>, i64), RecoveryError> {
-        let mode = if sync { OpenMode::ReadWrite } else { OpenMode::Read };
-        with_file(fs, self.path, mode, |file| {
+    pub(super) fn finish<F: Fs>(
+        &self,
+        file: &Reader<'_, F>,
+        sync: bool,
+    ) -> Result<(Vec<u8>, i64), RecoveryError> {
+        let finish = || {
             if sync {
-                fs.sync(file)?;
+                file.fs.sync(file.file)?;
             }
             let start = self.at - self.at % BLOCK_SIZE as u64;
             let mut block = vec![0; (self.at - start) as usize];
-            let count = fs.read_at(file, start, &mut block)?;
+            let count = file.read_at(start, &mut block)?;
             if count < block.len() {
                 return Err(io::Error::new(
                     io::ErrorKind::UnexpectedEof,
@@ -195,11 +190,10 @@ impl End<'_> {
                 ));
             }
             let mut first = [0; layout::HEADER_SIZE];
-            let has_batches =
-                self.at > HEADER_SIZE && fs.read_at(file, HEADER_SIZE, &mut first)? == first.len();
+            let has_batches = self.at > HEADER_SIZE && file.read_at(HEADER_SIZE, &mut first)? == first.len();
             let first = has_batches.then(|| BatchHeader::parse(&first).ok()).flatten();
             Ok((block, first.map_or(-1, |first| first.max_timestamp)))
-        })
-        .map_err(RecoveryError::io("syncing", self.path))
+        };
+        finish().map_err(RecoveryError::io("syncing", &file.path))
     }
 }

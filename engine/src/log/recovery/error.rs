@@ -59,8 +59,7 @@ pub enum RecoveryError {
 impl RecoveryError {
     /// Turns a failed call into one of these.
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |error| Self::Io { doing, path, error }
+        move |error| Self::Io { doing, path: path.to_owned(), error }
     }
 
     pub(super) fn damaged(file: &Path, offset: u64, why: impl Into<String>) -> Self {

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::error::RecoveryError;
-use crate::io::{Fs, OpenMode};
+use super::reader::{HEAD, Reader};
+use crate::io::{BLOCK_SIZE, Fs, OpenMode};
 use crate::limits;
-use crate::log::segment::zeros::first_nonzero;
-use crate::log::segment::{self, HEADER_SIZE, SegmentHeader, with_file};
+use crate::log::segment::zeros::first_in;
+use crate::log::segment::{self, HEADER_SIZE, SegmentHeader};
 use crate::stored::StoredError;
 use crate::types::{Offset, PartitionId};
 
@@ -16,23 +17,27 @@ pub(super) struct Found {
     pub header: SegmentHeader,
     /// Bytes of the file, allocated space included.
     pub size: u64,
+    /// Whether there is an index beside it.
+    pub has_index: bool,
 }
 
 /// The partition's folder, listed and cleared of what unfinished jobs left.
-pub(super) struct Files {
+pub(super) struct Files<'a, F: Fs> {
     /// Oldest first. Each one's batches end where the next one's begin.
     pub segments: Vec<Found>,
+    /// The last one's file, open for reading and writing.
+    pub last: Option<Reader<'a, F>>,
     /// Whether files were removed, and the folder is not synced yet.
     pub removed: bool,
 }
 
-impl Files {
+impl<'a, F: Fs> Files<'a, F> {
     /// Lists the folder; `None` if there is none. Readers get nothing before `log_start`.
     ///
     /// Segments at the end that never held a batch are removed: they were prepared, and it may never have come to the
     /// offset that they are named after.
-    pub(super) fn open<F: Fs>(
-        fs: &F,
+    pub(super) fn open(
+        fs: &'a F,
         folder: &Path,
         partition: PartitionId,
         log_start: Offset,
@@ -54,21 +59,17 @@ impl Files {
                 removed = true;
             }
         }
-        let mut files = Self { segments: Vec::new(), removed };
-        indexes.retain(|base| !bases.contains(base));
-        files.drop_indexes(fs, folder, &indexes)?;
+        let mut files = Self { segments: Vec::new(), last: None, removed };
+        let (indexes, orphans): (Vec<_>, _) = indexes.into_iter().partition(|base| bases.contains(base));
+        files.drop_indexes(fs, folder, &orphans)?;
         let kept = files.drop_prepared(fs, folder, bases)?;
-        files.segments = chain(fs, folder, partition, drop_before(fs, folder, &kept, log_start))?;
+        let kept = drop_before(fs, folder, &kept, log_start);
+        files.segments = chain(fs, folder, partition, kept, &indexes, files.last.as_ref())?;
         Ok(Some(files))
     }
 
     /// Removes indexes whose segments are gone.
-    fn drop_indexes<F: Fs>(
-        &mut self,
-        fs: &F,
-        folder: &Path,
-        indexes: &[Offset],
-    ) -> Result<(), RecoveryError> {
+    fn drop_indexes(&mut self, fs: &F, folder: &Path, indexes: &[Offset]) -> Result<(), RecoveryError> {
         for base in indexes {
             let path = folder.join(segment::index_name(*base));
             fs.remove_file(&path).map_err(RecoveryError::io("removing", &path))?;
@@ -77,18 +78,22 @@ impl Files {
         Ok(())
     }
 
-    /// Removes the segments at the end that never held a batch, and answers the others.
-    fn drop_prepared<F: Fs>(
+    /// Removes the segments at the end that never held a batch, and answers the others. The last of those stays open.
+    fn drop_prepared(
         &mut self,
-        fs: &F,
+        fs: &'a F,
         folder: &Path,
         mut bases: Vec<Offset>,
     ) -> Result<Vec<Offset>, RecoveryError> {
-        while let Some(&base) = bases.last()
-            && may_be_unused(&bases)
-            && is_unused(fs, folder, base)?
-        {
-            for path in [folder.join(segment::file_name(base)), folder.join(segment::index_name(base))] {
+        while let Some(&base) = bases.last() {
+            let path = folder.join(segment::file_name(base));
+            let last = Reader::open(fs, &path, OpenMode::ReadWrite, HEAD)?;
+            if !may_be_unused(&bases) || !is_unused(&last)? {
+                self.last = Some(last);
+                break;
+            }
+            drop(last);
+            for path in [path, folder.join(segment::index_name(base))] {
                 segment::remove_if_there(fs, &path).map_err(RecoveryError::io("removing", &path))?;
             }
             self.removed = true;
@@ -105,29 +110,41 @@ pub(super) fn may_be_unused(bases: &[Offset]) -> bool {
 }
 
 /// Whether a segment never held a batch.
-pub(super) fn is_unused<F: Fs>(fs: &F, folder: &Path, base: Offset) -> Result<bool, RecoveryError> {
-    let path = folder.join(segment::file_name(base));
-    let (header, size) = read_header(fs, &path)?;
-    if let Err(error @ StoredError::Version { .. }) = header {
-        return Err(unreadable(&path, error));
+pub(super) fn is_unused<F: Fs>(file: &Reader<'_, F>) -> Result<bool, RecoveryError> {
+    if let Err(error @ StoredError::Version { .. }) = header(file) {
+        return Err(unreadable(&file.path, error));
     }
-    let used = with_file(fs, &path, OpenMode::Read, |file| first_nonzero(fs, file, HEADER_SIZE..size));
-    Ok(used.map_err(RecoveryError::io("reading", &path))?.is_none())
+    let mut used = false;
+    let looked = file.for_each_piece(HEADER_SIZE..file.size.max(HEADER_SIZE), |_, piece| {
+        used = first_in(piece).is_some();
+        !used
+    });
+    looked.map_err(RecoveryError::io("reading", &file.path))?;
+    Ok(!used)
 }
 
-/// Reads the headers of segments, and checks that each is where its name and its neighbours say.
+/// Reads the headers of segments, and checks that each is where its name and its neighbours say. `indexes` are those
+/// beside them; `last` is the last one's file, if it is open.
 pub(super) fn chain<F: Fs>(
     fs: &F,
     folder: &Path,
     partition: PartitionId,
     bases: &[Offset],
+    indexes: &[Offset],
+    last: Option<&Reader<'_, F>>,
 ) -> Result<Vec<Found>, RecoveryError> {
     let mut segments = Vec::with_capacity(bases.len());
-    for base in bases {
+    for (at, base) in bases.iter().enumerate() {
         let path = folder.join(segment::file_name(*base));
-        let (header, size) = read_header(fs, &path)?;
+        let (header, size) = match last.filter(|_| at + 1 == bases.len()) {
+            Some(last) => (header(last), last.size),
+            None => {
+                let file = Reader::open(fs, &path, OpenMode::Read, HEADER_SIZE)?;
+                (header(&file), file.size)
+            }
+        };
         let header = header.map_err(|error| unreadable(&path, error))?;
-        segments.push(Found { path, header, size });
+        segments.push(Found { path, header, size, has_index: indexes.contains(base) });
     }
     check_chain(&segments, partition)?;
     Ok(segments)
@@ -183,17 +200,10 @@ fn drop_before<'a, F: Fs>(fs: &F, folder: &Path, bases: &'a [Offset], log_start:
     kept
 }
 
-/// Reads a file's header and its size.
-fn read_header<F: Fs>(
-    fs: &F,
-    path: &Path,
-) -> Result<(Result<SegmentHeader, StoredError>, u64), RecoveryError> {
-    with_file(fs, path, OpenMode::Read, |file| {
-        let mut block = [0; HEADER_SIZE as usize];
-        let count = fs.read_at(file, 0, &mut block)?;
-        Ok((SegmentHeader::decode(&block[..count]), fs.size(file)?))
-    })
-    .map_err(RecoveryError::io("reading", path))
+/// A file's header.
+fn header<F: Fs>(file: &Reader<'_, F>) -> Result<SegmentHeader, StoredError> {
+    let head = file.kept(0);
+    SegmentHeader::decode(&head[..head.len().min(BLOCK_SIZE)])
 }
 
 fn unreadable(path: &Path, error: StoredError) -> RecoveryError {

@@ -4,21 +4,24 @@ use std::path::Path;
 
 use super::error::RecoveryError;
 use super::files::Found;
+use super::reader::Reader;
 use super::scan::{Expected, Next, Scan};
 use crate::batch::CrcCheck;
 use crate::io::{Fs, OpenMode, read_file};
 use crate::log::index::{CoveredTo, SparseIndex};
-use crate::log::segment::{self, with_file};
+use crate::log::segment::{self, HEADER_SIZE};
 use crate::types::LeaderEpoch;
 
 /// Before any batch.
 const NO_EPOCH: LeaderEpoch = LeaderEpoch::new(i32::MIN);
 
-/// The index of a segment's batches up to `end`, which are known to be flushed, and whether all of it was loaded.
+/// The index of a segment's batches up to `end`, which are known to be flushed, and whether all of it was loaded. `file`
+/// is the segment's, if it is open.
 pub(super) fn load<F: Fs>(
     fs: &F,
     folder: &Path,
     found: &Found,
+    file: Option<&Reader<'_, F>>,
     end: CoveredTo,
 ) -> Result<(SparseIndex, bool), RecoveryError> {
     if let Some(mut index) = read(fs, folder, found) {
@@ -26,22 +29,24 @@ pub(super) fn load<F: Fs>(
         let whole = saved == end;
         index.truncate_to(end.offset);
         // What it covers decides where reading begins; if that leads nowhere, the index was wrong and not the segment.
-        if whole || extend(fs, found, &mut index, end).is_ok() {
+        if whole || extend(fs, found, file, &mut index, end).is_ok() {
             return Ok((index, whole));
         }
         log::warn!("{}: its index does not fit, and is rebuilt", found.path.display());
     }
     let mut index = SparseIndex::new(found.header.base_offset, found.header.base_position);
-    extend(fs, found, &mut index, end)?;
+    extend(fs, found, file, &mut index, end)?;
     Ok((index, false))
 }
 
 /// The saved index, if there is one for this segment.
 fn read<F: Fs>(fs: &F, folder: &Path, found: &Found) -> Option<SparseIndex> {
+    if !found.has_index {
+        return None;
+    }
     let path = folder.join(segment::index_name(found.header.base_offset));
     let bytes = match read_file(fs, &path) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
         Err(error) => {
             log::warn!("{}: cannot be read, and is rebuilt: {error}", path.display());
             return None;
@@ -69,6 +74,7 @@ fn read<F: Fs>(fs: &F, folder: &Path, found: &Found) -> Option<SparseIndex> {
 fn extend<F: Fs>(
     fs: &F,
     found: &Found,
+    file: Option<&Reader<'_, F>>,
     index: &mut SparseIndex,
     end: CoveredTo,
 ) -> Result<(), RecoveryError> {
@@ -80,29 +86,32 @@ fn extend<F: Fs>(
             "no batch ends there",
         ));
     }
+    let opened;
+    let file = match file {
+        Some(file) => file,
+        None => {
+            opened = Reader::open(fs, &found.path, OpenMode::Read, HEADER_SIZE)?;
+            &opened
+        }
+    };
     let expected = Expected { offset, epoch: NO_EPOCH };
     let limit = found.header.file_offset(end.position);
-    let walked = with_file(fs, &found.path, OpenMode::Read, |file| {
-        let mut scan = Scan::new(fs, file, &found.header, CrcCheck::Skip, position, limit, expected);
-        loop {
-            let at = scan.at();
-            match scan.next()? {
-                Next::Batch(batch) => index.add(&batch, found.header.position(at)),
-                Next::End => return Ok(Ok(scan.expected().offset)),
-                Next::Fault(fault) => return Ok(Err((at, fault))),
+    let mut scan = Scan::new(file, &found.header, CrcCheck::Skip, position, limit, expected);
+    loop {
+        let at = scan.at();
+        match scan.next().map_err(RecoveryError::io("reading", &found.path))? {
+            Next::Batch(batch) => index.add(&batch, found.header.position(at)),
+            Next::End => break,
+            Next::Fault(fault) => {
+                let why = format!("{fault}, and this part of the log was flushed");
+                return Err(RecoveryError::damaged(&found.path, at, why));
             }
         }
-    });
-    match walked.map_err(RecoveryError::io("reading", &found.path))? {
-        Ok(reached) if reached == end.offset => Ok(()),
-        Ok(reached) => {
-            let why =
-                format!("its batches end with offset {reached} there, and offset {} was flushed", end.offset);
-            Err(RecoveryError::damaged(&found.path, limit, why))
-        }
-        Err((at, fault)) => {
-            let why = format!("{fault}, and this part of the log was flushed");
-            Err(RecoveryError::damaged(&found.path, at, why))
-        }
     }
+    let reached = scan.expected().offset;
+    if reached == end.offset {
+        return Ok(());
+    }
+    let why = format!("its batches end with offset {reached} there, and offset {} was flushed", end.offset);
+    Err(RecoveryError::damaged(&found.path, limit, why))
 }

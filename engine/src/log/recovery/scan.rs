@@ -3,8 +3,9 @@
 use std::fmt;
 use std::io;
 
+use super::reader::Reader;
 use crate::batch::{BatchError, BatchHeader, CrcCheck, Read, layout, read_one};
-use crate::io::{File, Fs};
+use crate::io::Fs;
 use crate::log::segment::SegmentHeader;
 use crate::types::{LeaderEpoch, Offset, Position};
 
@@ -66,7 +67,7 @@ pub(super) enum Next {
 }
 
 /// A walk through the batches of one segment.
-pub(super) struct Scan<'a, F> {
+pub(super) struct Scan<'a, F: Fs> {
     window: Window<'a, F>,
     crc: CrcCheck,
     size_max: usize,
@@ -79,8 +80,7 @@ impl<'a, F: Fs> Scan<'a, F> {
     /// A walk from the batch at `from` to the byte before `end`, an offset in the file. With [`CrcCheck::Skip`] only
     /// the batches' headers are read where that saves reading.
     pub(super) fn new(
-        fs: &'a F,
-        file: File,
+        file: &'a Reader<'a, F>,
         header: &SegmentHeader,
         crc: CrcCheck,
         from: Position,
@@ -89,7 +89,7 @@ impl<'a, F: Fs> Scan<'a, F> {
     ) -> Self {
         let piece = if crc == CrcCheck::Full { PIECE } else { PIECE_OF_HEADERS };
         Self {
-            window: Window::new(fs, file, end, piece),
+            window: Window::new(file, end, piece),
             crc,
             size_max: usize::try_from(header.unflushed_max).unwrap_or(usize::MAX),
             at: header.file_offset(from),
@@ -179,9 +179,8 @@ fn is_zero(bytes: &[u8]) -> bool {
 }
 
 /// A part of a file in memory, moving forward.
-pub(super) struct Window<'a, F> {
-    fs: &'a F,
-    file: File,
+pub(super) struct Window<'a, F: Fs> {
+    file: &'a Reader<'a, F>,
     /// Nothing is read at or past this byte.
     end: u64,
     piece: usize,
@@ -192,20 +191,24 @@ pub(super) struct Window<'a, F> {
 
 impl<'a, F: Fs> Window<'a, F> {
     /// A window on the file up to `end` that is filled by `piece` bytes at a time.
-    pub(super) fn new(fs: &'a F, file: File, end: u64, piece: usize) -> Self {
-        Self { fs, file, end, piece, buffer: Vec::new(), start: 0 }
+    pub(super) fn new(file: &'a Reader<'a, F>, end: u64, piece: usize) -> Self {
+        Self { file, end, piece, buffer: Vec::new(), start: 0 }
     }
 
     /// The file from `at` on: at least `needed` bytes, unless the end comes first.
     pub(super) fn bytes(&mut self, at: u64, needed: usize) -> io::Result<&[u8]> {
+        let left = usize::try_from(self.end.saturating_sub(at)).unwrap_or(usize::MAX);
+        let kept = self.file.kept(at);
+        if kept.len() >= needed.min(left) {
+            return Ok(&kept[..kept.len().min(left)]);
+        }
         let have = self.have(at);
         if have < needed {
             let kept = self.buffer.len() - have;
             self.buffer.drain(..kept);
             self.start = at;
-            let left = usize::try_from(self.end.saturating_sub(at)).unwrap_or(usize::MAX);
             self.buffer.resize(needed.max(self.piece).min(left).max(have), 0);
-            let count = self.fs.read_at(self.file, at + have as u64, &mut self.buffer[have..])?;
+            let count = self.file.read_at(at + have as u64, &mut self.buffer[have..])?;
             self.buffer.truncate(have + count);
             return Ok(&self.buffer);
         }

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use super::end::End;
 use super::error::RecoveryError;
 use super::files::{self, Found};
+use super::reader::{HEAD, Reader};
 use super::scan::{Expected, Fault, Next, Scan};
 use crate::batch::CrcCheck;
 use crate::checkpoint::Entry;
 use crate::io::{Fs, OpenMode, read_file};
 use crate::log::index::{CoveredTo, SparseIndex};
-use crate::log::segment::{self, HEADER_SIZE, with_file};
+use crate::log::segment::{self, HEADER_SIZE};
 use crate::types::{LeaderEpoch, Offset, PartitionId};
 
 /// Bytes after which progress is told again.
@@ -122,7 +123,7 @@ fn listed<F: Fs>(
         entries.iter().filter_map(|entry| segment::parse_file_name(&entry.name)).collect();
     while let Some(&last) = bases.last()
         && files::may_be_unused(&bases)
-        && files::is_unused(fs, folder, last)?
+        && files::is_unused(&open(fs, &folder.join(segment::file_name(last)))?)?
     {
         verified.notes.push(format!("{}: was prepared and never used", segment::file_name(last)));
         bases.pop();
@@ -132,7 +133,11 @@ fn listed<F: Fs>(
     for base in gone {
         verified.notes.push(format!("{}: lies before the log's start", segment::file_name(*base)));
     }
-    files::chain(fs, folder, partition, kept)
+    files::chain(fs, folder, partition, kept, &[], None)
+}
+
+fn open<'a, F: Fs>(fs: &'a F, path: &Path) -> Result<Reader<'a, F>, RecoveryError> {
+    Reader::open(fs, path, OpenMode::Read, HEAD)
 }
 
 /// On the way through a log.
@@ -149,7 +154,7 @@ impl<F: Fs> Walk<'_, F> {
     /// A segment that has a successor.
     fn ended(&mut self, found: &Found, next: &Found) -> Result<(), Damage> {
         let limit = found.header.file_offset(next.header.base_position);
-        let (index, at, fault) = self.scan(found, limit)?;
+        let (index, at, fault) = self.scan(found, &open(self.fs, &found.path)?, limit)?;
         if let Some(fault) = fault {
             let why = format!("{fault}; the next segment proves that everything here was flushed");
             return Err(RecoveryError::damaged(&found.path, at, why).into());
@@ -166,17 +171,10 @@ impl<F: Fs> Walk<'_, F> {
 
     /// The last segment. Answers where the log ends.
     fn active(&mut self, found: &Found) -> Result<CoveredTo, Damage> {
-        let (index, at, fault) = self.scan(found, found.size)?;
-        let end = End {
-            path: &found.path,
-            header: &found.header,
-            size: found.size,
-            at,
-            fault,
-            expected: self.expected,
-            current: self.epoch,
-        };
-        if let Some((_, last)) = end.judge(self.fs)? {
+        let file = open(self.fs, &found.path)?;
+        let (index, at, fault) = self.scan(found, &file, found.size)?;
+        let end = End { header: &found.header, at, fault, expected: self.expected, current: self.epoch };
+        if let Some((_, last)) = end.judge(&file)? {
             let torn = format!(
                 "{}: torn behind offset {}: {} bytes from byte {at} on were not flushed, the next start cuts them",
                 segment::file_name(found.header.base_offset),
@@ -191,43 +189,41 @@ impl<F: Fs> Walk<'_, F> {
 
     /// Checks every batch up to `limit`, a byte of the file. Answers the index that it should have, where the batches end,
     /// and what is there instead of another one.
-    fn scan(&mut self, found: &Found, limit: u64) -> Result<(SparseIndex, u64, Option<Fault>), Damage> {
+    fn scan(
+        &mut self,
+        found: &Found,
+        file: &Reader<'_, F>,
+        limit: u64,
+    ) -> Result<(SparseIndex, u64, Option<Fault>), Damage> {
         let header = &found.header;
         let mut index = SparseIndex::new(header.base_offset, header.base_position);
         let mut told = HEADER_SIZE;
-        let mut too_new = None;
-        let walked = with_file(self.fs, &found.path, OpenMode::Read, |file| {
-            let (from, expected) = (header.base_position, self.expected);
-            let mut scan = Scan::new(self.fs, file, header, CrcCheck::Full, from, limit, expected);
-            loop {
-                let at = scan.at();
-                if at - told >= PROGRESS {
-                    (self.progress)(at - told);
-                    told = at;
-                }
-                match scan.next()? {
-                    Next::Batch(batch) => {
-                        if batch.leader_epoch > self.epoch {
-                            too_new = Some(batch.leader_epoch);
-                            return Ok((at, None));
-                        }
-                        index.add(&batch, header.position(at));
-                        self.verified.batches += 1;
-                        self.verified.records += u64::try_from(batch.records_count).unwrap_or(0);
-                        self.verified.bytes += batch.total_size() as u64;
-                        self.expected = scan.expected();
-                    }
-                    Next::End => return Ok((at, None)),
-                    Next::Fault(fault) => return Ok((at, Some(fault))),
-                }
+        let (from, expected) = (header.base_position, self.expected);
+        let mut scan = Scan::new(file, header, CrcCheck::Full, from, limit, expected);
+        let (at, fault) = loop {
+            let at = scan.at();
+            if at - told >= PROGRESS {
+                (self.progress)(at - told);
+                told = at;
             }
-        });
-        let (at, fault) = walked.map_err(RecoveryError::io("reading", &found.path))?;
+            match scan.next().map_err(RecoveryError::io("reading", &found.path))? {
+                Next::Batch(batch) if batch.leader_epoch > self.epoch => {
+                    let (file, current) = (found.path.clone(), self.epoch);
+                    let found = batch.leader_epoch;
+                    return Err(RecoveryError::EpochBehind { file, offset: at, found, current }.into());
+                }
+                Next::Batch(batch) => {
+                    index.add(&batch, header.position(at));
+                    self.verified.batches += 1;
+                    self.verified.records += u64::try_from(batch.records_count).unwrap_or(0);
+                    self.verified.bytes += batch.total_size() as u64;
+                    self.expected = scan.expected();
+                }
+                Next::End => break (at, None),
+                Next::Fault(fault) => break (at, Some(fault)),
+            }
+        };
         (self.progress)(at - told);
-        if let Some(epoch) = too_new {
-            let (file, current) = (found.path.clone(), self.epoch);
-            return Err(RecoveryError::EpochBehind { file, offset: at, found: epoch, current }.into());
-        }
         Ok((index, at, fault))
     }
 
