@@ -5,6 +5,7 @@
 //! (`sim`). [`Io`] is what a running shard uses: operations are submitted and their completions collected once a turn.
 //! [`Fs`] is blocking; only start-up, recovery and helper jobs, which run off the shard's thread, may use it.
 
+mod at_once;
 #[expect(unsafe_code, reason = "shared memory under one writer; each block says why it is sound")]
 pub mod buffer;
 mod device;
@@ -315,6 +316,15 @@ pub trait Fs: Clone + Send + 'static {
 
     /// The block device below a folder, where there is one.
     fn device(&self, path: &Path) -> Option<Device>;
+
+    /// Does `work` with each of `items`, at most `at_once` of them at a time, and answers what that came to, in the items'
+    /// order. For start-up, where much waits for the device and nothing for each other: it returns when all is done.
+    fn for_all<T: Send, R: Send>(
+        &self,
+        items: Vec<T>,
+        at_once: usize,
+        work: impl Fn(&Self, T) -> R + Sync,
+    ) -> Vec<R>;
 
     /// Claims the folder for this process until the returned file is closed, by a lock on the file `.lock` in it, which
     /// may then hold this process's number.

@@ -50,6 +50,14 @@ pub const CHECKPOINT_IDLE_MS: u64 = 2_000;
 /// millisecond's read. Of smaller growth, two checkpoints' worth of bytes in all may go without.
 pub const INDEX_HINT_BYTES: u64 = 1 << 20;
 
+/// With a checkpoint of a quiet moment indexes are saved from so much growth on. Smaller ones would cost the next recovery
+/// a file each, and spare it a read that it makes anyway.
+pub const INDEX_HINT_BYTES_QUIET: u64 = ALLOCATION_STEP_MIN;
+
+/// Partitions that a shard recovers at a time. Each waits for the device most of the time, and flushes that wait together
+/// are made one; each has a file or two open meanwhile ([`OTHER_FILES`]).
+pub const RECOVERIES_AT_ONCE: usize = 8;
+
 /// A shard with recent traffic looks this often for what need not happen at once.
 pub const HOUSEKEEPING_MS: u64 = 500;
 
@@ -66,6 +74,10 @@ pub const ZERO_AHEAD_INTERVALS: u64 = 4;
 
 /// Zeros reach at least this far ahead: a few appends a second then need a write of zeros every few minutes.
 pub const ZERO_AHEAD_MIN: u64 = 256 << 10;
+
+/// Partitions that a shard begins to zero ahead at one look: with thousands that get a record now and then, zeros would be
+/// nearly all that is written.
+pub const ZEROINGS_PER_LOOK: usize = 32;
 
 /// A partition without traffic for this long gives back its memory.
 pub const IDLE_MS: u64 = 5_000;

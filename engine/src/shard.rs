@@ -24,7 +24,7 @@ use crate::catalog::{Catalog, TopicConfig};
 use crate::checkpoint::Entry;
 use crate::config::Config;
 use crate::error::Error;
-use crate::io::{Completion, Io, Op, Pool, Slice, Token};
+use crate::io::{Completion, Fs, Io, Op, Pool, Slice, Token};
 use crate::limits;
 use crate::log::recovery::{self, Recovered};
 use crate::log::{FlushMode, Log, LogOp, LogSettings, Retention, Wanted};
@@ -163,18 +163,21 @@ impl<I: Io> Shard<I> {
         // A partition whose folder is gone is still known to the checkpoint.
         let known = entries.iter().map(|(id, _)| id);
         let ids: BTreeSet<PartitionId> = loaded.folders.iter().copied().chain(known).collect();
-        for id in ids {
-            if self.owner(id) != self.id || id == CATALOG_PARTITION {
-                continue;
-            }
-            let Some(topic) = self.catalog.topic(id.topic).cloned() else { continue };
-            let entry = entries.get(id);
-            match recovery::recover(self.io.fs(), &self.data_dir, id, entry, &settings) {
+        let is_mine = |id: &PartitionId| {
+            *id != CATALOG_PARTITION && self.owner(*id) == self.id && self.catalog.topic(id.topic).is_some()
+        };
+        let ids: Vec<PartitionId> = ids.into_iter().filter(is_mine).collect();
+        let data_dir = Arc::clone(&self.data_dir);
+        let recover = |fs: &I::Fs, id| recovery::recover(fs, &data_dir, id, entries.get(id), &settings);
+        let recovered = self.io.fs().for_all(ids.clone(), limits::RECOVERIES_AT_ONCE, recover);
+        for (id, recovered) in ids.into_iter().zip(recovered) {
+            let topic = self.catalog.topic(id.topic).cloned().expect("topics without one were left out");
+            match recovered {
                 Ok(None) => {}
                 Ok(Some(recovered)) => {
                     self.add_partition(id, &topic.config, Some(recovered));
                 }
-                Err(error) => self.refuse_partition(id, &topic.config, &error, entry),
+                Err(error) => self.refuse_partition(id, &topic.config, &error, entries.get(id)),
             }
         }
         // What was just recovered and flushed need not be scanned again.

@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Once;
 
-use super::{Device, Entry, File, Fs, OpenMode, sys};
+use super::{Device, Entry, File, Fs, OpenMode, at_once, sys};
 
 /// The name of the file whose lock claims a folder.
 const LOCK_NAME: &str = ".lock";
@@ -120,6 +120,15 @@ impl Fs for HostFs {
 
     fn device(&self, path: &Path) -> Option<Device> {
         Device::below(path)
+    }
+
+    fn for_all<T: Send, R: Send>(
+        &self,
+        items: Vec<T>,
+        at_once: usize,
+        work: impl Fn(&Self, T) -> R + Sync,
+    ) -> Vec<R> {
+        at_once::for_all(self, items, at_once, work)
     }
 
     fn lock_folder(&self, path: &Path) -> io::Result<File> {

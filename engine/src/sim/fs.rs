@@ -147,6 +147,24 @@ impl Fs for SimFs {
         None
     }
 
+    /// One after the other, in whatever order: what they change must be apart from each other.
+    fn for_all<T: Send, R: Send>(
+        &self,
+        items: Vec<T>,
+        _: usize,
+        work: impl Fn(&Self, T) -> R + Sync,
+    ) -> Vec<R> {
+        let mut left: Vec<_> = items.into_iter().enumerate().collect();
+        let mut done = Vec::with_capacity(left.len());
+        while !left.is_empty() {
+            let chosen = self.world.lock().rng.index(left.len());
+            let (at, item) = left.swap_remove(chosen);
+            done.push((at, work(self, item)));
+        }
+        done.sort_unstable_by_key(|(at, _)| *at);
+        done.into_iter().map(|(_, result)| result).collect()
+    }
+
     fn lock_folder(&self, path: &Path) -> io::Result<File> {
         self.on_path("lock_folder", path, |world| world.disk.lock_folder(path))
     }

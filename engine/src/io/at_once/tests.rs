@@ -1,0 +1,31 @@
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Barrier, Mutex};
+
+use super::*;
+use crate::io::HostFs;
+
+#[test]
+fn results_come_in_the_order_of_what_they_are_of() {
+    for (items, at_once) in [(0, 4), (1, 4), (1000, 1), (1000, 0), (1000, 4)] {
+        let results = for_all(&HostFs, (0..items).collect(), at_once, |_, item| item * 3);
+        assert_eq!(results, (0..items).map(|item| item * 3).collect::<Vec<_>>(), "{items} by {at_once}");
+    }
+}
+
+#[test]
+fn so_many_are_under_way_at_once_and_no_more() {
+    let all_there = Barrier::new(3);
+    let threads = Mutex::new(BTreeSet::new());
+    for_all(&HostFs, vec![(); 6], 3, |_, ()| {
+        all_there.wait();
+        threads.lock().unwrap().insert(format!("{:?}", thread::current().id()));
+    });
+    assert_eq!(threads.lock().unwrap().len(), 3);
+}
+
+#[test]
+fn a_panic_is_passed_on() {
+    let fails = AssertUnwindSafe(|| for_all(&HostFs, vec![1, 2, 3], 2, |_, item| assert_ne!(item, 2)));
+    assert!(catch_unwind(fails).is_err());
+}
