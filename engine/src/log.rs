@@ -169,7 +169,7 @@ impl Log {
     /// The log of a partition that has never been appended to.
     #[must_use]
     pub fn empty(id: PartitionId, settings: LogSettings) -> Self {
-        Self::at(id, settings, Position::ZERO, Offset::ZERO, &[])
+        Self::at(id, settings, Position::ZERO, Offset::ZERO, Vec::new())
     }
 
     /// What it is told.
@@ -182,7 +182,7 @@ impl Log {
     #[must_use]
     pub fn recovered(id: PartitionId, settings: LogSettings, recovered: Recovered) -> Self {
         let (position, offset) = (recovered.end_position, recovered.end_offset);
-        let mut log = Self::at(id, settings, position, offset, &recovered.active_tail);
+        let mut log = Self::at(id, settings, position, offset, recovered.active_tail);
         log.start = Start::new(recovered.log_start);
         log.opened_epoch = recovered.last_epoch;
         log.growth.has_folder = true;
@@ -215,7 +215,7 @@ impl Log {
         settings: LogSettings,
         position: Position,
         offset: Offset,
-        partial: &[u8],
+        partial: Vec<u8>,
     ) -> Self {
         let growth = Growth {
             in_flight: false,

@@ -71,7 +71,7 @@ fn append(c: &mut Criterion) {
         let pool = Pool::new(2 * TAIL_BYTES / tora_engine::io::CHUNK_SIZE);
         group.bench_with_input(BenchmarkId::new("engine", records), &bytes, |b, bytes| {
             b.iter_batched(
-                || Tail::new(Position::ZERO, &[]),
+                || Tail::new(Position::ZERO, Vec::new()),
                 |mut tail| {
                     fill(&mut tail, bytes, batches, &pool);
                     tail

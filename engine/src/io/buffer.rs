@@ -83,8 +83,8 @@ impl Drop for ChunkMemory {
         match &self.origin {
             // SAFETY: allocated in `Pool::heap` with the same layout, and nobody holds the chunk any more.
             Origin::Heap => unsafe { dealloc(self.start.as_ptr(), layout(self.capacity)) },
-            // SAFETY: start and capacity are those of the vector that `Slice::from_vec` took apart, and bytes need no
-            // dropping.
+            // SAFETY: start and capacity are those of the vector that `ChunkMemory::of_vec` took apart, and bytes need
+            // no dropping.
             Origin::Vec => unsafe { drop(Vec::from_raw_parts(self.start.as_ptr(), 0, self.capacity)) },
             Origin::Pool { pool, index } => {
                 pool.free.push(*index).expect("the free list has room for every chunk of the pool");
@@ -100,6 +100,14 @@ pub struct ChunkMut {
 }
 
 impl ChunkMut {
+    /// A chunk that is full of a vector's bytes, in no more memory than they take. They lie anywhere, so that no file is
+    /// written from them.
+    #[must_use]
+    pub fn full(bytes: Vec<u8>) -> Self {
+        let (memory, len) = ChunkMemory::of_vec(bytes.into_boxed_slice().into_vec());
+        Self { memory: Arc::new(memory), len }
+    }
+
     /// Appends as much of `bytes` as fits and says how much that was.
     pub fn push(&mut self, bytes: &[u8]) -> usize {
         let count = bytes.len().min(self.remaining());
@@ -192,6 +200,13 @@ impl fmt::Debug for ChunkMut {
 }
 
 impl ChunkMemory {
+    /// A vector's memory, and how many bytes it holds.
+    fn of_vec(bytes: Vec<u8>) -> (Self, usize) {
+        let mut bytes = ManuallyDrop::new(bytes);
+        let start = NonNull::new(bytes.as_mut_ptr()).expect("a vector's pointer is never null");
+        (Self { start, capacity: bytes.capacity(), origin: Origin::Vec }, bytes.len())
+    }
+
     fn pool_id(&self) -> Option<u32> {
         match &self.origin {
             Origin::Heap | Origin::Vec => None,
@@ -220,10 +235,8 @@ impl Slice {
     /// The bytes of a vector, without a copy. They lie anywhere, so that no file is written from them.
     #[must_use]
     pub fn from_vec(bytes: Vec<u8>) -> Self {
-        let mut bytes = ManuallyDrop::new(bytes);
-        let start = NonNull::new(bytes.as_mut_ptr()).expect("a vector's pointer is never null");
-        let memory = ChunkMemory { start, capacity: bytes.capacity(), origin: Origin::Vec };
-        Self { memory: Arc::new(memory), start: 0, len: bytes.len() }
+        let (memory, len) = ChunkMemory::of_vec(bytes);
+        Self { memory: Arc::new(memory), start: 0, len }
     }
 
     /// The bytes of `range` within this slice.

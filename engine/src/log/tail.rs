@@ -22,6 +22,23 @@ struct TailChunk {
 }
 
 impl TailChunk {
+    /// A chunk that rests holds the last, partial block in no more memory than its bytes take: with ten thousand idle
+    /// partitions a block each would be most of what they cost.
+    fn resting(start: Position, bytes: Vec<u8>, age: u64) -> Self {
+        Self { start, bytes: ChunkMut::full(bytes), age, closed: false, first_batch: None }
+    }
+
+    fn is_resting(&self) -> bool {
+        self.bytes.capacity() < BLOCK_SIZE
+    }
+
+    /// Makes a chunk of it that can be appended to and written from.
+    fn wake(&mut self) {
+        let mut bytes = Pool::heap(BLOCK_SIZE);
+        bytes.push(&self.bytes);
+        self.bytes = bytes;
+    }
+
     fn has_room(&self) -> bool {
         !self.closed && self.bytes.remaining() > 0
     }
@@ -62,27 +79,25 @@ impl BatchPeek {
 pub struct Tail {
     chunks: VecDeque<TailChunk>,
     end: Position,
-    /// Capacity of the next chunk: it grows with the partition's traffic, so that an idle one holds one block.
+    /// Capacity of the next chunk: it grows with the partition's traffic, so that a slow one holds one block.
     next_capacity: usize,
 }
 
 impl Tail {
     /// A tail that goes on at `end`; `partial` is what its last, partial block holds already (shorter than a block).
     #[must_use]
-    pub fn new(end: Position, partial: &[u8]) -> Self {
+    pub fn new(end: Position, partial: Vec<u8>) -> Self {
         assert!(partial.len() < BLOCK_SIZE, "{} bytes are no partial block", partial.len());
-        let mut tail = Self { chunks: VecDeque::new(), end, next_capacity: BLOCK_SIZE };
-        if !partial.is_empty() {
-            let mut bytes = Pool::heap(BLOCK_SIZE);
-            bytes.push(partial);
-            let start = Position::new(end.value() - partial.len() as u64);
-            tail.chunks.push_back(TailChunk { start, bytes, age: 0, closed: false, first_batch: None });
-        }
-        tail
+        let start = Position::new(end.value() - partial.len() as u64);
+        let resting = (!partial.is_empty()).then(|| TailChunk::resting(start, partial, 0));
+        Self { chunks: resting.into_iter().collect(), end, next_capacity: BLOCK_SIZE }
     }
 
     /// Appends `bytes`; new chunks come from `pool` while it has some. `clock` numbers the shard's chunks.
     pub fn push(&mut self, mut bytes: &[u8], pool: &Pool, clock: &mut u64) {
+        if let Some(last) = self.chunks.back_mut().filter(|last| last.is_resting() && !last.closed) {
+            last.wake();
+        }
         while !bytes.is_empty() {
             if self.chunks.back().is_none_or(|last| !last.has_room()) {
                 self.add_chunk(bytes.len(), pool, clock);
@@ -194,7 +209,7 @@ impl Tail {
         self.chunks.pop_front().map_or(0, |chunk| chunk.bytes.capacity())
     }
 
-    /// Gives back all memory but one block, if everything is flushed: the partition is idle.
+    /// Gives back all memory but that of the last block's bytes, if everything is flushed: the partition is idle.
     pub fn shrink(&mut self, flushed: Position) {
         if flushed < self.end {
             return;
@@ -203,23 +218,15 @@ impl Tail {
         let Some(last) = self.chunks.back() else { return };
         let len = last.bytes.len();
         let block = len / BLOCK_SIZE * BLOCK_SIZE;
-        if self.chunks.len() == 1 && last.bytes.capacity() <= BLOCK_SIZE {
+        if self.chunks.len() == 1 && last.is_resting() {
             return;
         }
-        let mut bytes = Pool::heap(BLOCK_SIZE);
-        bytes.push(&last.bytes[block..]);
-        let kept = TailChunk {
-            start: last.start.plus(block as u64),
-            bytes,
-            age: last.age,
-            closed: false,
-            first_batch: None,
-        };
         let unfinished = last.has_room() && len > block;
-        self.chunks.clear();
-        if unfinished {
-            self.chunks.push_back(kept);
-        }
+        let resting = unfinished.then(|| {
+            TailChunk::resting(last.start.plus(block as u64), last.bytes[block..].to_vec(), last.age)
+        });
+        // The list's own memory is as long as it ever was.
+        self.chunks = resting.into_iter().collect();
     }
 
     /// Bytes of memory it holds.

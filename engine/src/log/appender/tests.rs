@@ -16,7 +16,7 @@ fn target(limit: u64) -> Target {
 
 fn tail(bytes: usize) -> (Tail, Pool, u64) {
     let (pool, mut clock) = (Pool::new(4), 0);
-    let mut tail = Tail::new(Position::ZERO, &[]);
+    let mut tail = Tail::new(Position::ZERO, Vec::new());
     tail.push(&vec![1; bytes], &pool, &mut clock);
     (tail, pool, clock)
 }

@@ -12,7 +12,7 @@ fn batch(base: i64, count: i32, size: usize) -> Vec<u8> {
 #[test]
 fn a_batch_runs_on_from_chunk_to_chunk() {
     let (pool, mut clock) = (Pool::new(2), 0);
-    let mut tail = Tail::new(Position::ZERO, &[]);
+    let mut tail = Tail::new(Position::ZERO, Vec::new());
     tail.push(&batch(0, 3, 4090), &pool, &mut clock);
     tail.push(&batch(3, 2, 9000), &pool, &mut clock);
     assert_eq!(tail.peek(Position::new(4090)), BatchPeek { size: 9000, last_offset: 4, max_timestamp: 77 });
@@ -24,16 +24,19 @@ fn a_batch_runs_on_from_chunk_to_chunk() {
 #[test]
 fn it_goes_on_in_a_recovered_partial_block() {
     let (pool, mut clock) = (Pool::new(2), 0);
-    let mut tail = Tail::new(Position::new(5000), &[7; 904]);
-    assert_eq!(tail.start(), Position::new(4096));
+    let mut tail = Tail::new(Position::new(5000), vec![7; 904]);
+    assert_eq!((tail.start(), tail.memory()), (Position::new(4096), 904));
+    let seen = tail.piece(tail.start(), tail.end());
     tail.push(&[8; 100], &pool, &mut clock);
+    assert_eq!(tail.memory(), BLOCK_SIZE, "what is written from is a block");
+    assert_eq!(*seen, [7; 904], "a reader keeps what it has");
     assert_eq!(&*tail.piece(Position::new(4999), Position::new(5001)), &[7, 8]);
 }
 
 #[test]
 fn a_new_file_starts_a_chunk() {
     let (pool, mut clock) = (Pool::new(2), 0);
-    let mut tail = Tail::new(Position::ZERO, &[]);
+    let mut tail = Tail::new(Position::ZERO, Vec::new());
     tail.push(&[1; 10], &pool, &mut clock);
     tail.start_file();
     tail.push(&[2; 10], &pool, &mut clock);
@@ -44,7 +47,7 @@ fn a_new_file_starts_a_chunk() {
 #[test]
 fn only_flushed_chunks_go_and_the_last_one_stays() {
     let (pool, mut clock) = (Pool::new(2), 0);
-    let mut tail = Tail::new(Position::ZERO, &[]);
+    let mut tail = Tail::new(Position::ZERO, Vec::new());
     tail.push(&[1; BLOCK_SIZE], &pool, &mut clock);
     tail.push(&[2; 10], &pool, &mut clock);
     assert_eq!(tail.oldest(Position::new(4095)), None);
@@ -57,13 +60,29 @@ fn only_flushed_chunks_go_and_the_last_one_stays() {
 #[test]
 fn an_idle_tail_shrinks_to_its_partial_block() {
     let (pool, mut clock) = (Pool::new(2), 0);
-    let mut tail = Tail::new(Position::ZERO, &[]);
+    let mut tail = Tail::new(Position::ZERO, Vec::new());
     tail.push(&[1; 10_000], &pool, &mut clock);
     tail.shrink(Position::new(9_999));
     assert!(tail.memory() > BLOCK_SIZE, "unflushed bytes stay");
     tail.shrink(tail.end());
     assert_eq!((tail.start(), tail.end()), (Position::new(8192), Position::new(10_000)));
-    assert_eq!(tail.memory(), BLOCK_SIZE);
+    assert_eq!(tail.memory(), 10_000 - 8192);
     tail.push(&[2; 10], &pool, &mut clock);
     assert_eq!(&*tail.piece(Position::new(9_999), Position::new(10_001)), &[1, 2]);
+    assert_eq!(tail.memory(), BLOCK_SIZE);
+    tail.shrink(tail.end());
+    tail.shrink(tail.end());
+    assert_eq!(tail.memory(), 10_010 - 8192);
+    assert_eq!(&*tail.piece(Position::new(9_999), Position::new(10_001)), &[1, 2]);
+}
+
+#[test]
+fn what_rests_where_a_file_ends_stays_there() {
+    let (pool, mut clock) = (Pool::new(2), 0);
+    let mut tail = Tail::new(Position::new(100), vec![1; 100]);
+    tail.start_file();
+    tail.shrink(tail.end());
+    tail.push(&[2; 10], &pool, &mut clock);
+    assert_eq!(tail.slices(Position::new(99), Position::new(101)).len(), 2);
+    assert_eq!(tail.memory(), 100 + BLOCK_SIZE);
 }
