@@ -220,6 +220,7 @@ impl Log {
         let growth = Growth {
             in_flight: false,
             step: limits::ALLOCATION_STEP_MIN,
+            last: limits::ALLOCATION_STEP_MIN,
             disk_full: false,
             ahead_refused: false,
             no_descriptors: false,

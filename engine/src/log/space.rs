@@ -16,6 +16,8 @@ pub(super) struct Growth {
     pub in_flight: bool,
     /// Bytes to allocate next; doubles, so that space grows in step with the traffic.
     pub step: u64,
+    /// Bytes that were allocated last. When half of them are left, more are asked for.
+    pub last: u64,
     /// Whether the disk had no space for what an append waits for. The append is told, and that is the end of it.
     pub disk_full: bool,
     /// Whether the disk had no space ahead. It is asked again with the next append: asking goes on for ever otherwise.
@@ -24,6 +26,14 @@ pub(super) struct Growth {
     pub no_descriptors: bool,
     /// Whether the partition's folder exists.
     pub has_folder: bool,
+}
+
+impl Growth {
+    /// Space is short: begins with the smallest step again.
+    fn ask_for_little(&mut self) {
+        self.step = limits::ALLOCATION_STEP_MIN;
+        self.last = limits::ALLOCATION_STEP_MIN;
+    }
 }
 
 impl Log {
@@ -92,7 +102,7 @@ impl Log {
         let Some(active) = self.segments.active() else { return };
         let wanted = active.open().is_some()
             && active.allocated < self.settings.segment_bytes
-            && active.allocated < appended.since(active.base()) + self.growth.step / 2
+            && active.allocated < appended.since(active.base()) + self.growth.last / 2
             && appended > active.base()
             && !self.growth.ahead_refused;
         if wanted {
@@ -125,6 +135,7 @@ impl Log {
     /// How many bytes of batches should have space, where `from` have it and `needed` are.
     fn next_allocation(&mut self, from: u64, needed: u64) -> u64 {
         let step = self.growth.step;
+        self.growth.last = step;
         self.growth.step = (step * 2).min(limits::ALLOCATION_STEP_MAX);
         // No more than a whole segment, unless one batch is larger than that.
         let wanted = (from + step).min(self.settings.segment_bytes).max(needed);
@@ -156,7 +167,7 @@ impl Log {
                 {
                     segment.allocated = 0;
                     self.growth.disk_full |= awaited;
-                    self.growth.step = limits::ALLOCATION_STEP_MIN;
+                    self.growth.ask_for_little();
                 } else if no_descriptors(&error) {
                     if matches!(op, LogOp::Prepare { .. }) {
                         segment.allocated = 0;
@@ -180,7 +191,7 @@ impl Log {
             Err(error) if is_full(&error) => {
                 self.growth.disk_full |= awaited;
                 self.growth.ahead_refused = true;
-                self.growth.step = limits::ALLOCATION_STEP_MIN;
+                self.growth.ask_for_little();
             }
             Err(error) => self.fail("allocating space", &error),
         }

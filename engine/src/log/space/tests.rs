@@ -49,6 +49,19 @@ fn space_comes_ahead_of_need() {
 }
 
 #[test]
+fn a_few_records_need_no_more_space_than_the_first() {
+    let mut rig = Rig::new();
+    assert_eq!(rig.admit(ROOM), Ok(Admission::Later));
+    assert_eq!(rig.run(), 1);
+    for _ in 0..10 {
+        rig.append(ROOM);
+        assert_eq!(rig.run(), 0, "more than half is left");
+    }
+    rig.append(STEP / 2);
+    assert_eq!(rig.run(), 1);
+}
+
+#[test]
 fn a_disk_that_is_full_ahead_is_asked_once_and_refuses_nothing_that_fits() {
     let mut rig = Rig::new();
     assert_eq!(rig.admit(ROOM), Ok(Admission::Later));
