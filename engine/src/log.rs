@@ -319,6 +319,11 @@ impl Log {
         index.is_started().then_some(index)
     }
 
+    /// An index that was handed out may not have been saved: the next checkpoint tries again.
+    pub fn hint_lost(&mut self) {
+        self.hinted_to = Position::ZERO;
+    }
+
     /// Why the storage failed, if it did.
     #[must_use]
     pub fn failure(&self) -> Option<&str> {

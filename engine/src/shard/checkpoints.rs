@@ -20,6 +20,10 @@ pub struct Checkpoints {
     bytes: u64,
     last_append: Nanos,
     in_flight: bool,
+    /// The last one left indexes out that one of a quiet moment would have had.
+    indexes_missing: bool,
+    /// Whose indexes are saved with the one in flight.
+    hinted: Vec<PartitionId>,
     /// Where the one in flight moves logs' starts to.
     starts: Vec<(PartitionId, Offset)>,
     /// Whether a log's start waits for one.
@@ -36,14 +40,14 @@ impl Checkpoints {
 
     /// Whether there is anything to write.
     pub fn is_due(&self) -> bool {
-        (self.bytes > 0 || self.start_moves) && !self.in_flight
+        (self.bytes > 0 || self.start_moves || self.indexes_missing) && !self.in_flight
     }
 }
 
 /// What a checkpoint is written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// For the next recovery, which is spared most with all active segments' indexes beside it: in a quiet moment.
+    /// For the next recovery, which is spared most with the active segments' indexes beside it: in a quiet moment.
     Whole,
     /// The same beside appends: only with those indexes that spare it much ([`limits::INDEX_HINT_BYTES`]).
     Running,
@@ -97,6 +101,7 @@ impl<I: Io> Shard<I> {
             checkpoint.insert(*id, entry.clone());
         }
         let indexes = self.indexes_to_save(extent);
+        self.checkpoints.hinted = indexes.iter().map(|(id, _)| *id).collect();
         for entry in self.slots.iter_mut().filter(|entry| !entry.deleted) {
             if let Some(known) = entry.partition.durable_state() {
                 checkpoint.insert(entry.id, known);
@@ -107,26 +112,30 @@ impl<I: Io> Shard<I> {
         let (data_dir, shard) = (Arc::clone(&self.data_dir), self.id);
         let token = self.ops.insert(Owner::Checkpoint);
         let job = move |fs: &I::Fs| {
+            let mut lost = 0;
             for (partition, index) in &indexes {
                 // Only a hint: without it the next start reads more.
                 if let Err(error) = segment::save_index_hint(fs, &data_dir, *partition, index) {
                     log::warn!("{partition}: its index is not saved: {error}");
+                    lost += 1;
                 }
             }
-            checkpoint.write(fs, &data_dir, shard).map(|()| 0)
+            checkpoint.write(fs, &data_dir, shard).map(|()| lost)
         };
         self.io.submit(token, Op::Job(Box::new(job)));
     }
 
     /// The indexes of active segments that are saved with a checkpoint. Each costs a file, so that with a thousand busy
     /// partitions saving all of them every time would take more than their appends do: beside appends those that have
-    /// grown by little are left out, as long as that is not much in all.
+    /// grown by little are left out, as long as that is not much in all, and the smallest in a quiet moment, too.
     fn indexes_to_save(&mut self, extent: Extent) -> Vec<(PartitionId, SparseIndex)> {
-        let (worthwhile, left_out_max) = match extent {
-            Extent::Whole => (1, 0),
-            Extent::Running => (limits::INDEX_HINT_BYTES, 2 * self.config.checkpoint_bytes),
+        let worthwhile = match extent {
+            Extent::Whole => limits::INDEX_HINT_BYTES_QUIET,
+            Extent::Running => limits::INDEX_HINT_BYTES,
             Extent::Starts => return Vec::new(),
         };
+        let left_out_max = 2 * self.config.checkpoint_bytes;
+        self.checkpoints.indexes_missing = false;
         let grown = self.slots.iter().filter(|(_, entry)| !entry.deleted);
         let grown = grown.map(|(slot, entry)| (entry.partition.log().grown_since_hint(), slot));
         let mut grown: Vec<_> = grown.filter(|(bytes, _)| *bytes > 0).collect();
@@ -135,6 +144,7 @@ impl<I: Io> Shard<I> {
         let mut indexes = Vec::new();
         for (bytes, slot) in grown {
             if bytes < worthwhile && left_out <= left_out_max {
+                self.checkpoints.indexes_missing = bytes >= limits::INDEX_HINT_BYTES_QUIET;
                 break;
             }
             left_out -= bytes;
@@ -150,6 +160,15 @@ impl<I: Io> Shard<I> {
             io::ErrorKind::StorageFull => Error::DiskFull,
             _ => Error::Storage(format!("writing the log's start failed: {error}")),
         });
+        let hinted = std::mem::take(&mut self.checkpoints.hinted);
+        // Which of them were not saved is not worth knowing: it hardly ever happens.
+        if result.as_ref().is_ok_and(|lost| *lost > 0) {
+            for id in hinted {
+                if let Some(slot) = self.slots.find(id) {
+                    self.slots.at(slot).partition.log_mut().hint_lost();
+                }
+            }
+        }
         for (id, start) in std::mem::take(&mut self.checkpoints.starts) {
             // A deleted one has answered everybody.
             let Some(slot) = self.slots.find(id) else { continue };
