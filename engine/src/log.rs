@@ -372,6 +372,10 @@ impl Log {
     /// Closes all files; nothing may be in flight.
     pub fn close<F: Fs>(&mut self, out: &mut Wanted<F>) {
         self.failed.get_or_insert_with(|| "the partition is closed".into());
+        self.close_files(out);
+    }
+
+    fn close_files<F: Fs>(&mut self, out: &mut Wanted<F>) {
         out.extend(self.take_files().into_iter().map(|file| (LogOp::Close, Op::Close { file })));
     }
 }

@@ -1,8 +1,8 @@
 //! Closing the files of a log that nobody uses just now. They are opened again when they are needed.
 
-use crate::io::{Fs, Op};
+use crate::io::Fs;
 use crate::log::segments::FileState;
-use crate::log::{Log, LogOp, Wanted};
+use crate::log::{Log, Wanted};
 
 /// What became of a log's open files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,18 +33,10 @@ impl Log {
                 return Idle::Unflushed;
             }
         }
-        let mut all = true;
-        for segment in self.segments.iter_mut().chain(self.start.leaving_mut()) {
-            match segment.file {
-                FileState::Open(file) => {
-                    segment.file = FileState::Closed;
-                    out.push((LogOp::Close, Op::Close { file }));
-                }
-                // It is opened, or waits for that, and stays what it is.
-                FileState::Coming => all = false,
-                FileState::Closed => {}
-            }
-        }
-        if all || !out.is_empty() { Idle::Closed } else { Idle::InUse }
+        self.close_files(out);
+        // One that is opened, or waits for that, stays what it is.
+        let mut segments = self.segments.iter_mut().chain(self.start.leaving_mut());
+        let is_coming = segments.any(|segment| segment.file == FileState::Coming);
+        if is_coming && out.is_empty() { Idle::InUse } else { Idle::Closed }
     }
 }
