@@ -20,8 +20,9 @@ pub struct Checkpoints {
     bytes: u64,
     last_append: Nanos,
     in_flight: bool,
-    /// The last one left indexes out that one of a quiet moment would have had.
-    indexes_missing: bool,
+    /// The last one was written beside appends, and leaves something to the next quiet moment: indexes, and what was not
+    /// flushed yet.
+    beside_appends: bool,
     /// Whose indexes are saved with the one in flight.
     hinted: Vec<PartitionId>,
     /// Where the one in flight moves logs' starts to.
@@ -40,7 +41,7 @@ impl Checkpoints {
 
     /// Whether there is anything to write.
     pub fn is_due(&self) -> bool {
-        (self.bytes > 0 || self.start_moves || self.indexes_missing) && !self.in_flight
+        (self.bytes > 0 || self.start_moves || self.beside_appends) && !self.in_flight
     }
 }
 
@@ -93,6 +94,7 @@ impl<I: Io> Shard<I> {
     pub(super) fn write_checkpoint(&mut self, extent: Extent) {
         if extent != Extent::Starts {
             self.checkpoints.bytes = 0;
+            self.checkpoints.beside_appends = extent == Extent::Running;
         }
         self.checkpoints.in_flight = true;
         self.checkpoints.start_moves = false;
@@ -135,7 +137,6 @@ impl<I: Io> Shard<I> {
             Extent::Starts => return Vec::new(),
         };
         let left_out_max = 2 * self.config.checkpoint_bytes;
-        self.checkpoints.indexes_missing = false;
         let grown = self.slots.iter().filter(|(_, entry)| !entry.deleted);
         let grown = grown.map(|(slot, entry)| (entry.partition.log().grown_since_hint(), slot));
         let mut grown: Vec<_> = grown.filter(|(bytes, _)| *bytes > 0).collect();
@@ -144,7 +145,6 @@ impl<I: Io> Shard<I> {
         let mut indexes = Vec::new();
         for (bytes, slot) in grown {
             if bytes < worthwhile && left_out <= left_out_max {
-                self.checkpoints.indexes_missing = bytes >= limits::INDEX_HINT_BYTES_QUIET;
                 break;
             }
             left_out -= bytes;

@@ -1,9 +1,10 @@
 //! Many partitions: files are opened as they are needed, and no more than a few at a time.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fs, thread};
 
+use tora_engine::checkpoint::Checkpoint;
 use tora_engine::handle::RecordRef;
 use tora_engine::request::OffsetQuery;
 use tora_engine::types::{Offset, PartitionId, TopicId};
@@ -138,4 +139,32 @@ fn ten_thousand_partitions_are_open_and_cost_nothing_until_they_are_used() {
     assert_eq!(folders().count(), 1 + used.len());
     assert_eq!(handle.wait_for(used[0], Offset::new(1), Duration::from_millis(1)).unwrap().wait(), Ok(false));
     engine.close();
+}
+
+#[test]
+fn what_a_checkpoint_beside_appends_leaves_out_is_written_in_the_next_quiet_moment() {
+    let folder = Folder::new();
+    let mut config = folder.config(1);
+    // Every append is worth a checkpoint, which is written before the append is flushed.
+    config.checkpoint_bytes = 1;
+    let engine = Engine::open(config).unwrap();
+    let topic = create(&engine.handle(), "topic", 2);
+    let [large, small] = [PartitionId::new(topic, 0), PartitionId::new(topic, 1)];
+    append(&engine.handle(), small, &[b'.'; 100]);
+    append(&engine.handle(), large, &[b'.'; 200_000]);
+    let index = |partition: PartitionId| {
+        folder.path().join(partition.to_string()).join("00000000000000000000.index").exists()
+    };
+    let known = |partition| {
+        let bytes = fs::read(folder.path().join("checkpoint-0")).unwrap();
+        let checkpoint = Checkpoint::decode(&bytes).unwrap();
+        checkpoint.get(partition).map_or(0, |entry| entry.flushed_offset.value())
+    };
+    let begun = Instant::now();
+    while !index(large) || known(large) < 1 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it goes without");
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(known(small), 1);
+    assert!(!index(small), "its records are read as soon as its index");
 }
