@@ -4,12 +4,15 @@ use std::sync::{Barrier, Mutex};
 
 use super::*;
 use crate::io::HostFs;
+use crate::sim::{Faults, SimWorld};
 
 #[test]
 fn results_come_in_the_order_of_what_they_are_of() {
     for (items, at_once) in [(0, 4), (1, 4), (1000, 1), (1000, 0), (1000, 4)] {
         let results = for_all(&HostFs, (0..items).collect(), at_once, |_, item| item * 3);
         assert_eq!(results, (0..items).map(|item| item * 3).collect::<Vec<_>>(), "{items} by {at_once}");
+        let simulated = SimWorld::new(1, Faults::none()).fs();
+        assert_eq!(simulated.for_all((0..items).collect(), at_once, |_, item| item * 3), results);
     }
 }
 

@@ -100,3 +100,19 @@ fn recovers_whole_after(story: &Story, seed: u64, calls: u64) -> bool {
     }
     done
 }
+
+#[test]
+fn a_log_of_a_few_records_is_opened_and_read_once() {
+    let all = batches(0, &[300; 3], 3);
+    let takes = |entry: Option<&Entry>, calls| {
+        let machine = Machine::new(1);
+        machine.segment(&header(0, 0, W), &all, 1 << 16);
+        machine.world.crash_after(calls);
+        let _ = machine.recover(entry);
+        !machine.world.is_crashed()
+    };
+    let entry = checkpoint(&all);
+    // Listed, opened, its size, read, synced, closed. Ten thousand of them take ten thousand times as many.
+    assert_eq!((0..100).find(|calls| takes(None, *calls)), Some(6));
+    assert_eq!((0..100).find(|calls| takes(Some(&entry), *calls)), Some(5), "it need not be synced");
+}
