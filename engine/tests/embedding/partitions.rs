@@ -145,8 +145,8 @@ fn ten_thousand_partitions_are_open_and_cost_nothing_until_they_are_used() {
 fn what_a_checkpoint_beside_appends_leaves_out_is_written_in_the_next_quiet_moment() {
     let folder = Folder::new();
     let mut config = folder.config(1);
-    // Every append is worth a checkpoint, which is written before the append is flushed.
-    config.checkpoint_bytes = 1;
+    // The second append is worth a checkpoint, which is written before that append is flushed.
+    config.checkpoint_bytes = 1_000;
     let engine = Engine::open(config).unwrap();
     let topic = create(&engine.handle(), "topic", 2);
     let [large, small] = [PartitionId::new(topic, 0), PartitionId::new(topic, 1)];
