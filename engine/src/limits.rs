@@ -66,7 +66,8 @@ pub const HOUSEKEEPING_MS: u64 = 500;
 pub const ZERO_AHEAD_APPENDED_MAX: u64 = 4 << 20;
 
 /// Partitions for which zeros are begun at one look: a thousand that all begin to be appended to would otherwise have
-/// hundreds of megabytes of zeros before their appends' flushes (p99.9 of 245 ms against 25).
+/// hundreds of megabytes of zeros before their appends' flushes (p99.9 of 245 ms against 25), and with thousands that get a
+/// record now and then zeros would be nearly all that is written.
 pub const ZERO_AHEAD_PARTITIONS: usize = 16;
 
 /// Zeros reach ahead as far as this many of the last interval's appends: two seconds' worth, so that a surge finds some.
@@ -74,10 +75,6 @@ pub const ZERO_AHEAD_INTERVALS: u64 = 4;
 
 /// Zeros reach at least this far ahead: a few appends a second then need a write of zeros every few minutes.
 pub const ZERO_AHEAD_MIN: u64 = 256 << 10;
-
-/// Partitions that a shard begins to zero ahead at one look: with thousands that get a record now and then, zeros would be
-/// nearly all that is written.
-pub const ZEROINGS_PER_LOOK: usize = 32;
 
 /// A partition without traffic for this long gives back its memory.
 pub const IDLE_MS: u64 = 5_000;
