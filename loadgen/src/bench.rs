@@ -137,6 +137,8 @@ impl Bench<'_> {
             given.clone()
         } else {
             let own = format!("tora-load-{}-{}", self.report.started_at, std::process::id());
+            // Noted first: one that was made in part is deleted too.
+            self.report.topic.clone_from(&own);
             admin.create_topic(&own, self.report.workload.partitions, &self.args.broker.topic_config)?;
             own
         };

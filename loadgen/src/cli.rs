@@ -134,6 +134,20 @@ pub enum Compression {
     /// An LZ4 frame, made once: every batch carries the same one
     #[value(name = "lz4")]
     Lz4,
+    /// The same as a Zstandard frame, about level 1
+    #[value(name = "zstd")]
+    Zstd,
+}
+
+impl Compression {
+    /// Its name, as everywhere.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
+        }
+    }
 }
 
 /// Which acknowledgement a producer asks for.

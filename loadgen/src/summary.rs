@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::check::Verdict;
-use crate::cli::{Acks, Compression, Rate};
+use crate::cli::{Acks, Rate};
 use crate::disk::{DiskUse, Volume};
 use crate::durability::Durability;
 use crate::histogram::Percentiles;
@@ -150,7 +150,7 @@ fn workload(workload: &Workload, partitions: usize) -> Value {
         "connections": workload.connections,
         "in_flight": workload.in_flight,
         "partitions": partitions,
-        "compression": match workload.compression { Compression::None => "none", Compression::Lz4 => "lz4" },
+        "compression": workload.compression.name(),
         "acks": match workload.acks { Acks::None => "0", Acks::Leader => "1", Acks::All => "all" },
         "idempotent": workload.idempotent,
         "rate": rate(workload.rate),

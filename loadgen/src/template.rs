@@ -10,6 +10,7 @@ use std::io::Write;
 use std::rc::Rc;
 
 use lz4_flex::frame::FrameEncoder;
+use ruzstd::encoding::CompressionLevel;
 
 use crate::cli::Compression;
 use crate::codec::admin::ProducerIdentity;
@@ -167,10 +168,7 @@ impl Strip {
         let mut value = first_value;
         loop {
             let batch = BatchTemplate::build(spec.values, value, spec.batch_records);
-            let batch = match spec.compression {
-                Compression::None => batch,
-                Compression::Lz4 => batch.compressed(),
-            };
+            let batch = batch.compressed(spec.compression);
             value += spec.batch_records as usize;
             let request = produce::encode(spec.version, spec.topic, spec.acks, &batch.bytes);
             let start = bytes.len();
@@ -227,20 +225,32 @@ impl BatchTemplate {
 }
 
 impl BatchTemplate {
-    /// The same records in an LZ4 frame. Nothing in them can be patched any more, so that all that is sent from this
-    /// template has the same records; `value_bytes` stay those of the values before compression.
-    fn compressed(self) -> Self {
+    /// The same records compressed. Nothing in them can be patched any more, so that all that is sent from this template
+    /// has the same records; `value_bytes` stay those of the values before compression.
+    fn compressed(self, compression: Compression) -> Self {
         const LZ4: u8 = 3;
-        let mut encoder = FrameEncoder::new(self.bytes[..at::RECORDS].to_vec());
-        let written = encoder.write_all(&self.bytes[at::RECORDS..]).map_err(lz4_flex::frame::Error::from);
-        let finished = written.and_then(|()| encoder.finish());
-        let mut bytes = finished.expect("a vector takes all that is written");
-        bytes[at::ATTRIBUTES + 1] |= LZ4;
+        const ZSTD: u8 = 4;
+        let records = &self.bytes[at::RECORDS..];
+        let (codec, compressed) = match compression {
+            Compression::None => return self,
+            Compression::Lz4 => (LZ4, lz4_frame(records)),
+            Compression::Zstd => {
+                (ZSTD, ruzstd::encoding::compress_to_vec(records, CompressionLevel::Fastest))
+            }
+        };
+        let mut bytes = [&self.bytes[..at::RECORDS], &compressed].concat();
+        bytes[at::ATTRIBUTES + 1] |= codec;
         let length =
             i32::try_from(bytes.len() - at::LEADER_EPOCH).expect("the workload limits a batch's size");
         put(&mut bytes, at::LENGTH, length.to_be_bytes());
         Self { bytes, stamps_at: Vec::new(), ..self }
     }
+}
+
+fn lz4_frame(records: &[u8]) -> Vec<u8> {
+    let mut encoder = FrameEncoder::new(Vec::new());
+    let written = encoder.write_all(records).map_err(lz4_flex::frame::Error::from);
+    written.and_then(|()| encoder.finish()).expect("a vector takes all that is written")
 }
 
 /// From the sequence number to the send time where both are header values: eight bytes, the key's length, the key, the

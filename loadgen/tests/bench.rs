@@ -94,11 +94,14 @@ fn what_is_in_memory_is_read_over_and_over() {
 
 #[test]
 fn compressed_batches_are_taken_and_nothing_else_is_measured_with_them() {
-    let fixed = ["--duration=500ms", "--warmup=100ms", "--compression=lz4"];
-    let run = Run::of_server(&[&fixed[..], &["--phases=produce"]].concat());
-    run.assert_success();
-    run.assert_phase("produce", true);
-    assert_eq!(run.summary["workload"]["compression"], "lz4");
-    let refused = Run::of_server(&fixed);
+    let fixed = ["--duration=500ms", "--warmup=100ms"];
+    for codec in ["lz4", "zstd"] {
+        let compression = format!("--compression={codec}");
+        let run = Run::of_server(&[&fixed[..], &["--phases=produce", &compression]].concat());
+        run.assert_success();
+        run.assert_phase("produce", true);
+        assert_eq!(run.summary["workload"]["compression"], codec);
+    }
+    let refused = Run::of_server(&[&fixed[..], &["--compression=lz4"]].concat());
     assert_eq!(refused.output.status.code(), Some(2), "compressed records cannot be checked");
 }

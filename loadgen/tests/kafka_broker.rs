@@ -77,6 +77,7 @@ fn apache_kafka_keeps_every_record() {
     all_phases_at_full_speed(&kafka);
     idempotent_producers_that_share_partitions(&kafka);
     lines_of_the_data_set_at_a_steady_rate(&kafka);
+    compressed_batches(&kafka);
     no_acknowledgements(&kafka);
     what_the_broker_refuses_is_told(&kafka);
 }
@@ -124,6 +125,15 @@ fn lines_of_the_data_set_at_a_steady_rate(kafka: &Kafka) {
     let produce = &run.summary["phases"]["produce"];
     assert!(produce["lateness_us"]["p99"].is_u64(), "{produce:#}");
     assert!(produce["records"].as_u64().is_some_and(|records| records > 0), "{produce:#}");
+}
+
+/// Kafka looks into what it is sent.
+fn compressed_batches(kafka: &Kafka) {
+    for codec in ["lz4", "zstd"] {
+        let run = kafka.bench(&["--phases=produce", "--compression", codec]);
+        run.assert_success();
+        run.assert_phase("produce", true);
+    }
 }
 
 fn no_acknowledgements(kafka: &Kafka) {

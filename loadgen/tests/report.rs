@@ -1,32 +1,14 @@
 //! The report looked at as a reader would, in headless Chromium: on a desk, in the dark, on a phone.
-//!
-//! Chromium comes from the distribution, what drives it from npm (see `tests/reader/install.sh`).
 
 mod common;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
+use common::reader::{look, output};
 use common::{Folder, Run};
 use serde_json::Value;
-
-/// What `look.js` says of the page at `report`.
-fn look(report: &Path) -> Value {
-    let install = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reader/install.sh");
-    let installed = output(&mut Command::new(install));
-    let folder = PathBuf::from(installed.trim());
-    let text = output(Command::new("node").current_dir(folder).arg("look.js").arg(report));
-    serde_json::from_str(&text).expect("look.js prints JSON")
-}
-
-/// A command's standard output; it must succeed.
-fn output(command: &mut Command) -> String {
-    let output = command.stdin(Stdio::null()).output().expect("the program can be started");
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {}\n{stderr}", output.status);
-    String::from_utf8(output.stdout).expect("it prints UTF-8")
-}
 
 fn titles(view: &Value, section: &str) -> Vec<String> {
     let pictures = view["pictures"].as_array().expect("a list");

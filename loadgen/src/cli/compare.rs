@@ -14,7 +14,9 @@ Both run at the same time, each with nothing to do while the other is measured, 
 turns: in each round every workload goes to every contender, in the reverse order in every second round. Before the first \
 round each broker is warmed up, which is not counted (a JVM needs it), and before each measurement all filesystems' \
 caches are written out, so that nobody pays for the writes of the one before. Some workloads start, kill and restart brokers of their own, and some run Kafka's own tools; \
-a few bind the broker to one core and the load generator to another, with brokers started for it. Medians are reported with their spread over \
+a few bind the broker to one core and the load generator to another, with brokers started for it. Where `tora-benches` lies beside \
+this program, its floor, a bare server that only receives, writes and acknowledges, takes its turns in the first workload. \
+What one of them cannot do, or not in time, stands in the report as such. Medians are reported with their spread over \
 rounds; a ratio is taken within each round first.
 
 Every figure stands beside what an acknowledgement meant:
@@ -33,6 +35,9 @@ Examples:
       an installed Kafka; goes on where it was interrupted
   tora-load compare --peer other=localhost:9092,pid=1234
       any other broker that is running already
+
+  tora-load compare --report-only --out results/local/compare
+      the report again, in a second: after notes.md was written there, whose text stands beside the aims that were missed
 
 Results: DIR/comparison.html to look at, DIR/comparison.md and DIR/comparison.svg for a README, DIR/compare.json, and for each measurement DIR/WORKLOAD/CONTENDER-ROUND/.";
 
@@ -95,9 +100,22 @@ pub struct CompareArgs {
     #[arg(long, value_name = "FILE")]
     pub tora: Option<PathBuf>,
 
+    /// The `tora-benches` whose floor server is the yardstick (default: the one beside this program, if it is there)
+    #[arg(long, value_name = "FILE")]
+    pub floor: Option<PathBuf>,
+
     /// Where the brokers keep their data; folders are made inside and removed (default: in the results folder)
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+
+    /// Measure nothing: make the report again from what lies in the folder given by --out
+    #[arg(long, requires = "out")]
+    pub report_only: bool,
+
+    /// Why a row of the aims falls short: a Markdown file with a heading for each row's key, and what a profile says below
+    /// it (default: notes.md in the results folder, if it is there)
+    #[arg(long, value_name = "FILE")]
+    pub notes: Option<PathBuf>,
 
     /// Where the results go (default: results/local/<date-time>)
     #[arg(long, value_name = "DIR")]

@@ -6,8 +6,9 @@ use super::request;
 use super::versions::Api;
 use super::wire::{DecodeError, Reader};
 
-/// How long a broker may take over an administrative request.
-const TIMEOUT_MS: i32 = 30_000;
+/// How long a broker may take over an administrative request: Kafka has been seen to take more than half a minute over
+/// thousands of partitions.
+const TIMEOUT_MS: i32 = 110_000;
 
 /// A node of the cluster, as clients reach it.
 #[derive(Debug, Clone, PartialEq, Eq)]

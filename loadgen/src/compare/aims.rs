@@ -1,6 +1,7 @@
 //! What the comparison should show, and what it does show.
 
 use super::figures::{Results, Spread, quotients};
+use super::floor;
 use super::plan::Contender;
 use crate::report::figures::{micros, three_digits};
 
@@ -25,13 +26,17 @@ impl Source {
 enum Bound {
     AtLeast(f64),
     AtMost(f64),
+    /// It only stands beside what is judged.
+    Told,
 }
 
 impl Bound {
-    fn holds(self, value: f64) -> bool {
+    /// Whether it holds; `None` where nothing is demanded.
+    fn holds(self, value: f64) -> Option<bool> {
         match self {
-            Self::AtLeast(bound) => value >= bound,
-            Self::AtMost(bound) => value <= bound,
+            Self::AtLeast(bound) => Some(value >= bound),
+            Self::AtMost(bound) => Some(value <= bound),
+            Self::Told => None,
         }
     }
 }
@@ -48,9 +53,11 @@ struct Test {
 
 /// Something that was aimed at.
 pub struct Aim {
+    /// What notes call it.
+    key: &'static str,
     pub what: &'static str,
     pub aim: &'static str,
-    /// One of them must hold.
+    /// One of those that demand something must hold.
     tests: &'static [Test],
     /// Why there is nothing to test, where there is not.
     elsewhere: &'static str,
@@ -58,6 +65,7 @@ pub struct Aim {
 
 /// What came of an aim.
 pub struct Outcome {
+    pub key: &'static str,
     pub what: &'static str,
     pub aim: &'static str,
     pub measured: String,
@@ -69,6 +77,9 @@ const TORA: Contender = Contender::TORA_FLUSHED;
 const TORA_WRITTEN: Contender = Contender::TORA_WRITTEN;
 const KAFKA: Contender = Contender::OTHER_WRITTEN;
 const KAFKA_FLUSHED: Contender = Contender::OTHER_FLUSHED;
+const FLOOR: Contender = Contender::FLOOR_FLUSHED;
+const FLOOR_WRITTEN: Contender = Contender::FLOOR_WRITTEN;
+const FRESH_FLOOR: Contender = Contender::FRESH_FLOOR;
 
 const RATE: &str = "records_per_second";
 const CPU_PER_GB: &str = "broker_cpu_seconds_per_gb";
@@ -101,27 +112,35 @@ const fn ratio(of: Source, over: Source, bound: Bound) -> Test {
     Test { of, over: Some(over), bound, show: times, called: "" }
 }
 
-const fn aim(what: &'static str, aim: &'static str, tests: &'static [Test]) -> Aim {
-    Aim { what, aim, tests, elsewhere: "not part of this run" }
+const fn told(called: &'static str, of: Source, over: Source) -> Test {
+    Test { called, ..ratio(of, over, Bound::Told) }
 }
 
-const fn elsewhere(what: &'static str, aim: &'static str) -> Aim {
-    Aim { what, aim, tests: &[], elsewhere: "measured by tora-benches accept, which runs the floor" }
+const fn aim(key: &'static str, what: &'static str, aim: &'static str, tests: &'static [Test]) -> Aim {
+    Aim { key, what, aim, tests, elsewhere: "not part of this run" }
+}
+
+/// Tora against the floor in what `path` leads to, flushed; on blocks that were never written, and written, beside it.
+const fn floor(key: &'static str, what: &'static str, aim: &'static str, tests: &'static [Test]) -> Aim {
+    Aim { elsewhere: floor::MISSING, ..self::aim(key, what, aim, tests) }
 }
 
 /// All of them, in the order in which they are told.
 const AIMS: &[Aim] = &[
     aim(
+        "bulk-flushed",
         "Produce, 100 B × 500, flushed against kafka written: records/s",
         "≥ 2 ×",
         &[ratio(produced(BULK, TORA, RATE), produced(BULK, KAFKA, RATE), Bound::AtLeast(2.0))],
     ),
     aim(
+        "bulk-written",
         "… written against kafka written: records/s",
         "≥ 2.8 ×",
         &[ratio(produced(BULK, TORA_WRITTEN, RATE), produced(BULK, KAFKA, RATE), Bound::AtLeast(2.8))],
     ),
     aim(
+        "bulk-written-cpu",
         "… written against kafka written: broker CPU-seconds per GB",
         "≤ 1/6 ×",
         &[ratio(
@@ -131,17 +150,43 @@ const AIMS: &[Aim] = &[
         )],
     ),
     aim(
+        "bulk-both-flushed",
         "… flushed against kafka flushed: records/s",
         "≥ 5 ×",
         &[ratio(produced(BULK, TORA, RATE), produced(BULK, KAFKA_FLUSHED, RATE), Bound::AtLeast(5.0))],
     ),
-    elsewhere("… against the floor at equal depth: records/s; CPU-seconds per GB", "≥ 0.75 ×; ≤ 1.3 ×"),
+    floor(
+        "floor-rate",
+        "… flushed against the floor at equal depth: records/s",
+        "≥ 0.75 ×",
+        &[
+            ratio(produced(BULK, TORA, RATE), produced(BULK, FLOOR, RATE), Bound::AtLeast(0.75)),
+            told("fresh blocks: ", produced(BULK, TORA, RATE), produced(BULK, FRESH_FLOOR, RATE)),
+            told("written: ", produced(BULK, TORA_WRITTEN, RATE), produced(BULK, FLOOR_WRITTEN, RATE)),
+        ],
+    ),
+    floor(
+        "floor-cpu",
+        "… flushed against the floor at equal depth: CPU-seconds per GB",
+        "≤ 1.3 ×",
+        &[
+            ratio(produced(BULK, TORA, CPU_PER_GB), produced(BULK, FLOOR, CPU_PER_GB), Bound::AtMost(1.3)),
+            told("fresh blocks: ", produced(BULK, TORA, CPU_PER_GB), produced(BULK, FRESH_FLOOR, CPU_PER_GB)),
+            told(
+                "written: ",
+                produced(BULK, TORA_WRITTEN, CPU_PER_GB),
+                produced(BULK, FLOOR_WRITTEN, CPU_PER_GB),
+            ),
+        ],
+    ),
     aim(
+        "single-flushed",
         "One-record requests, 64 connections, flushed against kafka flushed: requests/s",
         "≥ 10 ×",
         &[ratio(produced(SINGLE, TORA, RATE), produced(SINGLE, KAFKA_FLUSHED, RATE), Bound::AtLeast(10.0))],
     ),
     aim(
+        "single-written-cpu",
         "… written against kafka written: broker CPU per request",
         "≤ 1/3 ×",
         &[ratio(
@@ -151,6 +196,7 @@ const AIMS: &[Aim] = &[
         )],
     ),
     aim(
+        "steady-10k-tail",
         "10,000 requests/s of 10 records: flushed p99.9 against kafka written, or the disk's own write + flush",
         "≤ max(1/3 ×, 1.5 × the disk)",
         &[
@@ -170,6 +216,7 @@ const AIMS: &[Aim] = &[
         ],
     ),
     aim(
+        "steady-2k-median",
         "2,000 one-record requests/s: flushed p50 against the disk's own write + flush",
         "≤ 2 ×",
         &[ratio(
@@ -179,6 +226,7 @@ const AIMS: &[Aim] = &[
         )],
     ),
     aim(
+        "end-to-end",
         "End to end at 100,000 records/s: p99 against kafka written",
         "≤ 1/3 ×",
         &[ratio(
@@ -188,6 +236,7 @@ const AIMS: &[Aim] = &[
         )],
     ),
     aim(
+        "fetch-hot-cpu",
         "Fetch from memory: broker CPU-seconds per GB against kafka's sendfile",
         "≤ 0.85 ×",
         &[ratio(
@@ -197,6 +246,7 @@ const AIMS: &[Aim] = &[
         )],
     ),
     aim(
+        "fetch-cold",
         "Fetch cold: bytes/s against the disk's own sequential O_DIRECT read",
         "≥ 0.7 ×",
         &[ratio(
@@ -206,6 +256,7 @@ const AIMS: &[Aim] = &[
         )],
     ),
     aim(
+        "partitions-1000",
         "1,000 partitions against 4, batches of 100: records/s kept",
         "≥ 0.7 ×",
         &[ratio(
@@ -215,6 +266,7 @@ const AIMS: &[Aim] = &[
         )],
     ),
     aim(
+        "recovery-10000",
         "10,000 partitions: ready after kill -9",
         "< 3 s",
         &[Test {
@@ -226,6 +278,7 @@ const AIMS: &[Aim] = &[
         }],
     ),
     aim(
+        "disk-bytes",
         "Disk bytes written per byte produced, 100 B × 500, zero-ahead included",
         "≤ 1.1",
         &[Test {
@@ -237,6 +290,7 @@ const AIMS: &[Aim] = &[
         }],
     ),
     aim(
+        "memory",
         "Resident memory under full load against kafka's",
         "≤ 1/5 ×",
         &[ratio(
@@ -246,6 +300,7 @@ const AIMS: &[Aim] = &[
         )],
     ),
     aim(
+        "start",
         "Start to the first acknowledged record against kafka's",
         "≤ 1/20 ×",
         &[ratio(
@@ -279,13 +334,15 @@ impl Aim {
     fn outcome(&self, results: &Results) -> Outcome {
         let spreads: Vec<_> =
             self.tests.iter().filter_map(|test| Some((test, test.measure(results)?))).collect();
-        let holds = |(test, spread): &(&Test, Spread)| test.bound.holds(spread.median);
+        let held: Vec<_> =
+            spreads.iter().filter_map(|(test, spread)| test.bound.holds(spread.median)).collect();
         let shown: Vec<_> = spreads.iter().map(|(test, spread)| test.shown(*spread)).collect();
         Outcome {
+            key: self.key,
             what: self.what,
             aim: self.aim,
             measured: if shown.is_empty() { self.elsewhere.to_owned() } else { shown.join("; ") },
-            met: (!spreads.is_empty()).then(|| spreads.iter().any(holds)),
+            met: (!held.is_empty()).then(|| held.contains(&true)),
         }
     }
 }
@@ -293,6 +350,11 @@ impl Aim {
 /// All aims with what came of them.
 pub fn outcomes(results: &Results) -> Vec<Outcome> {
     AIMS.iter().map(|aim| aim.outcome(results)).collect()
+}
+
+/// What notes may call them.
+pub fn keys() -> impl Iterator<Item = &'static str> {
+    AIMS.iter().map(|aim| aim.key)
 }
 
 /// What the table says in its last column.

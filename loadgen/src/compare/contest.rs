@@ -1,6 +1,7 @@
 //! The two brokers of a layout, both running while they take turns.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -11,6 +12,7 @@ use super::plan::{Contender, Contract, Layout, Plan, Side};
 use super::workloads::{self, Kind};
 use crate::broker::{DataDir, Launch};
 use crate::cli::CompareArgs;
+use crate::cpu;
 use crate::disk::Volume;
 use crate::progress::Progress;
 use crate::sys;
@@ -69,19 +71,16 @@ impl<'a> Contest<'a> {
             running: Vec::new(),
             data: Vec::new(),
         };
-        for side in [Side::Tora, Side::Other] {
-            let broker = match &args.peer {
-                Some(peer) if side == Side::Other => {
-                    contest.about_other = json!({ "name": peer.name, "address": peer.address, "settings": "not known to tora-load" });
-                    Broker { address: peer.address.clone(), pid: peer.pid, folder: None }
-                }
-                _ => contest.run(side, plan, progress)?,
-            };
-            match side {
-                Side::Tora => contest.tora = broker,
-                Side::Other => contest.other = broker,
+        contest.tora = contest.run(Side::Tora, plan, progress)?;
+        contest.other = match &args.peer {
+            Some(peer) => {
+                contest.about_other = json!({
+                    "name": peer.name, "address": peer.address, "settings": "not known to tora-load",
+                });
+                Broker { address: peer.address.clone(), pid: peer.pid, folder: None }
             }
-        }
+            None => contest.run(Side::Other, plan, progress)?,
+        };
         Ok(contest)
     }
 
@@ -128,6 +127,9 @@ impl<'a> Contest<'a> {
                 Ok(Launcher::Kafka(launch))
             }
             (Side::Other, None) => Err("a peer is not ours to start".into()),
+            (Side::Floor | Side::FreshFloor, _) => {
+                Err("the floor is started by each of its measurements".into())
+            }
         }
     }
 
@@ -146,6 +148,7 @@ impl<'a> Contest<'a> {
         match contender.side {
             Side::Tora => &self.tora,
             Side::Other => &self.other,
+            Side::Floor | Side::FreshFloor => unreachable!("each measurement of the floor has its own"),
         }
     }
 
@@ -176,7 +179,8 @@ impl<'a> Contest<'a> {
         Ok(())
     }
 
-    /// Waits until everything written so far is on the disk, and sees to it that `cell` has room.
+    /// Waits until everything written so far is on the disk and both brokers have nothing to do (one may still be deleting
+    /// a topic), and sees to it that `cell` has room.
     ///
     /// # Errors
     /// A sentence, where the disk is too full or one of the folders is gone.
@@ -199,7 +203,30 @@ impl<'a> Contest<'a> {
                 ));
             }
         }
+        self.wait_until_idle();
         Ok(())
+    }
+
+    /// Waits for a moment in which neither broker's process uses the processors, but not for ever.
+    fn wait_until_idle(&self) {
+        const LOOK: Duration = Duration::from_millis(100);
+        const PATIENCE: Duration = Duration::from_secs(30);
+        /// A JVM never rests altogether.
+        const BUSY_SECONDS_MAX: f64 = 0.02;
+        let used = || -> f64 {
+            let pids = [self.tora.pid, self.other.pid].into_iter().flatten();
+            pids.filter_map(cpu::seconds_of).sum()
+        };
+        let deadline = Instant::now() + PATIENCE;
+        let mut before = used();
+        while Instant::now() < deadline {
+            std::thread::sleep(LOOK);
+            let now = used();
+            if now - before <= BUSY_SECONDS_MAX {
+                return;
+            }
+            before = now;
+        }
     }
 
     /// Ends what is ours.

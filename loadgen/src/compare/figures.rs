@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::cell::Cell;
 use super::plan::{Contender, Plan};
 use super::workloads::{Axis, Workload};
 use crate::report::figures::Figures;
@@ -13,6 +14,8 @@ pub struct Rounds {
     pub contender: Contender,
     /// Summaries by round, the first round first; `None` where it is not finished.
     pub summaries: Vec<Option<Value>>,
+    /// What it could not do, or not in time, with the round.
+    pub findings: Vec<(usize, String)>,
 }
 
 /// A median with its spread.
@@ -41,6 +44,15 @@ impl Spread {
 }
 
 impl Rounds {
+    /// Takes the next round.
+    fn add(&mut self, cell: &Cell) {
+        let summary = cell.summary();
+        let said = |phase: &Value| Some(phase["finding"].as_str()?.to_owned());
+        let of_phase = summary.as_ref().and_then(|summary| said(&summary["phases"][cell.workload.phases[0]]));
+        self.summaries.push(summary);
+        self.findings.extend(of_phase.or_else(|| cell.failure()).map(|what| (self.summaries.len(), what)));
+    }
+
     /// The figure at `path` of a phase by round; of the whole run where the phase is empty.
     pub fn values(&self, phase: &str, path: &str) -> Vec<Option<f64>> {
         let value = |summary: &Option<Value>| Self::part(summary.as_ref()?, phase).number(path);
@@ -126,16 +138,32 @@ impl Results {
     pub fn read(plan: &Plan, out: &Path) -> Self {
         let mut all: Vec<Measured> = Vec::new();
         for &workload in &plan.workloads {
-            let empty = |&contender: &Contender| Rounds { contender, summaries: Vec::new() };
+            let empty =
+                |&contender: &Contender| Rounds { contender, summaries: Vec::new(), findings: Vec::new() };
             all.push(Measured { workload, rounds: workload.contenders.iter().map(empty).collect() });
         }
         // Cells come round by round.
         for cell in plan.cells(out) {
             let measured = all.iter_mut().find(|measured| measured.workload == cell.workload);
             let rounds = measured.and_then(|m| m.rounds.iter_mut().find(|r| r.contender == cell.contender));
-            rounds.expect("every cell is of a workload and contender").summaries.push(cell.summary());
+            rounds.expect("every cell is of a workload and contender").add(&cell);
         }
         Self(all)
+    }
+
+    /// Everything that could not be measured, or not in time, in sentences.
+    pub fn findings(&self, plan: &Plan) -> impl Iterator<Item = String> {
+        let of = |measured: &Measured| {
+            let (name, rounds) = (measured.workload.name, &measured.rounds);
+            let told = |rounds: &Rounds| {
+                let who = plan.name(rounds.contender);
+                let sentence =
+                    |(round, what): &(usize, String)| format!("{name}, {who}, round {round}: {what}");
+                rounds.findings.iter().map(sentence).collect::<Vec<_>>()
+            };
+            rounds.iter().flat_map(told).collect::<Vec<_>>()
+        };
+        self.0.iter().flat_map(of)
     }
 
     /// The rounds of a contender in the workload called `name`.

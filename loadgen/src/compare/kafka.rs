@@ -31,8 +31,9 @@ const JVM_OPTIONS: &[&str] = &[
 ];
 /// Any will do, but it must be one.
 const CLUSTER_ID: &str = "MkU3OEVBNTcwNTJENDM2Qg";
-/// How long a start may take: recovery of ten thousand partitions included.
-const START_PATIENCE: Duration = Duration::from_secs(300);
+/// How long a start may take. Recovery of ten thousand partitions has been seen to take more than five minutes, for which a
+/// comparison does not wait.
+const START_PATIENCE: Duration = Duration::from_secs(120);
 /// How often it is asked whether it is there: starts are measured by it.
 const POLL: Duration = Duration::from_millis(10);
 /// How long it may take to end after SIGTERM.
@@ -153,7 +154,11 @@ impl Launch {
             sys::bind_to_core(&mut serve, core);
         }
         let mut kafka = Kafka { child: serve.spawn().map_err(install_java)? };
-        kafka.wait(&self.address, &self.log)?;
+        if let Err(why) = kafka.wait(&self.address, &self.log) {
+            // It has nothing to lose that anybody waits for.
+            let _ = kafka.child.kill();
+            return Err(why);
+        }
         Ok(kafka)
     }
 

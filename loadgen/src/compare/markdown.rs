@@ -2,16 +2,15 @@
 
 use std::fmt::Write;
 
-use serde_json::Value;
-
-use super::aims;
-use super::figures::{Measured, Results, Rounds};
-use super::plan::{Contender, Pair, Plan};
+use super::figures::{Measured, Rounds};
+use super::plan::{Contender, Pair};
 use super::workloads::Axis;
+use super::{Report, aims};
 use crate::report::figures::Figures;
 
 /// The whole text.
-pub fn render(plan: &Plan, results: &Results, description: &Value) -> String {
+pub(super) fn render(report: &Report<'_>) -> String {
+    let Report { plan, results, description, notes, .. } = *report;
     let mut text = String::new();
     let figures = Figures(description);
     let _ = writeln!(
@@ -27,7 +26,15 @@ pub fn render(plan: &Plan, results: &Results, description: &Value) -> String {
     for outcome in aims::outcomes(results) {
         let verdict = aims::verdict(outcome.met);
         let verdict = if outcome.met == Some(false) { format!("**{verdict}**") } else { verdict.to_owned() };
-        let _ = writeln!(text, "| {} | {} | {} | {verdict} |", outcome.what, outcome.aim, outcome.measured);
+        let why = if outcome.met == Some(false) { notes.of(outcome.key) } else { None };
+        let why = why.map(|words| format!("<br>*{words}*")).unwrap_or_default();
+        let _ =
+            writeln!(text, "| {}{why} | {} | {} | {verdict} |", outcome.what, outcome.aim, outcome.measured);
+    }
+    let findings: Vec<_> = results.findings(plan).collect();
+    if !findings.is_empty() {
+        text.push_str("\nWhat could not be measured, or not in time:\n\n");
+        findings.iter().for_each(|finding| text.push_str(&format!("- {finding}\n")));
     }
     text.push_str("\nHow many times better tora is; below 1 it is behind.\n\n| workload | figure |");
     for pair in Pair::ALL {

@@ -1,15 +1,13 @@
 //! The comparison as a page: what was aimed at and the main picture first, losses as plain as wins; then each workload;
 //! then what it all rests on.
 
-use std::path::Path;
-
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 
-use super::aims;
 use super::figures::{Measured, Results, Rounds, Spread};
 use super::plan::{Contender, Pair, Plan};
 use super::workloads::Axis;
+use super::{Report, aims};
 use crate::report::figures::{Figures, bytes, two_digits};
 use crate::report::page::{STYLE, command};
 
@@ -19,13 +17,8 @@ mod section;
 ///
 /// # Errors
 /// A sentence, where a chart cannot be drawn or a results folder cannot be read.
-pub fn render(
-    plan: &Plan,
-    results: &Results,
-    description: &Value,
-    out: &Path,
-    picture: &str,
-) -> Result<String, String> {
+pub(super) fn render(report: &Report<'_>, picture: &str) -> Result<String, String> {
+    let Report { plan, results, description, out, .. } = *report;
     let section = |measured| section::render(plan, out, measured);
     let sections = results.0.iter().map(section).collect::<Result<Vec<_>, _>>()?;
     let page = html! {
@@ -39,7 +32,8 @@ pub fn render(
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                (first(plan, results, description, picture))
+                (first(report))
+                (main_picture(plan, picture))
                 (ratios(plan, results))
                 @for section in &sections { (section) }
                 (ground(plan, description))
@@ -49,7 +43,10 @@ pub fn render(
     Ok(page.into_string())
 }
 
-fn first(plan: &Plan, results: &Results, description: &Value, picture: &str) -> Markup {
+/// What a reader takes in within ten seconds: how many aims were met, and each with its ratio and spread, why it was
+/// missed below it.
+fn first(report: &Report<'_>) -> Markup {
+    let Report { plan, results, description, notes, .. } = *report;
     let figures = Figures(description);
     let outcomes = aims::outcomes(results);
     let count = |met| outcomes.iter().filter(|outcome| outcome.met == met).count();
@@ -67,20 +64,49 @@ fn first(plan: &Plan, results: &Results, description: &Value, picture: &str) -> 
             }
             div.scroll {
                 table.aims {
-                    thead { tr { th { "what" } th { "aim" } th { "measured" } th { } } }
+                    thead { tr { th { } th { "what" } th { "aim" } th { "measured" } } }
                     tbody {
                         @for outcome in &outcomes {
                             tr {
+                                td.(tone(outcome.met)) { (aims::verdict(outcome.met)) }
                                 th scope="row" { (outcome.what) }
                                 td { (outcome.aim) }
-                                td { (outcome.measured) }
-                                td.(tone(outcome.met)) { (aims::verdict(outcome.met)) }
+                                td.figure { (outcome.measured) }
+                            }
+                            @if let (Some(false), Some(why)) = (outcome.met, notes.of(outcome.key)) {
+                                tr.why { td { } td colspan="3" { (marked(why)) } }
                             }
                         }
                     }
                 }
             }
+            (findings(report))
         }
+    }
+}
+
+/// What could not be measured at all.
+fn findings(report: &Report<'_>) -> Markup {
+    let findings: Vec<_> = report.results.findings(report.plan).collect();
+    html! {
+        @if !findings.is_empty() {
+            p { "Could not be measured, or not in time:" }
+            ul.warnings { @for finding in &findings { li { (finding) } } }
+        }
+    }
+}
+
+/// Text with `code` in it, as notes have it.
+fn marked(text: &str) -> Markup {
+    html! {
+        @for (index, part) in text.split('`').enumerate() {
+            @if index % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
+fn main_picture(plan: &Plan, picture: &str) -> Markup {
+    html! {
         section id="picture" {
             figure.wide {
                 figcaption {
@@ -198,6 +224,13 @@ fn ground(plan: &Plan, description: &Value) -> Markup {
                             (other.text_or_unknown("version")) ", " (other.text_or_unknown("java")) br;
                             (other.text_or_unknown("jvm_options"))
                         } }
+                        @if figures.is("floor") {
+                            tr { th scope="row" { "floor" } td {
+                                "The bare server of tora-benches on one core: receive, check the CRC, copy once, write with \
+                                 O_DIRECT, flush (or not), acknowledge; over blocks that were written before, or (fresh) \
+                                 that never were, as those of a log that grows"
+                            } }
+                        }
                         @for (workload, why) in &plan.left_out {
                             tr { th scope="row" { "Left out" } td { (workload.title) ": " (why) } }
                         }
@@ -211,7 +244,8 @@ fn ground(plan: &Plan, description: &Value) -> Markup {
                 "Both brokers run all the time, and each has nothing to do while the other is measured. Every figure comes \
                  from the summary.json, samples and histogram logs of a measurement of its own, which lie beside this page. \
                  CPU times, memory and bytes are read from /proc, none is estimated; bytes and flushes of the device are \
-                 everybody's, bytes of the broker its own write_bytes. MB are 10⁶ bytes of record values."
+                 everybody's (only one of the brokers has something to do at a time, so that flushes for an acknowledgement \
+                 are known of either), bytes of the broker its own write_bytes. A dash stands where nothing is counted. MB are 10⁶ bytes of record values."
             }
             p { a href="compare.json" { "compare.json" } " · " a href="comparison.md" { "comparison.md" } " · " a href="comparison.svg" { "comparison.svg" } }
         }

@@ -1,11 +1,15 @@
 //! What is measured: workloads, contenders, and the order in which they take turns.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::cell::Cell;
+use super::floor;
 use super::workloads::{self, Kind, Workload};
 use crate::cli::CompareArgs;
+use crate::report::figures::Figures;
 
 /// What an acknowledgement means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,11 +39,22 @@ impl Contract {
     }
 }
 
-/// Which of the two brokers.
+/// Which of the two brokers, or the yardstick beside them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     Tora,
     Other,
+    /// The bare server of `benches/`, which overwrites blocks that were written before.
+    Floor,
+    /// The same on blocks that never were, as a log that grows has them.
+    FreshFloor,
+}
+
+impl Side {
+    /// Whether it is the yardstick.
+    pub const fn is_floor(self) -> bool {
+        matches!(self, Self::Floor | Self::FreshFloor)
+    }
 }
 
 /// A broker with a contract.
@@ -55,16 +70,31 @@ impl Contender {
     pub const OTHER_FLUSHED: Self = Self { side: Side::Other, contract: Contract::Flushed };
     pub const OTHER_WRITTEN: Self = Self { side: Side::Other, contract: Contract::Written };
 
-    /// All four, in the order of a round.
+    pub const FLOOR_FLUSHED: Self = Self { side: Side::Floor, contract: Contract::Flushed };
+    pub const FLOOR_WRITTEN: Self = Self { side: Side::Floor, contract: Contract::Written };
+    pub const FRESH_FLOOR: Self = Self { side: Side::FreshFloor, contract: Contract::Flushed };
+
+    /// Both brokers at both contracts, in the order of a round.
     pub const ALL: [Self; 4] =
         [Self::TORA_FLUSHED, Self::OTHER_WRITTEN, Self::TORA_WRITTEN, Self::OTHER_FLUSHED];
+
+    /// The same and the yardstick.
+    pub const WITH_FLOOR: [Self; 7] = [
+        Self::TORA_FLUSHED,
+        Self::OTHER_WRITTEN,
+        Self::TORA_WRITTEN,
+        Self::OTHER_FLUSHED,
+        Self::FLOOR_FLUSHED,
+        Self::FRESH_FLOOR,
+        Self::FLOOR_WRITTEN,
+    ];
 
     /// Each broker at its own default: for what a contract does not change.
     pub const DEFAULTS: [Self; 2] = [Self::TORA_FLUSHED, Self::OTHER_WRITTEN];
 
     /// Its place among all, which is its colour.
     pub fn place(self) -> usize {
-        Self::ALL.iter().position(|&other| other == self).expect("it is one of them")
+        Self::WITH_FLOOR.iter().position(|&other| other == self).expect("it is one of them")
     }
 }
 
@@ -118,6 +148,8 @@ pub struct Plan {
     pub fetch_bytes: u64,
     /// What the other broker is called.
     pub other: String,
+    /// The program that is the floor; `None` where it is not there.
+    pub floor: Option<PathBuf>,
     /// Workloads that were asked for and cannot be measured here, with the reason.
     pub left_out: Vec<(Workload, String)>,
 }
@@ -159,8 +191,57 @@ impl Plan {
             warmup: args.warmup.unwrap_or(Duration::from_millis(warmup)),
             fetch_bytes: args.fetch_bytes.unwrap_or(fetch_bytes),
             other: args.peer.as_ref().map_or_else(|| "kafka".to_owned(), |peer| peer.name.clone()),
+            floor: floor::find_program(args.floor.as_deref())?,
             left_out: left_out.into_iter().filter_map(|(workload, why)| Some((workload, why?))).collect(),
         })
+    }
+
+    /// What a results folder holds: the workloads that have a folder in it, by what its description says of the rest.
+    ///
+    /// # Errors
+    /// A sentence, where there is no comparison in it.
+    pub fn of_results(args: &CompareArgs, out: &Path, description: &Value) -> Result<Self, String> {
+        let figures = Figures(description);
+        let there = |workload: &Workload| out.join(workload.name).is_dir();
+        let workloads: Vec<_> = workloads::all().into_iter().filter(there).collect();
+        let rounds = figures.number("rounds").unwrap_or(0.0) as u32;
+        if rounds == 0 || workloads.is_empty() {
+            return Err(format!(
+                "{} holds no comparison: there is no workload's folder beside a compare.json",
+                out.display()
+            ));
+        }
+        let seconds =
+            |path| Duration::try_from_secs_f64(figures.number(path).unwrap_or(0.0)).unwrap_or_default();
+        let left_out = figures.at("left_out").as_array().into_iter().flatten().filter_map(|pair| {
+            let named = |workload: &Workload| pair[0] == workload.name;
+            Some((workloads::all().into_iter().find(named)?, pair[1].as_str()?.to_owned()))
+        });
+        Ok(Self {
+            workloads,
+            rounds,
+            duration: seconds("duration_seconds"),
+            warmup: seconds("warmup_seconds"),
+            fetch_bytes: figures.number("fetch_bytes").unwrap_or(0.0) as u64,
+            other: figures.text("other").unwrap_or("kafka").to_owned(),
+            floor: floor::find_program(args.floor.as_deref())?,
+            left_out: left_out.collect(),
+        })
+    }
+
+    /// Whether what `cell` measures is there.
+    pub fn can_run(&self, cell: &Cell) -> bool {
+        self.floor.is_some() || !cell.contender.side.is_floor()
+    }
+
+    /// What will not be measured, and why.
+    pub fn missing(&self) -> Vec<String> {
+        let with_floor = |workload: &Workload| workload.contenders.iter().any(|c| c.side.is_floor());
+        let left_out =
+            self.left_out.iter().map(|(workload, why)| format!("{} is left out: {why}", workload.name));
+        let floor = (self.floor.is_none() && self.workloads.iter().any(with_floor))
+            .then(|| format!("the floor is {}", floor::MISSING));
+        left_out.chain(floor).collect()
     }
 
     /// Every measurement, in the order in which they are made: layout by layout, round by round, in each round workload
@@ -199,6 +280,8 @@ impl Plan {
         match side {
             Side::Tora => "tora",
             Side::Other => &self.other,
+            Side::Floor => "floor",
+            Side::FreshFloor => "fresh floor",
         }
     }
 

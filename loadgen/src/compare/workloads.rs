@@ -121,17 +121,34 @@ const MAKING: &[Axis] =
 const STARTING: &[Axis] = &[
     axis("start", "first_acknowledgement_ms", "first acknowledged record after, ms", count),
     axis("start", "resident_bytes", "memory then", bytes),
+    axis("start", "broker_cpu_seconds", "broker CPU-seconds until then", two_digits),
 ];
-const RECOVERING: &[Axis] = &[READY, ACKNOWLEDGED];
+const RECOVERING: &[Axis] = &[
+    READY,
+    ACKNOWLEDGED,
+    axis("recovery", "broker_cpu_seconds", "broker CPU-seconds until then", two_digits),
+    axis("recovery", "resident_bytes", "memory then", bytes),
+];
+const TOOL_CPU: Axis = axis("tool", "broker_cpu_seconds_per_million_records", CPU.what, three_digits);
 const TOOL_PRODUCING: &[Axis] = &[
     more(axis("tool", "records_per_second", "records/s", count)),
     axis("tool", "latency_ms/p99", "latency p99, ms", one_digit),
+    TOOL_CPU,
 ];
-const TOOL_CONSUMING: &[Axis] = &[more(axis("tool", "megabytes_per_second", "MB/s", one_digit))];
+const TOOL_CONSUMING: &[Axis] = &[more(axis("tool", "megabytes_per_second", "MB/s", one_digit)), TOOL_CPU];
 const TOOL_END_TO_END: &[Axis] = &[
     axis("tool", "latency_ms/mean", "mean latency, ms", two_digits),
     axis("tool", "latency_ms/p99", "latency p99, ms", one_digit),
+    TOOL_CPU,
 ];
+
+impl Workload {
+    /// Partitions of its topic, where its arguments name them; 0 where they do not.
+    pub fn partitions(&self) -> i32 {
+        let named = self.arguments.iter().find_map(|argument| argument.strip_prefix("--partitions="));
+        named.and_then(|number| number.parse().ok()).unwrap_or(0)
+    }
+}
 
 /// What all workloads have unless they say otherwise.
 const BASE: Workload = Workload {
@@ -169,7 +186,7 @@ const fn quick(workload: Workload) -> Workload {
 }
 
 const fn split(workload: Workload, name: &'static str, title: &'static str) -> Workload {
-    Workload { name, title, layout: Layout::Split, quick: false, ..workload }
+    Workload { name, title, layout: Layout::Split, quick: false, contenders: &Contender::ALL, ..workload }
 }
 
 const fn at_most(rounds: u32, workload: Workload) -> Workload {
@@ -177,11 +194,14 @@ const fn at_most(rounds: u32, workload: Workload) -> Workload {
 }
 
 /// The load that most is said about.
-const BULK: Workload = quick(fast(
-    "produce-100B-500",
-    "Produce as fast as it goes: 100 B records, 500 a batch, 4 connections",
-    &["--record-size=100", "--batch-records=500", "--connections=4"],
-));
+const BULK: Workload = Workload {
+    contenders: &Contender::WITH_FLOOR,
+    ..quick(fast(
+        "produce-100B-500",
+        "Produce as fast as it goes: 100 B records, 500 a batch, 4 connections",
+        &["--record-size=100", "--batch-records=500", "--connections=4"],
+    ))
+};
 const SINGLE: Workload = quick(fast(
     "produce-100B-1-64conn",
     "One-record requests: 100 B, 64 connections with one request under way each",
@@ -232,6 +252,11 @@ const PRODUCING: &[Workload] = &[
             "Produce LZ4 batches as fast as it goes: click events as JSON, 500 a batch, 4 connections",
             &["--compression=lz4", "--batch-records=500", "--connections=4"],
         ),
+    ),
+    once(
+        "produce-zstd-500",
+        "Produce Zstandard batches as fast as it goes: click events as JSON, 500 a batch, 4 connections",
+        &["--compression=zstd", "--batch-records=500", "--connections=4"],
     ),
     once(
         "produce-100B-500-64conn",

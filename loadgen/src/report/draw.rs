@@ -32,6 +32,8 @@ pub enum Ink {
 }
 
 impl Ink {
+    /// How many runs have a colour.
+    const RUNS: usize = 7;
     const NAMED: [Self; 4] = [Self::Text, Self::Grid, Self::Heat, Self::Reference];
 
     /// A colour that stands for the class until the picture is finished, and occurs nowhere else.
@@ -47,7 +49,8 @@ impl Ink {
 
     /// Its colour on the light page, for pictures that stand alone.
     fn light(self) -> &'static str {
-        const RUNS: [&str; 6] = ["#1766a6", "#c2560c", "#2f7d4f", "#8447a8", "#8a6d0b", "#b02a5b"];
+        const RUNS: [&str; Ink::RUNS] =
+            ["#1766a6", "#c2560c", "#2f7d4f", "#8447a8", "#8a6d0b", "#b02a5b", "#4d6275"];
         match self {
             Self::Text => "#59626c",
             Self::Grid => "#dcdfe3",
@@ -203,7 +206,7 @@ fn round_marks((low, high): (f64, f64)) -> Marks {
 
 /// Everything that something may be painted with.
 fn inks() -> impl Iterator<Item = Ink> {
-    Ink::NAMED.into_iter().chain((0..super::RUNS_MAX).map(Ink::Run))
+    Ink::NAMED.into_iter().chain((0..Ink::RUNS).map(Ink::Run))
 }
 
 /// A colour as an SVG file has it.

@@ -115,21 +115,32 @@ fn a_large_batch_has_a_strip_of_its_own() {
     assert_eq!(Strip::build(&spec(&tiny, 1), 0).frames(), STRIP_FRAMES_MAX);
 }
 
-#[test]
-fn a_compressed_batch_holds_the_same_records_and_a_right_crc() {
-    use std::io::Read;
+/// Fails unless a codec's batch has the same records, as its own decoder reads them, and is a right batch.
+fn assert_compressed(compression: Compression, decode: impl Fn(&[u8]) -> Vec<u8>) {
     let values = Values::Payload(vec![b"the same line again and again".to_vec(); 3].into());
     let plain = BatchTemplate::build(&values, 0, 50);
     let records = plain.bytes[at::RECORDS..].to_vec();
-    let compressed = plain.compressed();
+    let compressed = plain.compressed(compression);
     assert!(compressed.bytes.len() < records.len() / 2, "it is smaller");
-    let mut again = Vec::new();
-    let mut decoder = lz4_flex::frame::FrameDecoder::new(&compressed.bytes[at::RECORDS..]);
-    decoder.read_to_end(&mut again).expect("it is an LZ4 frame");
-    assert!(again == records, "the records are the same");
-    let spec = FrameSpec { compression: Compression::Lz4, ..spec(&values, 50) };
+    assert!(decode(&compressed.bytes[at::RECORDS..]) == records, "the records are the same");
+    let spec = FrameSpec { compression, ..spec(&values, 50) };
     let mut strip = Strip::build(&spec, 0);
     strip.patch(0, &patch(0));
     let batch = batch(&strip, 0);
     assert!(batch.intact() && !batch.plain() && batch.count() == 50);
+}
+
+#[test]
+fn a_compressed_batch_holds_the_same_records_and_a_right_crc() {
+    use std::io::Read;
+    let all = |mut decoder: Box<dyn Read + '_>| {
+        let mut bytes = Vec::new();
+        decoder.read_to_end(&mut bytes).expect("it is a frame");
+        bytes
+    };
+    assert_compressed(Compression::Lz4, |bytes| all(Box::new(lz4_flex::frame::FrameDecoder::new(bytes))));
+    assert_compressed(Compression::Zstd, |bytes| {
+        let decoder = ruzstd::decoding::StreamingDecoder::new(bytes).expect("it is a Zstandard frame");
+        all(Box::new(decoder))
+    });
 }

@@ -1,6 +1,6 @@
 // Opens a report in headless Chromium as a reader would, and prints as JSON what there is to see and what went wrong.
 //
-//   node look.js REPORT.html [PNG]      PNG: the first screen as a picture
+//   node look.js REPORT.html [FOLDER]      FOLDER: where each view, and the page as printed, is left as a picture
 
 const { chromium } = require('playwright-core');
 
@@ -36,11 +36,31 @@ function inspect() {
   return {
     title: document.title,
     headline: document.querySelector('h1').textContent,
+    contract: (document.querySelector('.contract') || { textContent: '' }).textContent,
     // What a reader sees without scrolling.
     figuresOnTheFirstScreen: [...document.querySelectorAll('.figure')].filter(
       (figure) => figure.getBoundingClientRect().bottom < window.innerHeight
     ).length,
     pictures,
+    tables: [...document.querySelectorAll('table')].map((table) => ({
+      section: (table.closest('section') || { id: 'head' }).id,
+      rows: table.tBodies[0].rows.length,
+      filled: [...table.querySelectorAll('tbody td')].filter((cell) => !['', '–'].includes(cell.textContent.trim())).length,
+    })),
+    // What a comparison aims at, with what came of it.
+    aims: [...document.querySelectorAll('table.aims tbody tr:not(.why)')].map((row) => ({
+      text: row.textContent,
+      verdict: row.cells[0].textContent,
+      colour: colour(row.cells[0], 'color'),
+      why: row.nextElementSibling && row.nextElementSibling.matches('.why') ? row.nextElementSibling.textContent : null,
+      bottom: row.getBoundingClientRect().bottom / window.innerHeight,
+    })),
+    ratios: [...document.querySelectorAll('.ratio')].map((ratio) => ({
+      text: ratio.textContent,
+      verdict: ratio.className.replace('ratio', '').trim(),
+      colour: colour(ratio, 'color'),
+    })),
+    links: [...document.querySelectorAll('a[href]')].map((link) => link.getAttribute('href')),
     paper: colour(document.body, 'backgroundColor'),
     ink: colour(document.body, 'color'),
     lines: [...new Set([...document.querySelectorAll('[class^=s-run]')].map((line) => colour(line, 'stroke')))],
@@ -49,7 +69,7 @@ function inspect() {
 }
 
 (async () => {
-  const [report, png] = process.argv.slice(2);
+  const [report, folder] = process.argv.slice(2);
   const address = `file://${require('path').resolve(report)}`;
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
@@ -67,11 +87,17 @@ function inspect() {
       });
       await page.goto(address);
       seen.views[name] = await page.evaluate(inspect);
-      if (png && name === 'light') await page.screenshot({ path: png });
+      if (folder) await page.screenshot({ path: `${folder}/${name}.png` });
       await context.close();
     }
     const page = await browser.newPage();
     await page.goto(address);
+    if (folder) {
+      await page.setViewportSize({ width: 794, height: 1123 });
+      await page.emulateMedia({ media: 'print' });
+      await page.screenshot({ path: `${folder}/print.png`, fullPage: true });
+      await page.pdf({ format: 'A4', path: `${folder}/print.pdf` });
+    }
     seen.printedBytes = (await page.pdf({ format: 'A4' })).length;
   } finally {
     await browser.close();

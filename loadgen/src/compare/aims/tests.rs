@@ -12,6 +12,7 @@ fn results(name: &str, summaries: &[(Contender, Value)]) -> Results {
     let rounds = |(contender, summary): &(Contender, Value)| Rounds {
         contender: *contender,
         summaries: vec![Some(summary.clone())],
+        findings: Vec::new(),
     };
     Results(vec![Measured { workload, rounds: summaries.iter().map(rounds).collect() }])
 }
@@ -51,6 +52,22 @@ fn one_of_two_bounds_will_do() {
 }
 
 #[test]
+fn the_floor_is_an_aim_and_the_fresh_floor_only_stands_beside_it() {
+    let measured = |contenders: &[(Contender, Value)]| {
+        let all = outcomes(&results(BULK, contenders));
+        all.into_iter().find(|outcome| outcome.key == "floor-rate").expect("it is an aim")
+    };
+    let (tora, slow, fast) = ((TORA, produced_at(8.0)), produced_at(10.0), produced_at(20.0));
+    let outcome = measured(&[tora.clone(), (FLOOR, slow.clone()), (FRESH_FLOOR, fast.clone())]);
+    assert_eq!(outcome.met, Some(true), "{}", outcome.measured);
+    assert!(outcome.measured.contains("fresh blocks: 0.40 ×"), "{}", outcome.measured);
+    assert_eq!(measured(&[tora.clone(), (FLOOR, fast), (FRESH_FLOOR, slow.clone())]).met, Some(false));
+    assert_eq!(measured(&[tora.clone(), (FRESH_FLOOR, slow)]).met, None, "the floor itself is missing");
+    let missing = measured(&[tora]);
+    assert!(missing.met.is_none() && missing.measured.contains("tora-benches"), "{}", missing.measured);
+}
+
+#[test]
 fn every_aim_asks_for_something_that_is_measured() {
     let all = workloads::all();
     for test in AIMS.iter().flat_map(|aim| aim.tests) {
@@ -68,4 +85,5 @@ fn every_aim_asks_for_something_that_is_measured() {
     }
     let names: HashSet<_> = AIMS.iter().map(|aim| aim.what).collect();
     assert_eq!(names.len(), AIMS.len());
+    assert_eq!(keys().collect::<HashSet<_>>().len(), AIMS.len());
 }

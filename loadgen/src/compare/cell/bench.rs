@@ -2,19 +2,30 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::{self, Read};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use super::Cell;
+use crate::broker::DataDir;
 use crate::compare::contest::{Broker, Contest};
+use crate::compare::floor::{self, Floor};
 use crate::compare::plan::Plan;
 use crate::dataset;
 use crate::sys;
 
+/// What a `bench` may take beside the time in which it measures: a topic of ten thousand partitions takes some brokers
+/// minutes.
+const BENCH_PATIENCE: Duration = Duration::from_secs(240);
+
 impl Cell {
     /// The workload's phases, one `bench`.
     pub(super) fn bench(&self, contest: &Contest<'_>, plan: &Plan) -> Result<(), String> {
-        let mut command = self.command(contest, contest.broker(self.contender), plan, &self.folder)?;
+        // Before the folder that its file is in: it is ended first.
+        let (_folder, floor) = self.floor(contest, plan)?.unzip();
+        let broker = floor.as_ref().map_or_else(|| contest.broker(self.contender), |(_, broker)| broker);
+        let mut command = self.command(contest, broker, plan, &self.folder)?;
         command.arg("--phases").arg(self.workload.phases.join(","));
         if !self.workload.probed {
             command.arg("--no-probe");
@@ -22,7 +33,28 @@ impl Cell {
         if self.workload.arguments.iter().any(|argument| argument.starts_with("--compression")) {
             command.arg("--payload").arg(payload(contest.out())?);
         }
-        finish(&mut command)
+        finish(&mut command, plan.duration_of(self.workload) + BENCH_PATIENCE)
+    }
+
+    /// A floor of this measurement's own, and the folder of its file; `None` where a broker is measured.
+    fn floor(
+        &self,
+        contest: &Contest<'_>,
+        plan: &Plan,
+    ) -> Result<Option<(DataDir, (Floor, Broker))>, String> {
+        if !self.contender.side.is_floor() {
+            return Ok(None);
+        }
+        let program = plan.floor.as_deref().ok_or(floor::MISSING)?;
+        let data = contest.data_dir("floor")?;
+        let log = contest.out().join("floor.log");
+        let floor = Floor::start(program, self.contender, self.floor_gib(plan), data.path(), &log)?;
+        let broker = Broker {
+            address: floor.address().to_owned(),
+            pid: Some(floor.pid()),
+            folder: Some(data.path().to_path_buf()),
+        };
+        Ok(Some((data, (floor, broker))))
     }
 
     /// A log is written; then it is read, from memory and from the disk; then the disk alone is.
@@ -38,7 +70,7 @@ impl Cell {
             command.arg(format!("--read-probe={}", plan.fetch_bytes.min(PROBE_BYTES_MAX)));
         }
         // The producing phase ends with its bytes; the time is the cached phase's, and the most that producing may take.
-        finish(&mut command)
+        finish(&mut command, plan.duration_of(self.workload) + BENCH_PATIENCE)
     }
 
     /// A `bench` of the workload on `broker`, still without its phases.
@@ -72,17 +104,47 @@ impl Cell {
     }
 }
 
-/// Runs a `bench` to its end.
+/// Runs a `bench` to its end, which must come within `patience`.
 ///
 /// # Errors
 /// Its own words, where it fails.
-pub(super) fn finish(command: &mut Command) -> Result<(), String> {
-    let output = command.output().map_err(|e| format!("cannot start tora-load bench: {e}"))?;
-    if output.status.success() {
-        return Ok(());
+pub(super) fn finish(command: &mut Command, patience: Duration) -> Result<(), String> {
+    /// Short beside the shortest measurement, and no load to speak of.
+    const POLL: Duration = Duration::from_millis(20);
+    let cannot = |e: io::Error| format!("cannot run tora-load bench: {e}");
+    // What it says on standard error is some sentences, for which a pipe has room.
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    sys::bind_to_parent(command);
+    let mut child = command.spawn().map_err(cannot)?;
+    let begun = Instant::now();
+    let status = loop {
+        match child.try_wait().map_err(cannot)? {
+            Some(status) => break status,
+            None if begun.elapsed() < patience && !sys::interrupted() => std::thread::sleep(POLL),
+            None => {
+                end(&mut child).map_err(cannot)?;
+                return Err(format!("not finished within {} s", begun.elapsed().as_secs()));
+            }
+        }
+    };
+    let mut said = String::new();
+    child.stderr.take().map(|mut stderr| stderr.read_to_string(&mut said)).transpose().map_err(cannot)?;
+    if status.success() { Ok(()) } else { Err(said.trim().trim_start_matches("tora-load: ").to_owned()) }
+}
+
+/// Ends a `bench` that takes too long: with SIGTERM, upon which it deletes its topic, and then without being asked.
+fn end(child: &mut Child) -> io::Result<()> {
+    const PATIENCE: Duration = Duration::from_secs(20);
+    sys::terminate(child.id())?;
+    let deadline = Instant::now() + PATIENCE;
+    while child.try_wait()?.is_none() {
+        if Instant::now() > deadline {
+            child.kill()?;
+            child.wait()?;
+        }
+        std::thread::sleep(Duration::from_millis(20));
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(format!("tora-load bench failed ({}): {}", output.status, said.trim()))
+    Ok(())
 }
 
 /// Lines that compress as people's data does, written once below `out`.

@@ -13,7 +13,7 @@ use crate::verify::Link;
 use crate::workload::Values;
 
 /// How long a broker may take from its start until it acknowledges.
-const PATIENCE: Duration = Duration::from_secs(180);
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(5);
 

@@ -1,6 +1,7 @@
 //! The knee: open loops at rising rates, until the broker does not hold one.
 
 use std::fs;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -15,6 +16,8 @@ const FIRST: u64 = 1000;
 const DOUBLINGS: u32 = 9;
 /// After the first rate that is not held, so many more between the last two.
 const BETWEEN: u32 = 2;
+/// What a step may take, its topic included.
+const STEP_PATIENCE: Duration = Duration::from_secs(120);
 /// Records in each request, as the workload's arguments say.
 const BATCH_RECORDS: u64 = 10;
 
@@ -65,18 +68,15 @@ impl Cell {
         let folder = self.folder.join(format!("rate-{rate}"));
         let mut command = self.command(contest, contest.broker(self.contender), plan, &folder)?;
         command.args(["--phases=produce", "--no-probe"]);
-        finish(command.arg(format!("--rate={}", rate * BATCH_RECORDS)))?;
+        finish(command.arg(format!("--rate={}", rate * BATCH_RECORDS)), STEP_PATIENCE)?;
         let text = fs::read_to_string(folder.join("summary.json"))
             .map_err(|e| format!("the step at {rate} requests/s left no summary: {e}"))?;
         let summary: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
         let produce = Figures(&summary["phases"]["produce"]);
         let held = is_held(produce, rate);
-        let mut step = json!({ "requests_per_second": rate, "held": held });
-        for figure in
-            ["latency_us", "records_per_second", "broker_cpu_seconds", "load_generator_bound", "lateness_us"]
-        {
-            step[figure] = produce.at(figure).clone();
-        }
+        let mut step = produce.0.clone();
+        step["requests_per_second"] = json!(rate);
+        step["held"] = json!(held);
         steps.push((rate, step));
         Ok(held)
     }

@@ -3,13 +3,14 @@
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::Cell;
 use super::bench::finish;
-use super::first::{acknowledged, served, until};
+use super::first::{PATIENCE, acknowledged, served, until};
+use super::{Cell, merged};
 use crate::admin::Admin;
 use crate::compare::contest::{Broker, Contest};
+use crate::compare::instance::Launcher;
 use crate::compare::plan::Plan;
 use crate::cpu;
 use crate::sys;
@@ -29,13 +30,15 @@ impl Cell {
         until(|| Admin::connect(broker.address())?.create_topic(TOPIC, 1, &configs))?;
         until(|| acknowledged(broker.address(), TOPIC))?;
         let first = begun.elapsed();
-        let resident = cpu::resident_bytes_of(broker.pid());
+        let used = used_since_its_start(broker.pid());
         broker.stop()?;
-        self.summarise(&json!({
-            "answered_ms": answered.as_secs_f64() * 1e3,
-            "first_acknowledgement_ms": first.as_secs_f64() * 1e3,
-            "resident_bytes": resident,
-        }))
+        self.summarise(&merged(
+            json!({
+                "answered_ms": answered.as_secs_f64() * 1e3,
+                "first_acknowledgement_ms": first.as_secs_f64() * 1e3,
+            }),
+            used,
+        ))
     }
 
     /// From the next start of the process after a kill under load to all partitions served and one record acknowledged.
@@ -67,7 +70,7 @@ impl Cell {
             command.arg(format!("--topic={TOPIC}")).arg(format!("--batch-records={batch}"));
             Ok::<_, String>(command)
         };
-        finish(load("fill")?.arg(format!("--bytes={bytes}")))?;
+        finish(load("fill")?.arg(format!("--bytes={bytes}")), PATIENCE)?;
         let mut under_load = load("under-load")?;
         under_load.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
         sys::bind_to_parent(&mut under_load);
@@ -78,26 +81,48 @@ impl Cell {
         drop(generator);
 
         let begun = Instant::now();
-        let running = launcher.start()?;
-        let answered = begun.elapsed();
-        until(|| served(running.address(), TOPIC))?;
-        let ready = begun.elapsed();
-        until(|| acknowledged(running.address(), TOPIC))?;
-        let first = begun.elapsed();
-        running.stop()?;
-        self.summarise(&json!({
-            "answered_ms": answered.as_secs_f64() * 1e3,
-            "ready_ms": ready.as_secs_f64() * 1e3,
-            "first_acknowledgement_ms": first.as_secs_f64() * 1e3,
-            "partitions": partitions,
-            "bytes_before": bytes,
-        }))
+        let figures = match restarted(&launcher, begun) {
+            Ok(figures) => figures,
+            // That is a result too, and would be the same another time.
+            Err(why) if begun.elapsed() >= PATIENCE => json!({
+                "finding": format!("not ready within {} s of its start after the kill ({why})", PATIENCE.as_secs()),
+            }),
+            Err(why) => return Err(why),
+        };
+        self.summarise(&merged(figures, json!({ "partitions": partitions, "bytes_before": bytes })))
     }
 
     /// The last part of its folder's path, which no other cell of the same workload has.
     fn folder_name(&self) -> String {
         self.folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     }
+}
+
+/// Starts a broker on what a killed one left behind; gives how long it took, and what it used.
+fn restarted(launcher: &Launcher, begun: Instant) -> Result<Value, String> {
+    let running = launcher.start()?;
+    let answered = begun.elapsed();
+    until(|| served(running.address(), TOPIC))?;
+    let ready = begun.elapsed();
+    until(|| acknowledged(running.address(), TOPIC))?;
+    let first = begun.elapsed();
+    let used = used_since_its_start(running.pid());
+    running.stop()?;
+    let times = json!({
+        "answered_ms": answered.as_secs_f64() * 1e3,
+        "ready_ms": ready.as_secs_f64() * 1e3,
+        "first_acknowledgement_ms": first.as_secs_f64() * 1e3,
+    });
+    Ok(merged(times, used))
+}
+
+/// What a process has used by now.
+fn used_since_its_start(pid: u32) -> Value {
+    json!({
+        "resident_bytes": cpu::resident_bytes_of(pid),
+        "broker_cpu_seconds": cpu::seconds_of(pid),
+        "broker_written_bytes": cpu::written_bytes_of(pid),
+    })
 }
 
 /// A process of ours that is ended with the value.

@@ -5,13 +5,16 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::Cell;
+use super::{Cell, merged};
 use crate::admin::Admin;
 use crate::compare::contest::Contest;
 use crate::compare::kafka;
 use crate::compare::plan::Plan;
 use crate::compare::workloads::Tool;
+use crate::cpu;
+use crate::disk::Volume;
 use crate::sys;
+use crate::usage::Usage;
 
 /// What Kafka's scripts give the JVM of a tool.
 const JVM_OPTIONS: &[&str] = &["-Xmx512M", "-Djava.awt.headless=true"];
@@ -47,43 +50,79 @@ impl Cell {
         address: &str,
     ) -> Result<Value, String> {
         let seconds = plan.duration_of(self.workload).as_secs_f64();
-        let records = ((seconds * RECORDS_PER_SECOND) as u64).max(10_000).to_string();
-        let size = RECORD_BYTES.to_string();
+        let records = ((seconds * RECORDS_PER_SECOND) as u64).max(10_000);
+        let (count, size) = (records.to_string(), RECORD_BYTES.to_string());
         let producer = || {
             let mut words = vec!["org.apache.kafka.tools.ProducerPerformance", "--topic", TOPIC];
-            words.extend(["--num-records", &records, "--record-size", &size, "--throughput", "-1"]);
+            words.extend(["--num-records", &count, "--record-size", &size, "--throughput", "-1"]);
             words.push("--producer-props");
             words
                 .into_iter()
                 .map(str::to_owned)
                 .chain([format!("bootstrap.servers={address}"), "acks=all".into()])
         };
+        let bytes = records * RECORD_BYTES;
         match tool {
-            Tool::ProducerPerformance => producer_performance(&self.say(contest, producer())?),
+            Tool::ProducerPerformance => {
+                let (said, cost) = self.metered(contest, producer(), records, Some(bytes))?;
+                Ok(merged(producer_performance(&said)?, cost))
+            }
             Tool::ConsumerPerformance => {
                 self.say(contest, producer())?;
                 let words = ["org.apache.kafka.tools.ConsumerPerformance", "--bootstrap-server", address];
-                let more = ["--topic", TOPIC, "--num-records", &records, "--timeout", "60000"];
-                consumer_performance(
-                    &self.say(contest, words.iter().chain(&more).map(|&word| word.to_owned()))?,
-                )
+                let more = ["--topic", TOPIC, "--num-records", &count, "--timeout", "60000"];
+                let words = words.into_iter().chain(more).map(str::to_owned);
+                let (said, cost) = self.metered(contest, words, records, None)?;
+                Ok(merged(consumer_performance(&said)?, cost))
             }
             Tool::EndToEndLatency => {
-                let trips = ((seconds * ROUND_TRIPS_PER_SECOND) as u64).max(200).to_string();
+                let trips = ((seconds * ROUND_TRIPS_PER_SECOND) as u64).max(200);
+                let count = trips.to_string();
                 let words = ["org.apache.kafka.tools.EndToEndLatency", "--bootstrap-server", address];
                 let more = [
                     "--topic",
                     TOPIC,
                     "--num-records",
-                    &trips,
+                    &count,
                     "--producer-acks",
                     "all",
                     "--record-size",
                     &size,
                 ];
-                end_to_end(&self.say(contest, words.iter().chain(&more).map(|&word| word.to_owned()))?)
+                let words = words.into_iter().chain(more).map(str::to_owned);
+                let (said, cost) = self.metered(contest, words, trips, Some(trips * RECORD_BYTES))?;
+                Ok(merged(end_to_end(&said)?, cost))
             }
         }
+    }
+
+    /// What a tool prints, and what its whole run cost for so many records, of which the produced ones have so many bytes:
+    /// by the broker's process and its disk. The JVM's own start counts in the machine's CPU time only.
+    fn metered(
+        &self,
+        contest: &Contest<'_>,
+        words: impl Iterator<Item = String>,
+        records: u64,
+        produced_bytes: Option<u64>,
+    ) -> Result<(String, Value), String> {
+        let broker = contest.broker(self.contender);
+        let volume = broker.folder.as_deref().and_then(|folder| Volume::below(folder).ok());
+        let before = Usage::now(broker.pid, volume.as_ref());
+        let said = self.say(contest, words)?;
+        let used = Usage::now(broker.pid, volume.as_ref()).since(&before);
+        let per_byte = |bytes: Option<u64>| Some(bytes? as f64 / produced_bytes? as f64);
+        let cost = json!({
+            "broker_cpu_seconds": used.broker_cpu_seconds,
+            "broker_cpu_seconds_per_gb": used.broker_cpu_seconds.map(|s| s / ((records * RECORD_BYTES) as f64 / 1e9)),
+            "broker_cpu_seconds_per_million_records": used.broker_cpu_seconds.map(|s| s / (records as f64 / 1e6)),
+            "machine_cpu_seconds": used.machine_cpu_seconds,
+            "broker_resident_bytes": broker.pid.and_then(cpu::resident_bytes_of),
+            "device_written_bytes_per_produced_byte": per_byte(used.disk.map(|disk| disk.written_bytes)),
+            "broker_written_bytes_per_produced_byte": per_byte(used.broker_written_bytes),
+            "device_read_bytes": used.disk.map(|disk| disk.read_bytes),
+            "device_flushes": used.disk.map(|disk| disk.flushes),
+        });
+        Ok((said, cost))
     }
 
     /// What a tool prints, which is kept beside the figures.

@@ -8,7 +8,11 @@ fn rounds(rates: &[Option<f64>]) -> Rounds {
             |rate| json!({ "phases": { "produce": { "records_per_second": rate, "unsent_records": 0 } } }),
         )
     };
-    Rounds { contender: Contender::TORA_FLUSHED, summaries: rates.iter().map(summary).collect() }
+    Rounds {
+        contender: Contender::TORA_FLUSHED,
+        summaries: rates.iter().map(summary).collect(),
+        findings: Vec::new(),
+    }
 }
 
 #[test]

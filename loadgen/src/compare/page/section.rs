@@ -21,6 +21,7 @@ use crate::report::raw::Run;
 pub fn render(plan: &Plan, out: &Path, measured: &Measured) -> Result<Markup, String> {
     let workload = measured.workload;
     let benched = matches!(workload.kind, Kind::Bench | Kind::Fetch);
+    let tool = matches!(workload.kind, Kind::Tool(_));
     let mut charts = Vec::new();
     for phase in workload.phases.iter().filter(|_| benched) {
         if let Some(svg) = percentiles(plan, out, measured, phase)? {
@@ -45,12 +46,17 @@ pub fn render(plan: &Plan, out: &Path, measured: &Measured) -> Result<Markup, St
             h2 { (workload.title) }
             p.quiet { "Layout: " (workload.layout.name()) "." }
             (own_axes(plan, measured))
+            (findings(plan, measured))
             @if benched {
                 @for phase in workload.phases {
                     @if workload.phases.len() > 1 { h3 { (phase) } }
                     (table(plan, measured, phase, SPEED))
                     (table(plan, measured, phase, COST))
                 }
+            }
+            @if tool {
+                (table(plan, measured, "tool", COST))
+                p.quiet { "What the tool's whole run cost; how many requests it made, and how late it was, it does not tell." }
             }
             @if workload.kind == Kind::Knee { (steps(plan, measured)) }
             (disk(measured))
@@ -87,6 +93,17 @@ fn own_axes(plan: &Plan, measured: &Measured) -> Markup {
                         }
                     }
                 }
+            }
+        }
+    }
+}
+
+/// What could not be measured here.
+fn findings(plan: &Plan, measured: &Measured) -> Markup {
+    html! {
+        @for rounds in &measured.rounds {
+            @for (round, what) in &rounds.findings {
+                p.bad { (plan.name(rounds.contender)) ", round " (round) ": " (what) }
             }
         }
     }
@@ -153,7 +170,8 @@ fn steps(plan: &Plan, measured: &Measured) -> Markup {
         div.scroll {
             table {
                 thead { tr {
-                    th { } th { "requests/s" } th { "held" } th { "p50" } th { "p99" } th { "p99.9" } th { "max" } th { "late p99" }
+                    th { } th scope="col" { "requests/s" } th scope="col" { "held" }
+                    @for column in SPEED.iter().chain(COST) { th scope="col" { (column.head) } }
                 } }
                 tbody {
                     @for rounds in &measured.rounds {
@@ -162,9 +180,7 @@ fn steps(plan: &Plan, measured: &Measured) -> Markup {
                                 th scope="row" { (plan.name(rounds.contender)) }
                                 td { (step.show("requests_per_second", count)) }
                                 td { @if step.is("held") { "yes" } @else { span.bad { "no" } } @if step.is("load_generator_bound") { "†" } }
-                                @for path in ["latency_us/p50", "latency_us/p99", "latency_us/p99_9", "latency_us/max", "lateness_us/p99"] {
-                                    td { (step.show(path, micros)) }
-                                }
+                                @for column in SPEED.iter().chain(COST) { td { (step.show(column.path, column.show)) } }
                             }
                         }
                     }

@@ -22,6 +22,12 @@ fn contenders_take_turns_and_turn_round() {
             "produce-100B-500, kafka written, round 1",
             "produce-100B-500, tora written, round 1",
             "produce-100B-500, kafka flushed, round 1",
+            "produce-100B-500, floor flushed, round 1",
+            "produce-100B-500, fresh floor flushed, round 1",
+            "produce-100B-500, floor written, round 1",
+            "produce-100B-500, floor written, round 2",
+            "produce-100B-500, fresh floor flushed, round 2",
+            "produce-100B-500, floor flushed, round 2",
             "produce-100B-500, kafka flushed, round 2",
             "produce-100B-500, tora written, round 2",
             "produce-100B-500, kafka written, round 2",
@@ -71,4 +77,34 @@ fn what_is_not_ours_is_left_out_with_its_reason() {
     let left_out: Vec<_> = plan.left_out.iter().map(|(workload, _)| workload.name).collect();
     assert!(left_out.contains(&"start") && left_out.contains(&"split-produce-100B-500"), "{left_out:?}");
     assert!(plan.workloads.iter().all(|workload| !left_out.contains(&workload.name)));
+}
+
+#[test]
+fn without_its_program_the_floor_is_missing_and_all_else_can_run() {
+    let plan =
+        Plan { floor: None, ..plan("--workloads produce-100B-500 --rounds 1").expect("there is such") };
+    let cells = plan.cells(Path::new("out"));
+    let able: Vec<_> = cells.iter().filter(|cell| plan.can_run(cell)).map(|cell| cell.contender).collect();
+    assert_eq!(able, Contender::ALL);
+    assert!(plan.missing()[0].contains("cargo build --release -p tora-benches"), "{:?}", plan.missing());
+    assert!(self::plan("--floor /no/such/program").is_err());
+}
+
+#[test]
+fn every_measurement_has_an_expectation_and_the_whole_takes_no_hour() {
+    let plan = plan("").expect("fine");
+    let cells = plan.cells(Path::new("out"));
+    let whole: Duration = cells.iter().map(|cell| cell.expected(&plan)).sum();
+    assert!(cells.iter().all(|cell| cell.expected(&plan) > plan.warmup));
+    assert!(whole > Duration::from_secs(15 * 60) && whole < Duration::from_secs(45 * 60), "{whole:?}");
+}
+
+#[test]
+fn a_folder_without_a_comparison_is_told() {
+    let Command::Compare(args) = Cli::parse_from(["tora-load", "compare"]).command else {
+        unreachable!("asked for")
+    };
+    let why =
+        Plan::of_results(&args, Path::new("/no/such/folder"), &Value::Null).err().expect("there is none");
+    assert!(why.contains("holds no comparison"), "{why}");
 }
