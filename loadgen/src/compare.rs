@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 
@@ -42,6 +42,8 @@ use time_left::TimeLeft;
 const REPORT: &str = "comparison.html";
 const TABLE: &str = "comparison.md";
 const PICTURE: &str = "comparison.svg";
+/// What fails sooner is tried once more.
+const EARLY: Duration = Duration::from_secs(30);
 /// What the comparison consists of, beside its measurements.
 const DESCRIPTION: &str = "compare.json";
 
@@ -118,7 +120,15 @@ fn measure(
         }
         let begun = Instant::now();
         progress.say(&format!("{} (about {} left)", cell.name(), clock.words()));
-        let measured = contest.settle(cell, plan).and_then(|()| cell.measure(contest, plan));
+        let attempt = || contest.settle(cell, plan).and_then(|()| cell.measure(contest, plan));
+        // What went wrong early may have been a moment's (a broker that lost touch with its own controller, say).
+        let measured = attempt().or_else(|why| {
+            let again = begun.elapsed() < EARLY && !sys::interrupted();
+            if again {
+                progress.say(&format!("  once more: {why}"))
+            }
+            if again { attempt() } else { Err(why) }
+        });
         clock.done(cell.expected(plan), begun.elapsed());
         if let Err(why) = measured
             && !sys::interrupted()

@@ -68,9 +68,30 @@ pub struct Outcome {
     pub key: &'static str,
     pub what: &'static str,
     pub aim: &'static str,
-    pub measured: String,
+    /// What was measured, the first the most telling; nothing where it was not measured.
+    pub figures: Vec<Shown>,
+    /// What stands in its place then.
+    pub elsewhere: &'static str,
     /// `None` where it was not measured.
     pub met: Option<bool>,
+}
+
+/// A figure, for people.
+pub struct Shown {
+    /// What stands in front of it.
+    pub called: &'static str,
+    pub median: String,
+    /// From the least to the most, or that there was one round.
+    pub spread: String,
+}
+
+impl Outcome {
+    /// All that was measured in one line.
+    pub fn measured(&self) -> String {
+        let figure = |shown: &Shown| format!("{}{} ({})", shown.called, shown.median, shown.spread);
+        let figures: Vec<_> = self.figures.iter().map(figure).collect();
+        if figures.is_empty() { self.elsewhere.to_owned() } else { figures.join("; ") }
+    }
 }
 
 const TORA: Contender = Contender::TORA_FLUSHED;
@@ -320,13 +341,15 @@ impl Test {
         }
     }
 
-    fn shown(&self, spread: Spread) -> String {
-        let show = self.show;
-        let median = show(spread.median);
-        if spread.rounds < 2 {
-            return format!("{}{median} (one round)", self.called);
-        }
-        format!("{}{median} ({} – {})", self.called, show(spread.least), show(spread.most))
+    fn shown(&self, spread: Spread) -> Shown {
+        let show = |value| (self.show)(value);
+        let bare = |value| show(value).trim_end_matches(" ×").to_owned();
+        let spread_words = if spread.rounds < 2 {
+            "one round".to_owned()
+        } else {
+            format!("{} – {}", bare(spread.least), bare(spread.most))
+        };
+        Shown { called: self.called, median: show(spread.median), spread: spread_words }
     }
 }
 
@@ -336,12 +359,12 @@ impl Aim {
             self.tests.iter().filter_map(|test| Some((test, test.measure(results)?))).collect();
         let held: Vec<_> =
             spreads.iter().filter_map(|(test, spread)| test.bound.holds(spread.median)).collect();
-        let shown: Vec<_> = spreads.iter().map(|(test, spread)| test.shown(*spread)).collect();
         Outcome {
             key: self.key,
             what: self.what,
             aim: self.aim,
-            measured: if shown.is_empty() { self.elsewhere.to_owned() } else { shown.join("; ") },
+            figures: spreads.iter().map(|(test, spread)| test.shown(*spread)).collect(),
+            elsewhere: self.elsewhere,
             met: (!held.is_empty()).then(|| held.contains(&true)),
         }
     }

@@ -113,6 +113,12 @@ impl Measured {
         self.rounds.iter().find(|rounds| rounds.contender == contender)
     }
 
+    /// Those that are told of: the floor only where it was there.
+    pub fn shown(&self) -> impl Iterator<Item = &Rounds> {
+        let told = |rounds: &&Rounds| !rounds.contender.side.is_floor() || rounds.finished() > 0;
+        self.rounds.iter().filter(told)
+    }
+
     /// How many times better `ours` is than `theirs` on an axis.
     pub fn ratio(&self, ours: Contender, theirs: Contender, axis: &Axis) -> Option<Spread> {
         let values = |contender| Some(self.of(contender)?.values(axis.phase, axis.path));

@@ -9,7 +9,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use super::contest::Broker;
 use super::plan::{Contender, Contract, Side};
+use crate::broker::DataDir;
 use crate::sys;
 
 /// The program that has it, beside this one.
@@ -25,7 +27,7 @@ const FILE_GIB: u64 = 1;
 
 /// What to do where it is not there.
 pub const MISSING: &str =
-    "not run: build the floor with `cargo build --release -p tora-benches`, and run the same command again";
+    "not run: `cargo build --release -p tora-benches` builds it; then the same command again";
 
 /// The program that `given` names, or the one beside this program's own file, if it is there.
 ///
@@ -51,14 +53,15 @@ pub fn file_gib(contender: Contender, time: Duration) -> u64 {
     }
 }
 
-/// A running floor. Dropping it ends it.
+/// A running floor. Dropping it ends it, and removes its folder.
 pub struct Floor {
     child: Child,
     address: String,
+    folder: DataDir,
 }
 
 impl Floor {
-    /// Starts it as `contender`, its file of `gib` below `folder`, and waits until it serves.
+    /// Starts it as `contender`, its file of `gib` in `folder`, and waits until it serves.
     ///
     /// # Errors
     /// A sentence with where its log is.
@@ -66,13 +69,13 @@ impl Floor {
         program: &Path,
         contender: Contender,
         gib: u64,
-        folder: &Path,
+        folder: DataDir,
         log: &Path,
     ) -> Result<Self, String> {
         let cannot = |e: io::Error| format!("cannot start {}: {e}", program.display());
         let output = File::options().create(true).append(true).open(log).map_err(cannot)?;
         let mut command = Command::new(program);
-        command.args(["floor", "--listen", "127.0.0.1:0", "--file"]).arg(folder.join("floor.dat"));
+        command.args(["floor", "--listen", "127.0.0.1:0", "--file"]).arg(folder.path().join("floor.dat"));
         command.arg("--file-gib").arg(gib.to_string());
         command.arg(match contender.contract {
             Contract::Flushed => "--flush",
@@ -84,7 +87,7 @@ impl Floor {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(output);
         sys::bind_to_parent(&mut command);
         let child = command.spawn().map_err(cannot)?;
-        let mut floor = Self { child, address: String::new() };
+        let mut floor = Self { child, address: String::new(), folder };
         floor.address = floor.wait(log)?;
         Ok(floor)
     }
@@ -106,14 +109,13 @@ impl Floor {
         })
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> &str {
-        &self.address
-    }
-
-    /// Its process.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
+    /// As measurements need it.
+    pub fn broker(&self) -> Broker {
+        Broker {
+            address: self.address.clone(),
+            pid: Some(self.child.id()),
+            folder: Some(self.folder.path().to_path_buf()),
+        }
     }
 }
 

@@ -28,8 +28,13 @@ pub(super) fn render(report: &Report<'_>) -> String {
         let verdict = if outcome.met == Some(false) { format!("**{verdict}**") } else { verdict.to_owned() };
         let why = if outcome.met == Some(false) { notes.of(outcome.key) } else { None };
         let why = why.map(|words| format!("<br>*{words}*")).unwrap_or_default();
-        let _ =
-            writeln!(text, "| {}{why} | {} | {} | {verdict} |", outcome.what, outcome.aim, outcome.measured);
+        let _ = writeln!(
+            text,
+            "| {}{why} | {} | {} | {verdict} |",
+            outcome.what,
+            outcome.aim,
+            outcome.measured()
+        );
     }
     let findings: Vec<_> = results.findings(plan).collect();
     if !findings.is_empty() {

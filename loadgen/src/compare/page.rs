@@ -71,7 +71,14 @@ fn first(report: &Report<'_>) -> Markup {
                                 td.(tone(outcome.met)) { (aims::verdict(outcome.met)) }
                                 th scope="row" { (outcome.what) }
                                 td { (outcome.aim) }
-                                td.figure { (outcome.measured) }
+                                td.figure {
+                                    @for (index, shown) in outcome.figures.iter().enumerate() {
+                                        @if index > 0 { br; }
+                                        (shown.called) strong { (shown.median) } " "
+                                        span.quiet { (shown.spread) }
+                                    }
+                                    @if outcome.figures.is_empty() { span.quiet { (marked(outcome.elsewhere)) } }
+                                }
                             }
                             @if let (Some(false), Some(why)) = (outcome.met, notes.of(outcome.key)) {
                                 tr.why { td { } td colspan="3" { (marked(why)) } }

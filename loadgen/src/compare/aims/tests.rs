@@ -59,12 +59,12 @@ fn the_floor_is_an_aim_and_the_fresh_floor_only_stands_beside_it() {
     };
     let (tora, slow, fast) = ((TORA, produced_at(8.0)), produced_at(10.0), produced_at(20.0));
     let outcome = measured(&[tora.clone(), (FLOOR, slow.clone()), (FRESH_FLOOR, fast.clone())]);
-    assert_eq!(outcome.met, Some(true), "{}", outcome.measured);
-    assert!(outcome.measured.contains("fresh blocks: 0.40 ×"), "{}", outcome.measured);
+    assert_eq!(outcome.met, Some(true), "{}", outcome.measured());
+    assert!(outcome.measured().contains("fresh blocks: 0.40 ×"), "{}", outcome.measured());
     assert_eq!(measured(&[tora.clone(), (FLOOR, fast), (FRESH_FLOOR, slow.clone())]).met, Some(false));
     assert_eq!(measured(&[tora.clone(), (FRESH_FLOOR, slow)]).met, None, "the floor itself is missing");
     let missing = measured(&[tora]);
-    assert!(missing.met.is_none() && missing.measured.contains("tora-benches"), "{}", missing.measured);
+    assert!(missing.met.is_none() && missing.measured().contains("tora-benches"), "{}", missing.measured());
 }
 
 #[test]

@@ -8,7 +8,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::Cell;
-use crate::broker::DataDir;
 use crate::compare::contest::{Broker, Contest};
 use crate::compare::floor::{self, Floor};
 use crate::compare::plan::Plan;
@@ -22,9 +21,9 @@ const BENCH_PATIENCE: Duration = Duration::from_secs(240);
 impl Cell {
     /// The workload's phases, one `bench`.
     pub(super) fn bench(&self, contest: &Contest<'_>, plan: &Plan) -> Result<(), String> {
-        // Before the folder that its file is in: it is ended first.
-        let (_folder, floor) = self.floor(contest, plan)?.unzip();
-        let broker = floor.as_ref().map_or_else(|| contest.broker(self.contender), |(_, broker)| broker);
+        let floor = self.floor(contest, plan)?;
+        let own = floor.as_ref().map(Floor::broker);
+        let broker = own.as_ref().unwrap_or_else(|| contest.broker(self.contender));
         let mut command = self.command(contest, broker, plan, &self.folder)?;
         command.arg("--phases").arg(self.workload.phases.join(","));
         if !self.workload.probed {
@@ -36,25 +35,15 @@ impl Cell {
         finish(&mut command, plan.duration_of(self.workload) + BENCH_PATIENCE)
     }
 
-    /// A floor of this measurement's own, and the folder of its file; `None` where a broker is measured.
-    fn floor(
-        &self,
-        contest: &Contest<'_>,
-        plan: &Plan,
-    ) -> Result<Option<(DataDir, (Floor, Broker))>, String> {
+    /// A floor of this measurement's own; `None` where a broker is measured.
+    fn floor(&self, contest: &Contest<'_>, plan: &Plan) -> Result<Option<Floor>, String> {
         if !self.contender.side.is_floor() {
             return Ok(None);
         }
         let program = plan.floor.as_deref().ok_or(floor::MISSING)?;
-        let data = contest.data_dir("floor")?;
+        let folder = contest.data_dir("floor")?;
         let log = contest.out().join("floor.log");
-        let floor = Floor::start(program, self.contender, self.floor_gib(plan), data.path(), &log)?;
-        let broker = Broker {
-            address: floor.address().to_owned(),
-            pid: Some(floor.pid()),
-            folder: Some(data.path().to_path_buf()),
-        };
-        Ok(Some((data, (floor, broker))))
+        Floor::start(program, self.contender, self.floor_gib(plan), folder, &log).map(Some)
     }
 
     /// A log is written; then it is read, from memory and from the disk; then the disk alone is.

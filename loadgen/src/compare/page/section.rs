@@ -62,8 +62,8 @@ pub fn render(plan: &Plan, out: &Path, measured: &Measured) -> Result<Markup, St
             (disk(measured))
             @if !charts.is_empty() {
                 ul.legend {
-                    @for &contender in workload.contenders {
-                        li style=(format!("--mark: var(--run{})", contender.place())) { (plan.name(contender)) }
+                    @for Rounds { contender, .. } in measured.shown() {
+                        li style=(format!("--mark: var(--run{})", contender.place())) { (plan.name(*contender)) }
                     }
                 }
                 div.pictures {
@@ -85,7 +85,7 @@ fn own_axes(plan: &Plan, measured: &Measured) -> Markup {
             table {
                 thead { tr { th { } th scope="col" { "rounds" } @for axis in axes { th scope="col" { (axis.what) } } } }
                 tbody {
-                    @for rounds in &measured.rounds {
+                    @for rounds in measured.shown() {
                         tr {
                             (head(plan, rounds, measured.workload.phases[0]))
                             td { (rounds.finished()) }
@@ -110,15 +110,21 @@ fn findings(plan: &Plan, measured: &Measured) -> Markup {
 }
 
 fn table(plan: &Plan, measured: &Measured, phase: &str, columns: &[Column]) -> Markup {
+    // A closed loop cannot be late; all else that is not known is shown as not known.
+    let counted = |column: &&Column| {
+        let of = |rounds: &Rounds| rounds.spread(phase, column.path).is_some();
+        !column.path.starts_with("lateness") || measured.rounds.iter().any(of)
+    };
+    let columns: Vec<_> = columns.iter().filter(counted).collect();
     html! {
         div.scroll {
             table {
-                thead { tr { th { } @for column in columns { th scope="col" { (column.head) } } } }
+                thead { tr { th { } @for column in &columns { th scope="col" { (column.head) } } } }
                 tbody {
-                    @for rounds in &measured.rounds {
+                    @for rounds in measured.shown() {
                         tr {
                             (head(plan, rounds, phase))
-                            @for column in columns { td { (spread(rounds.spread(phase, column.path), column.show)) } }
+                            @for column in &columns { td { (spread(rounds.spread(phase, column.path), column.show)) } }
                         }
                     }
                 }
