@@ -1,5 +1,6 @@
 //! The two brokers of a layout, both running while they take turns.
 
+use std::cell::Cell as Shared;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,9 @@ use crate::cpu;
 use crate::disk::Volume;
 use crate::progress::Progress;
 use crate::sys;
+
+/// In all, lest a broker that never rests make a comparison endless.
+const WAITS_MAX: Duration = Duration::from_secs(180);
 
 /// A running broker, as a measurement needs it.
 pub struct Broker {
@@ -40,6 +44,8 @@ pub struct Contest<'a> {
     // Before their data: they are ended first.
     running: Vec<Running>,
     data: Vec<DataDir>,
+    /// What may still be spent on waiting for brokers to have nothing to do.
+    waits: Shared<Duration>,
 }
 
 impl<'a> Contest<'a> {
@@ -70,6 +76,7 @@ impl<'a> Contest<'a> {
             about_other: Value::Null,
             running: Vec::new(),
             data: Vec::new(),
+            waits: Shared::new(WAITS_MAX),
         };
         contest.tora = contest.run(Side::Tora, plan, progress)?;
         contest.other = match &args.peer {
@@ -217,15 +224,17 @@ impl<'a> Contest<'a> {
             let pids = [self.tora.pid, self.other.pid].into_iter().flatten();
             pids.filter_map(cpu::seconds_of).sum()
         };
-        let deadline = Instant::now() + PATIENCE;
+        let begun = Instant::now();
+        let patience = PATIENCE.min(self.waits.get());
         let mut before = used();
-        while Instant::now() < deadline {
+        while begun.elapsed() < patience {
             std::thread::sleep(LOOK);
             let now = used();
             if now - before <= BUSY_SECONDS_MAX {
                 return;
             }
             before = now;
+            self.waits.set(self.waits.get().saturating_sub(LOOK));
         }
     }
 
