@@ -217,6 +217,18 @@ const PRODUCING: &[Workload] = &[
     BULK,
     at_most(
         2,
+        Workload {
+            contenders: &[Contender::TORA_FLUSHED, Contender::OTHER_WRITTEN, Contender::TORA_WRITTEN],
+            times: 8.0,
+            ..fast(
+                "produce-sustained",
+                "The same for eight times as long: more than the operating system keeps unwritten",
+                BULK.arguments,
+            )
+        },
+    ),
+    at_most(
+        2,
         fast(
             "produce-1KiB-500",
             "Produce as fast as it goes: 1 KiB records, 500 a batch, 4 connections",
