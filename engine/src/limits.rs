@@ -55,7 +55,7 @@ pub const INDEX_HINT_BYTES: u64 = 1 << 20;
 pub const INDEX_HINT_BYTES_QUIET: u64 = ALLOCATION_STEP_MIN;
 
 /// Partitions that a shard recovers at a time. Each waits for the device most of the time, and flushes that wait together
-/// are made one; each has a file or two open meanwhile ([`OTHER_FILES`]).
+/// are made one. Each has up to three files open meanwhile; where that is too many for the process, it is done again alone.
 pub const RECOVERIES_AT_ONCE: usize = 8;
 
 /// A shard with recent traffic looks this often for what need not happen at once.

@@ -26,7 +26,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::io::{Completion, Fs, Io, Op, Pool, Slice, Token};
 use crate::limits;
-use crate::log::recovery::{self, Recovered};
+use crate::log::recovery::{self, Recovered, RecoveryError};
 use crate::log::{FlushMode, Log, LogOp, LogSettings, Retention, Wanted};
 use crate::mailbox::mail::Lane;
 use crate::mailbox::{Credits, Inbox, Mail, Peers, ReplyTo};
@@ -109,7 +109,7 @@ impl<I: Io> Shard<I> {
         peers: Peers<Mail>,
         mut inbox: Inbox<Mail>,
         catalog_log: Option<Recovered>,
-    ) -> Result<Self, recovery::RecoveryError> {
+    ) -> Result<Self, RecoveryError> {
         inbox.register(io.waker());
         let shards = peers.shards();
         let open_files_max = config.open_files_max;
@@ -170,7 +170,11 @@ impl<I: Io> Shard<I> {
         let data_dir = Arc::clone(&self.data_dir);
         let recover = |fs: &I::Fs, id| recovery::recover(fs, &data_dir, id, entries.get(id), &settings);
         let recovered = self.io.fs().for_all(ids.clone(), limits::RECOVERIES_AT_ONCE, recover);
-        for (id, recovered) in ids.into_iter().zip(recovered) {
+        for (id, mut recovered) in ids.into_iter().zip(recovered) {
+            if recovered.as_ref().is_err_and(RecoveryError::no_descriptors) {
+                // Several at once had too many files open for this process; one alone may do.
+                recovered = recover(self.io.fs(), id);
+            }
             let topic = self.catalog.topic(id.topic).cloned().expect("topics without one were left out");
             match recovered {
                 Ok(None) => {}
@@ -191,7 +195,7 @@ impl<I: Io> Shard<I> {
         &mut self,
         id: PartitionId,
         topic: &TopicConfig,
-        error: &recovery::RecoveryError,
+        error: &RecoveryError,
         entry: Option<&Entry>,
     ) {
         log::error!("{error}");

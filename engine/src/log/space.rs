@@ -43,8 +43,6 @@ impl Log {
         if self.growth.in_flight {
             return;
         }
-        // An empty segment gets a block, by which it is known as one that was made.
-        let allocate = if size == 0 { BLOCK_SIZE as u64 } else { self.next_allocation(0, size) };
         let new_folder = !self.growth.has_folder;
         let active = self.segments.active_mut().expect("there is an active segment");
         let (base, header) = (active.header.base_offset, active.header.clone());
@@ -56,7 +54,9 @@ impl Log {
             out.push((LogOp::Open { base }, Op::Job(Box::new(move |fs: &F| open(fs, &path)))));
             return;
         }
-        active.allocated = allocate;
+        // An empty segment gets a block, by which it is known as one that was made.
+        let allocate = if size == 0 { BLOCK_SIZE as u64 } else { self.next_allocation(0, size) };
+        self.segments.active_mut().expect("it was just there").allocated = allocate;
         let job = move |fs: &F| {
             let file = segment::prepare(fs, &data_dir, &header, allocate, new_folder)?;
             Ok(handle_value(file))

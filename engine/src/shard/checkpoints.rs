@@ -162,7 +162,7 @@ impl<I: Io> Shard<I> {
         });
         let hinted = std::mem::take(&mut self.checkpoints.hinted);
         // Which of them were not saved is not worth knowing: it hardly ever happens.
-        if result.as_ref().is_ok_and(|lost| *lost > 0) {
+        if !matches!(result, Ok(0)) {
             for id in hinted {
                 if let Some(slot) = self.slots.find(id) {
                     self.slots.at(slot).partition.log_mut().hint_lost();
@@ -182,6 +182,10 @@ impl<I: Io> Shard<I> {
             if !self.stopping {
                 self.checkpoints.note(1);
             }
+        }
+        if self.checkpoints.is_due() && self.next_housekeeping.is_none() && !self.stopping {
+            // The shard may have fallen asleep meanwhile.
+            self.next_housekeeping = Some(self.io.now().plus_millis(limits::CHECKPOINT_IDLE_MS));
         }
     }
 }

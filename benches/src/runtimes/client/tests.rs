@@ -93,7 +93,8 @@ fn a_thread_has_one_client_after_the_other() {
         let (address, serving) = serve(1, |number, _| Some(number));
         let mut client =
             Client::connect(&address, Load { connections: 1, ..WAITING }).expect("it connects again");
-        assert!(client.run(Duration::from_millis(1)).expect("every answer is right").frames > 0);
+        let mut answered = || client.run(Duration::from_millis(1)).expect("every answer is right").frames > 0;
+        assert!((0..10_000).any(|_| answered()), "a busy machine takes its time, but not for ever");
         client.close().expect("the socket is open");
         serving.join().expect("it does not panic").expect("the client ends the connection");
     }

@@ -57,6 +57,14 @@ pub enum RecoveryError {
 }
 
 impl RecoveryError {
+    /// Whether the process, or the machine, had as many files open as it may: later it may go well.
+    #[must_use]
+    pub fn no_descriptors(&self) -> bool {
+        matches!(self, Self::Io { error, .. } if crate::log::no_descriptors(error))
+    }
+}
+
+impl RecoveryError {
     /// Turns a failed call into one of these.
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |error| Self::Io { doing, path: path.to_owned(), error }

@@ -108,3 +108,22 @@ fn a_refused_segment_asks_for_little() {
     rig.run();
     rig.append(ROOM / 2);
 }
+
+#[test]
+fn a_file_that_is_opened_again_asks_for_no_more_space_next_time() {
+    let mut rig = Rig::new();
+    assert_eq!(rig.admit(ROOM), Ok(Admission::Later));
+    rig.run();
+    rig.append(ROOM);
+    rig.run();
+    rig.settle();
+    for _ in 0..5 {
+        for file in rig.log.take_files() {
+            rig.fs.close(file);
+        }
+        assert_eq!(rig.admit(ROOM), Ok(Admission::Later), "its file is closed");
+        assert_eq!(rig.run(), 1, "it is opened, and nothing more");
+        assert_eq!(rig.admit(ROOM), Ok(Admission::Now));
+    }
+    assert_eq!(rig.run(), 0, "more than half is left");
+}

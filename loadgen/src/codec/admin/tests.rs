@@ -56,14 +56,14 @@ fn create_topics_with_a_config() {
         &[1],                      // no assignments
         &[2, 2, b'a', 2, b'1', 0], // one config
         &[0],                      // the topic's tags
-        &[0, 0, 0x75, 0x30, 0, 0], // 30 s, really, tags
+        &[0, 1, 0xad, 0xb0, 0, 0], // 110 s, really, tags
     ]);
     assert_eq!(create_topic_request(7, 1, "t", 4, &configs), expected);
     let old = frame(&[
         &[0, 19, 0, 2, 0, 0, 0, 1, 0, 9],
         b"tora-load",
         &[0, 0, 0, 1, 0, 1, b't', 0, 0, 0, 4, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0],
-        &[0, 0, 0x75, 0x30, 0],
+        &[0, 1, 0xad, 0xb0, 0],
     ]);
     assert_eq!(create_topic_request(2, 1, "t", 4, &[]), old);
 }
@@ -79,7 +79,7 @@ fn create_and_delete_responses_are_read() {
 #[test]
 fn delete_topics() {
     let expected =
-        frame(&[&[0, 20, 0, 5, 0, 0, 0, 1, 0, 9], b"tora-load", &[0, 2, 2, b't', 0, 0, 0x75, 0x30, 0]]);
+        frame(&[&[0, 20, 0, 5, 0, 0, 0, 1, 0, 9], b"tora-load", &[0, 2, 2, b't', 0, 1, 0xad, 0xb0, 0]]);
     assert_eq!(delete_topic_request(5, 1, "t"), expected);
 }
 
@@ -140,14 +140,14 @@ fn create_partitions_in_the_old_and_the_flexible_encoding() {
         &[0, 37, 0, 1, 0, 0, 0, 5, 0, 9],
         b"tora-load",
         &[0, 0, 0, 1, 0, 1, b't', 0, 0, 0x27, 0x10], // one topic, "t", 10,000
-        &[0xff, 0xff, 0xff, 0xff, 0, 0, 0x75, 0x30, 0], // no assignments, 30 s, not only validated
+        &[0xff, 0xff, 0xff, 0xff, 0, 1, 0xad, 0xb0, 0], // no assignments, 30 s, not only validated
     ]);
     assert_eq!(create_partitions_request(1, 5, "t", 10_000), old);
     let flexible = frame(&[
         &[0, 37, 0, 3, 0, 0, 0, 5, 0, 9],
         b"tora-load",
         &[0, 2, 2, b't', 0, 0, 0x27, 0x10, 0, 0], // tags, one topic, "t", 10,000, no assignments, tags
-        &[0, 0, 0x75, 0x30, 0, 0],
+        &[0, 1, 0xad, 0xb0, 0, 0],
     ]);
     assert_eq!(create_partitions_request(3, 5, "t", 10_000), flexible);
     let refused = [&[0, 0, 0, 0, 2, 2, b't', 0, 44, 3, b'n', b'o', 0, 0][..]].concat();
