@@ -171,20 +171,14 @@ impl Tora {
     fn end(&mut self) -> Result<(), String> {
         let pid = self.child.id();
         let problem = |e: io::Error| format!("cannot stop tora (pid {pid}): {e}");
-        if self.child.try_wait().map_err(problem)?.is_none() {
-            sys::terminate(pid).map_err(problem)?;
+        match sys::end(&mut self.child, STOP_PATIENCE).map_err(problem)? {
+            Some(status) if status.success() => Ok(()),
+            Some(status) => Err(format!("tora ended with an error ({status}): see its log")),
+            None => Err(format!(
+                "tora did not stop within {} s of SIGTERM and was killed",
+                STOP_PATIENCE.as_secs()
+            )),
         }
-        let deadline = Instant::now() + STOP_PATIENCE;
-        while Instant::now() < deadline {
-            match self.child.try_wait().map_err(problem)? {
-                Some(status) if status.success() => return Ok(()),
-                Some(status) => return Err(format!("tora ended with an error ({status}): see its log")),
-                None => std::thread::sleep(Duration::from_millis(10)),
-            }
-        }
-        self.child.kill().map_err(problem)?;
-        self.child.wait().map_err(problem)?;
-        Err(format!("tora did not stop within {} s of SIGTERM and was killed", STOP_PATIENCE.as_secs()))
     }
 }
 

@@ -5,9 +5,9 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
@@ -32,8 +32,27 @@ pub fn catch_interrupts() {
     }
 }
 
+/// Ends a child, if it has not ended yet: asks it by SIGTERM, and kills it where it has not ended within `patience`. Gives
+/// the status with which it ended by itself, `None` where it was killed.
+pub fn end(child: &mut Child, patience: Duration) -> io::Result<Option<ExitStatus>> {
+    if let Some(status) = child.try_wait()? {
+        return Ok(Some(status));
+    }
+    terminate(child.id())?;
+    let deadline = Instant::now() + patience;
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child.kill()?;
+    child.wait()?;
+    Ok(None)
+}
+
 /// Sends SIGTERM to a process.
-pub fn terminate(pid: u32) -> io::Result<()> {
+fn terminate(pid: u32) -> io::Result<()> {
     let pid = libc::pid_t::try_from(pid).map_err(|_| io::ErrorKind::InvalidInput)?;
     // SAFETY: `kill` takes plain integers.
     check(unsafe { libc::kill(pid, libc::SIGTERM) })
@@ -121,3 +140,6 @@ pub fn bind_to_core(command: &mut Command, core: usize) {
 fn check(result: libc::c_int) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests;

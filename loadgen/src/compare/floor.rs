@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::contest::Broker;
 use super::plan::{Contender, Contract, Side};
@@ -121,15 +121,9 @@ impl Floor {
 
 impl Drop for Floor {
     fn drop(&mut self) {
-        let asked = sys::terminate(self.child.id());
-        let deadline = Instant::now() + STOP_PATIENCE;
-        while asked.is_ok() && Instant::now() < deadline {
-            if self.child.try_wait().is_ok_and(|status| status.is_some()) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(10));
+        if sys::end(&mut self.child, STOP_PATIENCE).is_err() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
         }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

@@ -258,20 +258,13 @@ impl Kafka {
     fn end(&mut self) -> Result<(), String> {
         let pid = self.child.id();
         let problem = |e: io::Error| format!("cannot stop Kafka (pid {pid}): {e}");
-        if self.child.try_wait().map_err(problem)?.is_some() {
-            return Ok(());
+        match sys::end(&mut self.child, STOP_PATIENCE).map_err(problem)? {
+            Some(_) => Ok(()),
+            None => Err(format!(
+                "Kafka did not stop within {} s of SIGTERM and was killed",
+                STOP_PATIENCE.as_secs()
+            )),
         }
-        sys::terminate(pid).map_err(problem)?;
-        let deadline = Instant::now() + STOP_PATIENCE;
-        while Instant::now() < deadline {
-            if self.child.try_wait().map_err(problem)?.is_some() {
-                return Ok(());
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        self.child.kill().map_err(problem)?;
-        self.child.wait().map_err(problem)?;
-        Err(format!("Kafka did not stop within {} s of SIGTERM and was killed", STOP_PATIENCE.as_secs()))
     }
 }
 

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::Cell;
@@ -17,6 +17,8 @@ use crate::sys;
 /// What a `bench` may take beside the time in which it measures: a topic of ten thousand partitions takes some brokers
 /// minutes.
 const BENCH_PATIENCE: Duration = Duration::from_secs(240);
+/// How long one that takes too long may take to end.
+const END_PATIENCE: Duration = Duration::from_secs(20);
 
 impl Cell {
     /// The workload's phases, one `bench`.
@@ -111,7 +113,8 @@ pub(super) fn finish(command: &mut Command, patience: Duration) -> Result<(), St
             Some(status) => break status,
             None if begun.elapsed() < patience && !sys::interrupted() => std::thread::sleep(POLL),
             None => {
-                end(&mut child).map_err(cannot)?;
+                // Asked with SIGTERM, it deletes its topic.
+                sys::end(&mut child, END_PATIENCE).map_err(cannot)?;
                 return Err(format!("not finished within {} s", begun.elapsed().as_secs()));
             }
         }
@@ -119,21 +122,6 @@ pub(super) fn finish(command: &mut Command, patience: Duration) -> Result<(), St
     let mut said = String::new();
     child.stderr.take().map(|mut stderr| stderr.read_to_string(&mut said)).transpose().map_err(cannot)?;
     if status.success() { Ok(()) } else { Err(said.trim().trim_start_matches("tora-load: ").to_owned()) }
-}
-
-/// Ends a `bench` that takes too long: with SIGTERM, upon which it deletes its topic, and then without being asked.
-fn end(child: &mut Child) -> io::Result<()> {
-    const PATIENCE: Duration = Duration::from_secs(20);
-    sys::terminate(child.id())?;
-    let deadline = Instant::now() + PATIENCE;
-    while child.try_wait()?.is_none() {
-        if Instant::now() > deadline {
-            child.kill()?;
-            child.wait()?;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Ok(())
 }
 
 /// Lines that compress as people's data does, written once below `out`.
