@@ -3,6 +3,7 @@
 //! What is compared runs in turn, round by round; a ratio is taken within each round, and the rounds' median counts. It
 //! measures time, so it is no test: run it on a machine that does nothing else.
 
+pub mod calm;
 mod embedded;
 pub mod load;
 mod many;
@@ -24,6 +25,7 @@ use std::time::{Duration, SystemTime};
 use clap::{Args, ValueEnum};
 
 use crate::os;
+use calm::Calm;
 use load::Generator;
 use part::Part;
 use process::Server;
@@ -61,6 +63,8 @@ pub struct Setup {
     pub tora: PathBuf,
     /// The load generator.
     pub generator: Generator,
+    /// What to wait for before a latency is measured.
+    pub calm: Calm,
     /// Interleaved rounds of what is compared.
     pub rounds: u32,
     /// Where results go.
@@ -74,6 +78,7 @@ pub fn run(args: &AcceptArgs) -> Result<bool, String> {
     setup.check_room(parts.iter().map(|part| part.disk_bytes()).max().unwrap_or(0))?;
     let mut report = Report::new(&setup.out, std::env::args().collect());
     for part in parts {
+        setup.calm_down(&report);
         if let Err(why) = part.measure(&setup, &mut report) {
             report.failed(&format!("{part:?}"), &why);
         }
@@ -107,7 +112,7 @@ impl Setup {
         let generator =
             Generator { program: own.with_file_name("tora-load"), duration: Duration::from_secs(seconds) };
         let tora = tora.cloned().unwrap_or_else(|| own.with_file_name("tora"));
-        Ok(Self { own, tora, generator, rounds, out })
+        Ok(Self { own, tora, generator, calm: Calm::default(), rounds, out })
     }
 
     /// Refuses to begin where the disk is too full for `bytes` more: a run that meets the end of the disk measures
@@ -126,6 +131,16 @@ impl Setup {
             gb(free),
             gb(bytes)
         ))
+    }
+
+    /// Waits for the disk to be done with the files that were removed last, and says so if that took a while: it stalls
+    /// the writes of whoever is measured next.
+    pub fn calm_down(&self, report: &Report) {
+        match self.calm.wait(&self.generator.program, &self.out) {
+            Ok(None) => {}
+            Ok(Some(words)) => report.progress(&words),
+            Err(why) => report.progress(&format!("not waited for a calm disk: {why}")),
+        }
     }
 
     /// A folder of its own for one run, inside the results.

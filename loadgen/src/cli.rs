@@ -53,6 +53,15 @@ pub enum Command {
         /// The folder, made if missing
         folder: PathBuf,
     },
+    /// Wait until the disk has calmed down, ten seconds at most: before a measurement of latency
+    #[command(hide = true)]
+    Calm {
+        /// A folder on it
+        folder: PathBuf,
+        /// What a write and its flush took at the quietest moment before, in microseconds
+        #[arg(long, value_name = "N")]
+        quietest_us: Option<u64>,
+    },
 }
 
 const REPORT_EXAMPLES: &str = "\

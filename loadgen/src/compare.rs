@@ -120,7 +120,7 @@ fn measure(
         }
         let begun = Instant::now();
         progress.say(&format!("{} (about {} left)", cell.name(), clock.words()));
-        let attempt = || contest.settle(cell, plan).and_then(|()| cell.measure(contest, plan));
+        let attempt = || contest.settle(cell, plan, progress).and_then(|()| cell.measure(contest, plan));
         // What went wrong early may have been a moment's (a broker that lost touch with its own controller, say).
         let measured = attempt().or_else(|why| {
             let again = begun.elapsed() < EARLY && !sys::interrupted();

@@ -66,6 +66,7 @@ fn main() -> ExitCode {
             true
         }),
         Command::Dataset { folder } => dataset::write(&folder).map(|()| true),
+        Command::Calm { folder, quietest_us } => probe::calm::run(&folder, quietest_us).map(|()| true),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

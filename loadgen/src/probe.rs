@@ -12,6 +12,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::histogram::{self, LatencyLog, Percentiles, Recorder};
 
+pub mod calm;
+
 /// What is written and flushed at a time, and what O_DIRECT wants buffers and positions aligned to.
 pub const BLOCK_BYTES: usize = 4096;
 /// The file, written over from its beginning when its end is reached.
@@ -41,15 +43,7 @@ pub struct DiskProbe {
 /// # Errors
 /// Where the filesystem has no O_DIRECT, or the folder may not be written.
 pub fn measure(folder: &Path, out: &Path) -> io::Result<DiskProbe> {
-    let file = ProbeFile::create(folder)?;
-    // O_DIRECT wants an aligned buffer: some position in twice the space is.
-    let space = vec![0xA5; 2 * BLOCK_BYTES];
-    let block = &space[space.as_ptr().align_offset(BLOCK_BYTES)..][..BLOCK_BYTES];
-    for at in (0..FILE_BYTES).step_by(BLOCK_BYTES) {
-        file.file.write_all_at(block, at as u64)?;
-    }
-    file.file.sync_all()?;
-
+    let mut blocks = Blocks::create(folder, FILE_BYTES)?;
     let [mut write_us, mut flush_us] = [(); 2].map(|()| histogram::empty());
     let both = Recorder::default();
     let mut log = LatencyLog::create(
@@ -58,17 +52,12 @@ pub fn measure(folder: &Path, out: &Path) -> io::Result<DiskProbe> {
         SystemTime::now(),
     )?;
     let begun = Instant::now();
-    let blocks = (0..FILE_BYTES).step_by(BLOCK_BYTES).cycle();
-    for at in blocks.take(WRITES as usize) {
-        let before = Instant::now();
-        file.file.write_all_at(block, at as u64)?;
-        let written = Instant::now();
-        file.file.sync_data()?;
-        let flushed = Instant::now();
-        let micros = |from: Instant, to: Instant| u64::try_from((to - from).as_micros()).unwrap_or(u64::MAX);
-        write_us.saturating_record(micros(before, written));
-        flush_us.saturating_record(micros(written, flushed));
-        both.record(micros(before, flushed), 1);
+    let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    for _ in 0..WRITES {
+        let taken = blocks.write_next()?;
+        write_us.saturating_record(micros(taken.write));
+        flush_us.saturating_record(micros(taken.flush));
+        both.record(micros(taken.write + taken.flush), 1);
         if begun.elapsed() > TIME {
             break;
         }
@@ -120,6 +109,50 @@ pub fn sequential_read(folder: &Path, bytes: u64) -> io::Result<f64> {
         readers.into_iter().try_for_each(|reader| reader.join().expect("a reader does not panic"))
     })?;
     Ok((pieces * PIECE_BYTES as u64) as f64 / begun.elapsed().as_secs_f64())
+}
+
+/// Blocks that have been written before, one after another of which is written around the page cache and flushed.
+struct Blocks {
+    file: ProbeFile,
+    /// O_DIRECT wants an aligned buffer: some position in twice the space is.
+    space: Vec<u8>,
+    file_bytes: usize,
+    next: usize,
+}
+
+/// How long a write and its flush took.
+#[derive(Clone, Copy)]
+struct Taken {
+    write: Duration,
+    flush: Duration,
+}
+
+impl Blocks {
+    /// Writes a file of `file_bytes`, which is gone with the value.
+    fn create(folder: &Path, file_bytes: usize) -> io::Result<Self> {
+        let file = ProbeFile::create(folder)?;
+        let blocks = Self { file, space: vec![0xA5; 2 * BLOCK_BYTES], file_bytes, next: 0 };
+        for at in (0..file_bytes).step_by(BLOCK_BYTES) {
+            blocks.file.file.write_all_at(blocks.block(), at as u64)?;
+        }
+        blocks.file.file.sync_all()?;
+        Ok(blocks)
+    }
+
+    fn block(&self) -> &[u8] {
+        &self.space[self.space.as_ptr().align_offset(BLOCK_BYTES)..][..BLOCK_BYTES]
+    }
+
+    /// Writes and flushes the next one, after the last the first.
+    fn write_next(&mut self) -> io::Result<Taken> {
+        let begun = Instant::now();
+        self.file.file.write_all_at(self.block(), self.next as u64)?;
+        let written = Instant::now();
+        self.file.file.sync_data()?;
+        let taken = Taken { write: written - begun, flush: written.elapsed() };
+        self.next = (self.next + BLOCK_BYTES) % self.file_bytes;
+        Ok(taken)
+    }
 }
 
 /// A file that is removed with the value.

@@ -23,8 +23,11 @@ pub fn open_loop(setup: &Setup, report: &mut Report) -> Result<(), String> {
     let (mut disk, mut floor, mut tora) = (Vec::new(), Vec::<Figures>::new(), Vec::<Figures>::new());
     for round in 1..=setup.rounds {
         let folder = setup.folder("open-loop-disk")?;
+        setup.calm_down(report);
         let p50 = disk_p50_us(&folder, ASK_DISK).map_err(|e| format!("cannot measure the disk: {e}"))?;
+        setup.calm_down(report);
         floor.push(floor_round(setup, &format!("open-loop-{round}-floor"), &LOAD, &["--flush"])?);
+        setup.calm_down(report);
         let measured = run_tora(setup, &format!("open-loop-{round}-tora"), "produce", &LOAD, &[])?;
         report.progress(&format!(
             "open loop {round}/{}: disk p50 {p50:.0} µs; tora p50 {:.0} µs, p99 {:.0} µs",

@@ -31,7 +31,9 @@ pub fn beside(setup: &Setup, report: &mut Report) -> Result<(), String> {
         let run = |name: &str| {
             setup.generator.measure(&server, "produce", &LOAD, &data, &folder.join(format!("{round}-{name}")))
         };
+        setup.calm_down(report);
         alone.push(run("alone")?);
+        setup.calm_down(report);
         let reader = read_all(&server, &mut probe, &topic)?;
         let (begun, bytes) = (std::time::Instant::now(), reader.bytes());
         beside.push(run("beside")?);

@@ -15,10 +15,11 @@ use crate::broker::{DataDir, Launch};
 use crate::cli::CompareArgs;
 use crate::cpu;
 use crate::disk::Volume;
+use crate::probe::calm;
 use crate::progress::Progress;
 use crate::sys;
 
-/// In all, lest a broker that never rests make a comparison endless.
+/// In all, lest a broker or a disk that never rests make a comparison endless.
 const WAITS_MAX: Duration = Duration::from_secs(180);
 
 /// A running broker, as a measurement needs it.
@@ -44,8 +45,10 @@ pub struct Contest<'a> {
     // Before their data: they are ended first.
     running: Vec<Running>,
     data: Vec<DataDir>,
-    /// What may still be spent on waiting for brokers to have nothing to do.
+    /// What may still be spent on waiting for brokers to have nothing to do, and for the disk to calm down.
     waits: Shared<Duration>,
+    /// What the disk's own write and flush took at its quietest moment so far.
+    quietest: Shared<Option<Duration>>,
 }
 
 impl<'a> Contest<'a> {
@@ -77,6 +80,7 @@ impl<'a> Contest<'a> {
             running: Vec::new(),
             data: Vec::new(),
             waits: Shared::new(WAITS_MAX),
+            quietest: Shared::new(None),
         };
         contest.tora = contest.run(Side::Tora, plan, progress)?;
         contest.other = match &args.peer {
@@ -186,14 +190,15 @@ impl<'a> Contest<'a> {
         Ok(())
     }
 
-    /// Waits until everything written so far is on the disk and both brokers have nothing to do (one may still be deleting
-    /// a topic), and sees to it that `cell` has room.
+    /// Waits until both brokers have nothing to do (one may still be deleting a topic), everything written so far is on the
+    /// disk and that has calmed down, and sees to it that `cell` has room.
     ///
     /// # Errors
     /// A sentence, where the disk is too full or one of the folders is gone.
-    pub fn settle(&self, cell: &Cell, plan: &Plan) -> Result<(), String> {
+    pub fn settle(&self, cell: &Cell, plan: &Plan, progress: &Progress) -> Result<(), String> {
         /// What nothing may use up: other programs want to live too.
         const SPARE_BYTES: u64 = 1_000_000_000;
+        self.wait_until_idle();
         for folder in self.data.iter().map(DataDir::path) {
             let cannot = |e| format!("cannot write out the caches of {}: {e}", folder.display());
             sys::sync_filesystem(folder).map_err(cannot)?;
@@ -210,11 +215,34 @@ impl<'a> Contest<'a> {
                 ));
             }
         }
-        self.wait_until_idle();
+        self.calm_down(progress);
         Ok(())
     }
 
-    /// Waits for a moment in which neither broker's process uses the processors, but not for ever.
+    /// Waits for the disk to be done with what it has been told last, but not for ever: after large files were deleted,
+    /// it stalls the writes of whoever is measured next.
+    fn calm_down(&self, progress: &Progress) {
+        // Below a peer's data there may be any disk; what is ours is all on one.
+        let on_a_disk = |folder: &&Path| Volume::below(folder).is_ok_and(|volume| !volume.is_memory());
+        let Some(folder) = self.data.iter().map(DataDir::path).next().filter(on_a_disk) else { return };
+        let patience = calm::PATIENCE.min(self.waits.get());
+        if patience.is_zero() {
+            return;
+        }
+        match calm::wait(folder, self.quietest.get(), patience) {
+            Ok(calm) => {
+                self.quietest.set(Some(calm.quietest));
+                self.waits.set(self.waits.get().saturating_sub(calm.waited));
+                if let Some(words) = calm.words() {
+                    progress.say(&format!("  {words}"));
+                }
+            }
+            Err(error) => progress.say(&format!("  whether the disk is calm cannot be told: {error}")),
+        }
+    }
+
+    /// Waits for a moment in which neither broker's process uses the processors, nor Kafka has files to remove, but not for
+    /// ever.
     fn wait_until_idle(&self) {
         const LOOK: Duration = Duration::from_millis(100);
         const PATIENCE: Duration = Duration::from_secs(30);
@@ -230,7 +258,8 @@ impl<'a> Contest<'a> {
         while begun.elapsed() < patience {
             std::thread::sleep(LOOK);
             let now = used();
-            if now - before <= BUSY_SECONDS_MAX {
+            let deletes = self.other.folder.as_deref().is_some_and(kafka::has_to_delete);
+            if now - before <= BUSY_SECONDS_MAX && !deletes {
                 return;
             }
             before = now;

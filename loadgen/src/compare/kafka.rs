@@ -1,5 +1,6 @@
 //! Apache Kafka: brought from Maven Central where it is not there, and run as one KRaft broker at its defaults.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::net::TcpListener;
@@ -272,6 +273,15 @@ impl Drop for Kafka {
     fn drop(&mut self) {
         let _ = self.end();
     }
+}
+
+/// Whether it has yet to remove files of deleted topics from its `folder`: a second after it was asked, by its settings
+/// above. Until then their folders are called so (UnifiedLog.DeleteDirSuffix).
+pub fn has_to_delete(folder: &Path) -> bool {
+    const DELETED: &str = "-delete";
+    let deleted = |name: OsString| name.to_string_lossy().ends_with(DELETED);
+    fs::read_dir(folder.join("log"))
+        .is_ok_and(|entries| entries.flatten().any(|entry| deleted(entry.file_name())))
 }
 
 fn default_cache() -> Result<PathBuf, String> {

@@ -1,0 +1,160 @@
+//! Waiting until the disk has calmed down.
+//!
+//! Where the device is told of freed blocks (the mount option `discard`), it stalls everybody's writes for seconds after
+//! large files were removed. On ext4 on a virtual disk that was a flush of 18 ms some twenty times a second after 4 GB,
+//! and all the others took 0.1 ms as ever: the median does not see it, nor does the 99th percentile of writes that wait
+//! for one another, while of requests that come by the clock every third meets a stall. So it is the share of the *time*
+//! that tells.
+
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::{BLOCK_BYTES, Blocks};
+use crate::sys;
+
+/// How long a disk may take to calm down; discards of some GB are over by then.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+/// Room for 256 blocks: each is one that was written before.
+const FILE_BYTES: usize = 256 * BLOCK_BYTES;
+/// Long enough to meet some of twenty stalls a second.
+const LOOK: Duration = Duration::from_millis(250);
+/// So many looks in a row must find it calm: between two bursts of discards is a pause.
+const CALM_LOOKS: u32 = 2;
+/// How many times as long as at its quietest a calm disk's median may be; on a virtual one it is now this, now that.
+const MEDIAN_TIMES_MAX: u32 = 2;
+/// A write and flush that takes so many times the quietest median is a stall.
+const STALL_TIMES: u32 = 10;
+/// The part of the time that stalls may take: more, and a 99th percentile is theirs.
+const STALLED_MAX: f64 = 0.02;
+
+/// What came of waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Calm {
+    /// Whether it was calm in the end.
+    pub calm: bool,
+    /// How long it was not.
+    pub waited: Duration,
+    /// The last look's median of a write and its flush.
+    pub median: Duration,
+    /// The least median so far: what to compare with the next time. That of a disk which was not calm in the end is
+    /// forgotten, lest what once was be waited for again and again.
+    pub quietest: Duration,
+}
+
+impl Calm {
+    /// A sentence about the wait, if there was one.
+    pub fn words(&self) -> Option<String> {
+        let (waited, micros) = (self.waited.as_secs_f64(), self.median.as_micros());
+        match (self.calm, self.waited) {
+            (true, Duration::ZERO) => None,
+            (true, _) => Some(format!("waited {waited:.1} s for the disk to calm down")),
+            (false, _) => Some(format!(
+                "the disk has not calmed down in {waited:.1} s (now {micros} µs at the median for a write and its flush)"
+            )),
+        }
+    }
+}
+
+/// Waits as [`wait`] does, for another program, which reads off standard output what came of it.
+///
+/// # Errors
+/// A sentence, where that cannot be told.
+pub fn run(folder: &Path, quietest_us: Option<u64>) -> Result<(), String> {
+    let calm = wait(folder, quietest_us.map(Duration::from_micros), PATIENCE)
+        .map_err(|e| format!("cannot tell whether the disk of {} is calm: {e}", folder.display()))?;
+    let quietest_us = u64::try_from(calm.quietest.as_micros()).unwrap_or(u64::MAX);
+    println!("{}", json!({ "calm": calm.calm, "quietest_us": quietest_us, "words": calm.words() }));
+    Ok(())
+}
+
+/// Has everything written out that the system still holds of the filesystem of `folder`, which is also what makes it
+/// tell the device of freed blocks, and waits until the device takes its usual time again: that of its `quietest` moment,
+/// if that is known from before. For no longer than `patience`.
+///
+/// # Errors
+/// Where the filesystem has no O_DIRECT, or the folder may not be written.
+pub fn wait(folder: &Path, quietest: Option<Duration>, patience: Duration) -> io::Result<Calm> {
+    sys::sync_filesystem(folder)?;
+    let mut blocks = Blocks::create(folder, FILE_BYTES)?;
+    let begun = Instant::now();
+    let (mut looks, mut waited) = (Looks::new(quietest), Duration::ZERO);
+    loop {
+        let look = Look::at(&mut blocks)?;
+        if !looks.add(&look) {
+            waited = begun.elapsed();
+        }
+        if looks.is_calm() || begun.elapsed() >= patience || sys::interrupted() {
+            return Ok(looks.end(look.median(), waited));
+        }
+    }
+}
+
+/// The times of the writes and flushes of a while, in ascending order.
+struct Look(Vec<Duration>);
+
+impl Look {
+    fn at(blocks: &mut Blocks) -> io::Result<Self> {
+        let begun = Instant::now();
+        let mut times = Vec::new();
+        while times.is_empty() || begun.elapsed() < LOOK {
+            let taken = blocks.write_next()?;
+            times.push(taken.write + taken.flush);
+        }
+        Ok(Self::of(times))
+    }
+
+    fn of(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        Self(times)
+    }
+
+    fn median(&self) -> Duration {
+        self.0[self.0.len() / 2]
+    }
+
+    fn is_calm(&self, quietest: Duration) -> bool {
+        let total: Duration = self.0.iter().sum();
+        let stalled: Duration = self.0.iter().filter(|&&time| time > quietest * STALL_TIMES).sum();
+        self.median() <= quietest * MEDIAN_TIMES_MAX && stalled <= total.mul_f64(STALLED_MAX)
+    }
+}
+
+/// What looks, one after another, have found.
+struct Looks {
+    quietest: Option<Duration>,
+    /// Of these looks alone.
+    quietest_here: Duration,
+    /// How many were calm since the last that was not.
+    calm: u32,
+}
+
+impl Looks {
+    fn new(quietest: Option<Duration>) -> Self {
+        Self { quietest, quietest_here: Duration::MAX, calm: 0 }
+    }
+
+    /// Gives whether this one was calm.
+    fn add(&mut self, look: &Look) -> bool {
+        self.quietest_here = self.quietest_here.min(look.median());
+        let quietest = self.quietest.map_or(look.median(), |quietest| quietest.min(look.median()));
+        self.quietest = Some(quietest);
+        self.calm = if look.is_calm(quietest) { self.calm + 1 } else { 0 };
+        self.calm > 0
+    }
+
+    fn is_calm(&self) -> bool {
+        self.calm >= CALM_LOOKS
+    }
+
+    fn end(&self, median: Duration, waited: Duration) -> Calm {
+        let calm = self.is_calm();
+        let quietest = self.quietest.filter(|_| calm).unwrap_or(self.quietest_here);
+        Calm { calm, waited, median, quietest }
+    }
+}
+
+#[cfg(test)]
+mod tests;
