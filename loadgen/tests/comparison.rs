@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::Folder;
-use common::reader::{look, output};
+use common::reader::{assert_fits_on_paper, look, output};
 use serde_json::Value;
 
 /// Every published comparison.
@@ -48,6 +48,7 @@ fn assert_readable(seen: &Value) {
     assert_eq!(seen["errors"], Value::Array(Vec::new()), "nothing is said on the console");
     assert_eq!(seen["requests"], Value::Array(Vec::new()), "nothing is asked for");
     assert!(seen["printedBytes"].as_u64() > Some(50_000), "it can be printed: {}", seen["printedBytes"]);
+    assert_fits_on_paper(seen);
     for name in ["light", "dark", "phone"] {
         let view = &seen["views"][name];
         assert_eq!(view["overflow"], 0, "{name}: the page is as wide as the screen");

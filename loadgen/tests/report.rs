@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use common::reader::{look, output};
+use common::reader::{assert_fits_on_paper, look, output};
 use common::{Folder, Run};
 use serde_json::Value;
 
@@ -21,6 +21,7 @@ fn assert_readable(seen: &Value, phases: &[&str]) {
     assert_eq!(seen["errors"], Value::Array(Vec::new()), "nothing is said on the console");
     assert_eq!(seen["requests"], Value::Array(Vec::new()), "nothing is asked for");
     assert!(seen["printedBytes"].as_u64() > Some(10_000), "it can be printed: {}", seen["printedBytes"]);
+    assert_fits_on_paper(seen);
     for name in ["light", "dark", "phone"] {
         let view = &seen["views"][name];
         assert!(view["headline"].as_str().is_some_and(|text| !text.is_empty()), "{name}: {view:#}");

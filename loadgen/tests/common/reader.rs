@@ -16,6 +16,19 @@ pub fn look(report: &Path) -> Value {
     serde_json::from_str(&text).expect("look.js prints JSON")
 }
 
+/// Fails unless all that `look` has seen has room on the paper that it is printed on.
+pub fn assert_fits_on_paper(seen: &Value) {
+    let printed = &seen["printed"];
+    let tables = printed["tables"].as_array().expect("a list");
+    assert!(!tables.is_empty(), "there are tables to print: {printed:#}");
+    for table in tables {
+        let pixels = |key: &str| table[key].as_u64().expect("a number of pixels");
+        assert!(pixels("room") > 600, "A4 without its margins is wider: {table:#}");
+        assert!(pixels("width") <= pixels("room"), "a table is wider than the paper: {table:#}");
+    }
+    assert_eq!(printed["overflow"], 0, "something is wider than the paper");
+}
+
 /// A command's standard output; it must succeed.
 pub fn output(command: &mut Command) -> String {
     let output = command.stdin(Stdio::null()).output().expect("the program can be started");

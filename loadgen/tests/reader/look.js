@@ -10,6 +10,9 @@ const VIEWS = [
   { name: 'phone', width: 390, height: 844, colorScheme: 'light' },
 ];
 
+// In millimetres.
+const A4 = { width: 210, height: 297 };
+
 // Runs in the page.
 function inspect() {
   const colour = (element, property) => getComputedStyle(element)[property];
@@ -45,6 +48,8 @@ function inspect() {
     tables: [...document.querySelectorAll('table')].map((table) => ({
       section: (table.closest('section') || { id: 'head' }).id,
       rows: table.tBodies[0].rows.length,
+      width: table.scrollWidth,
+      room: table.parentElement.clientWidth,
       filled: [...table.querySelectorAll('tbody td')].filter((cell) => !['', '–'].includes(cell.textContent.trim())).length,
     })),
     // What a comparison aims at, with what came of it.
@@ -66,6 +71,17 @@ function inspect() {
     lines: [...new Set([...document.querySelectorAll('[class^=s-run]')].map((line) => colour(line, 'stroke')))],
     overflow: document.documentElement.scrollWidth - window.innerWidth,
   };
+}
+
+// Runs in the page: the margins at the sides that it wants printed, in millimetres.
+function sideMargins() {
+  const rules = [...document.styleSheets].flatMap((sheet) => [...sheet.cssRules]);
+  const printed = rules.filter((rule) => rule.media && rule.media.mediaText === 'print').flatMap((rule) => [...rule.cssRules]);
+  const page = printed.find((rule) => rule instanceof CSSPageRule);
+  return [page.style.marginLeft, page.style.marginRight].reduce((sum, margin) => {
+    if (!margin.endsWith('mm')) throw new Error(`a margin of ${margin}: say it in mm`);
+    return sum + parseFloat(margin);
+  }, 0);
 }
 
 (async () => {
@@ -92,9 +108,12 @@ function inspect() {
     }
     const page = await browser.newPage();
     await page.goto(address);
+    // What has no room on the paper shrinks all the rest when it is printed.
+    const width = Math.floor(((A4.width - (await page.evaluate(sideMargins))) * 96) / 25.4);
+    await page.setViewportSize({ width, height: Math.floor((A4.height * 96) / 25.4) });
+    await page.emulateMedia({ media: 'print' });
+    seen.printed = await page.evaluate(inspect);
     if (folder) {
-      await page.setViewportSize({ width: 794, height: 1123 });
-      await page.emulateMedia({ media: 'print' });
       await page.screenshot({ path: `${folder}/print.png`, fullPage: true });
       await page.pdf({ format: 'A4', path: `${folder}/print.pdf` });
     }

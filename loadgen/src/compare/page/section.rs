@@ -58,7 +58,10 @@ pub fn render(plan: &Plan, out: &Path, measured: &Measured) -> Result<Markup, St
                 (table(plan, measured, "tool", COST))
                 p.quiet { "What the tool's whole run cost; how many requests it made, and how late it was, it does not tell." }
             }
-            @if workload.kind == Kind::Knee { (steps(plan, measured)) }
+            @if workload.kind == Kind::Knee {
+                (steps(plan, measured, SPEED, true))
+                (steps(plan, measured, COST, false))
+            }
             (disk(measured))
             @if !charts.is_empty() {
                 ul.legend {
@@ -170,14 +173,23 @@ fn disk(measured: &Measured) -> Markup {
     }
 }
 
-/// Every rate of the knee.
-fn steps(plan: &Plan, measured: &Measured) -> Markup {
+/// Every rate of the knee, with these figures and, if it is asked for, whether it was held.
+fn steps(plan: &Plan, measured: &Measured, columns: &[Column], with_held: bool) -> Markup {
+    let held = |step: &Figures<'_>| {
+        html! {
+            td {
+                @if step.is("held") { "yes" } @else { span.bad { "no" } }
+                @if step.is("load_generator_bound") { "†" }
+            }
+        }
+    };
     html! {
         div.scroll {
             table {
                 thead { tr {
-                    th { } th scope="col" { "requests/s" } th scope="col" { "held" }
-                    @for column in SPEED.iter().chain(COST) { th scope="col" { (column.head) } }
+                    th { } th scope="col" { "requests/s" }
+                    @if with_held { th scope="col" { "held" } }
+                    @for column in columns { th scope="col" { (column.head) } }
                 } }
                 tbody {
                     @for rounds in &measured.rounds {
@@ -185,8 +197,8 @@ fn steps(plan: &Plan, measured: &Measured) -> Markup {
                             tr {
                                 th scope="row" { (plan.name(rounds.contender)) }
                                 td { (step.show("requests_per_second", count)) }
-                                td { @if step.is("held") { "yes" } @else { span.bad { "no" } } @if step.is("load_generator_bound") { "†" } }
-                                @for column in SPEED.iter().chain(COST) { td { (step.show(column.path, column.show)) } }
+                                @if with_held { (held(&step)) }
+                                @for column in columns { td { (step.show(column.path, column.show)) } }
                             }
                         }
                     }
