@@ -276,7 +276,8 @@ impl Drop for Kafka {
 }
 
 /// Whether it has yet to remove files of deleted topics from its `folder`: a second after it was asked, by its settings
-/// above. Until then their folders are called so (UnifiedLog.DeleteDirSuffix).
+/// above, but never in its first half minute (LogManager.InitialTaskDelayMs). Until then their folders are called so
+/// (UnifiedLog.DeleteDirSuffix).
 pub fn has_to_delete(folder: &Path) -> bool {
     const DELETED: &str = "-delete";
     let deleted = |name: OsString| name.to_string_lossy().ends_with(DELETED);
