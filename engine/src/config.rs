@@ -57,6 +57,11 @@ pub struct Config {
     pub unflushed_bytes: u64,
     /// Bytes appended on a shard after which it writes a checkpoint: what a recovery has to scan at most.
     pub checkpoint_bytes: u64,
+    /// How large each shard's journal may grow, in bytes (`tora.journal.bytes`): where small appends become durable before
+    /// their logs' own files have them. It begins with a sixteenth of it, and so
+    /// much memory may be held until the logs' files have it, beside `buffer_bytes`. 0: there is none, every partition writes and flushes
+    /// for itself.
+    pub journal_bytes: u64,
     /// Segment files that each shard has open at once, at most: those of partitions that were not used for a while are
     /// closed, and opened again when they are. 0: as many as the process may open (`ulimit -n`) allow, half of those for
     /// all shards together.
@@ -86,6 +91,7 @@ impl Config {
             producer_expiration_ms: 86_400_000,
             unflushed_bytes: 8 << 20,
             checkpoint_bytes: 128 << 20,
+            journal_bytes: 64 << 20,
             open_files_max: 0,
             buffer_bytes: 12 << 20,
         }

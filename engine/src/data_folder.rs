@@ -15,21 +15,22 @@ use std::path::{Path, PathBuf};
 use crate::io::{File, Fs, read_file, replace_file};
 use crate::types::{LeaderEpoch, PartitionId, TopicId};
 
-/// The format's version: a newer one is refused.
-const VERSION: u32 = 1;
+/// The format's version: a newer one is refused, an older one made this one's. 2 has journals, which a Tora that knows only 1
+/// would pass over.
+const VERSION: u32 = 2;
 const META: &str = "meta.properties";
 const EPOCH: &str = "broker-epoch";
 const LOCK: &str = ".lock";
 
-/// An open data folder.
+/// A data folder that is claimed, whose opening is not counted yet.
 #[derive(Debug)]
 pub struct DataFolder {
     /// Held for as long as the folder is used.
     pub lock: File,
     /// The cluster's id, made with the folder.
     pub cluster_id: String,
-    /// This opening's epoch, durable already.
-    pub epoch: LeaderEpoch,
+    /// The epoch of the last opening that was counted; −1 where there was none.
+    pub last_epoch: LeaderEpoch,
 }
 
 /// Why a folder cannot be used. `Display` says what to do.
@@ -113,7 +114,7 @@ impl fmt::Display for DataFolderError {
 
 impl std::error::Error for DataFolderError {}
 
-/// Opens a data folder, making it if it is missing, claims it, and counts this opening.
+/// Claims a data folder, making it if it is missing. [`count_opening`] follows once what the last opening has left is seen to.
 ///
 /// `new_id`, random, becomes the cluster id of a new folder.
 ///
@@ -134,11 +135,16 @@ pub fn open<F: Fs>(fs: &F, folder: &Path, new_id: TopicId) -> Result<DataFolder,
     let opened = (|| {
         // Another process may have been faster in between.
         let cluster_id = match read_meta(fs, folder)? {
-            Some(id) => id,
+            Some(Meta { cluster_id, version }) => {
+                if version < VERSION {
+                    write_meta(fs, folder, &cluster_id).map_err(failed)?;
+                }
+                cluster_id
+            }
             None => create_meta(fs, folder, new_id).map_err(failed)?,
         };
-        let epoch = bump_epoch(fs, folder)?;
-        Ok(DataFolder { lock, cluster_id, epoch })
+        let last_epoch = LeaderEpoch::new(read_epoch(fs, folder)?);
+        Ok(DataFolder { lock, cluster_id, last_epoch })
     })();
     if opened.is_err() {
         fs.close(lock);
@@ -207,7 +213,13 @@ fn sync_parents<F: Fs>(fs: &F, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn read_meta<F: Fs>(fs: &F, folder: &Path) -> Result<Option<String>, DataFolderError> {
+/// What `meta.properties` says.
+struct Meta {
+    cluster_id: String,
+    version: u32,
+}
+
+fn read_meta<F: Fs>(fs: &F, folder: &Path) -> Result<Option<Meta>, DataFolderError> {
     let file = folder.join(META);
     let bytes = match read_file(fs, &file) {
         Ok(bytes) => bytes,
@@ -229,7 +241,8 @@ fn read_meta<F: Fs>(fs: &F, folder: &Path) -> Result<Option<String>, DataFolderE
     if version > VERSION {
         return Err(DataFolderError::Newer { folder: folder.to_owned(), version });
     }
-    value("cluster.id").map(Some).ok_or_else(|| damaged("it has no cluster.id"))
+    let cluster_id = value("cluster.id").ok_or_else(|| damaged("it has no cluster.id"))?;
+    Ok(Some(Meta { cluster_id, version }))
 }
 
 /// A folder without `meta.properties` is new: nothing but what a crash while making it left may be in it.
@@ -261,9 +274,13 @@ fn create_meta<F: Fs>(fs: &F, folder: &Path, new_id: TopicId) -> io::Result<Stri
     }
     let id = base64_url(bytes);
     sync_parents(fs, folder)?;
-    let text = format!("format=tora\nversion={VERSION}\ncluster.id={id}\n");
-    replace_file(fs, &folder.join(META), text.as_bytes())?;
+    write_meta(fs, folder, &id)?;
     Ok(id)
+}
+
+fn write_meta<F: Fs>(fs: &F, folder: &Path, cluster_id: &str) -> io::Result<()> {
+    let text = format!("format=tora\nversion={VERSION}\ncluster.id={cluster_id}\n");
+    replace_file(fs, &folder.join(META), text.as_bytes())
 }
 
 /// Sixteen bytes as Kafka writes ids: base64 with `-` and `_`, unpadded (RFC 4648, section 5).
@@ -276,8 +293,11 @@ pub fn base64_url(bytes: [u8; 16]) -> String {
     (0..22).map(|at| char::from(DIGITS[usize::try_from(digit(at)).expect("six bits")])).collect()
 }
 
-/// Counts the opening, durably, before anything is stamped with it.
-fn bump_epoch<F: Fs>(fs: &F, folder: &Path) -> Result<LeaderEpoch, DataFolderError> {
+/// Counts an opening of a claimed folder, durably, before anything is stamped with it: answers its epoch.
+///
+/// # Errors
+/// See [`DataFolderError`].
+pub fn count_opening<F: Fs>(fs: &F, folder: &Path) -> Result<LeaderEpoch, DataFolderError> {
     let epoch = read_epoch(fs, folder)? + 1;
     replace_file(fs, &folder.join(EPOCH), format!("{epoch}\n").as_bytes())
         .map_err(|error| DataFolderError::Io { folder: folder.to_owned(), error })?;

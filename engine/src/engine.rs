@@ -196,6 +196,13 @@ fn check(config: &mut Config) -> Result<(), OpenError> {
     if config.shards == 0 {
         return Err(OpenError::Config("an engine needs at least one shard".into()));
     }
+    if (1..limits::JOURNAL_BYTES_MIN).contains(&config.journal_bytes) {
+        let min = limits::JOURNAL_BYTES_MIN;
+        return Err(OpenError::Config(format!(
+            "journal_bytes is {}: a journal has {min} bytes or more, or is off with 0",
+            config.journal_bytes
+        )));
+    }
     let shards = usize::from(config.shards);
     let may = crate::io::descriptors_max();
     if config.open_files_max == 0 {

@@ -187,7 +187,8 @@
 //!
 //! [`Engine::open`] returns when every partition is recovered: it cuts what a crash left half-written, and refuses, alone,
 //! a partition whose flushed bytes are damaged. No more than [`Config::checkpoint_bytes`] per shard is checked for it, and of
-//! twice as much the batches' headers are looked at. The number of shards may change from one opening to the next. A folder is one engine's:
+//! twice as much the batches' headers are looked at; what the journals hold, [`Config::journal_bytes`] per shard at most, is
+//! copied into the logs before, and checked there, too. The number of shards may change from one opening to the next. A folder is one engine's:
 //!
 //! ```
 //! # use tora_engine::{Config, Engine};
@@ -223,6 +224,7 @@ pub mod engine;
 pub mod error;
 pub mod handle;
 pub mod io;
+pub mod journal;
 pub mod limits;
 pub mod log;
 pub mod mailbox;

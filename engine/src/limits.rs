@@ -9,9 +9,38 @@ pub const ALLOCATION_STEP_MIN: u64 = 64 << 10;
 /// Steps double up to this: large enough that a partition at the device's full rate asks a few dozen times a second.
 pub const ALLOCATION_STEP_MAX: u64 = 64 << 20;
 
+/// Bytes of a tail's chunk that is not the pool's: with a thousand busy partitions the pool is empty, and a full-sized chunk for
+/// each would be a quarter of a gigabyte, most of it unused for a while.
+pub const HEAP_CHUNK_BYTES: usize = 64 << 10;
+
 /// Appended bytes of a partition that are written although an earlier write or flush of it is under way: enough to keep
 /// the device busy. Fewer wait and go together. (Measured on the floor: half a megabyte in flight is best.)
 pub const GROUP_BYTES: u64 = 256 << 10;
+
+/// Bytes of a log that a record of the journal takes at most. More of one log is written to its own file at once: the
+/// journal would only have it written twice.
+pub const JOURNAL_ENTRY_BYTES: u64 = 32 << 10;
+
+/// Bytes that a log leaves to the journal before it writes its own file: as large a group as keeps the device busy.
+pub const SETTLE_BYTES: u64 = GROUP_BYTES;
+
+/// Partitions with bytes in an area that is full, up to which they are settled at once: they have 64 KiB each of it on average, or
+/// more. Where they are more, later is better: they come to larger groups, as long as the journal may grow.
+pub const SETTLE_FEW: usize = 64;
+
+/// Logs that a shard settles at a time where nobody waits for it: enough to keep up with the journal, few enough that
+/// appends' own writes are not held up by them.
+pub const SETTLING_MAX: usize = 16;
+
+/// The same once nothing goes into the journal any more, because the shard stops or the journal has failed: a stop is to be
+/// short, and flushes that wait together are made one.
+pub const SETTLING_MAX_UNUSED: usize = 128;
+
+/// A log that was not appended to for so long is settled: its next recovery then has nothing to copy.
+pub const SETTLE_IDLE_MS: u64 = 1_000;
+
+/// A journal is no smaller than this, where there is one: a block for each of its areas.
+pub const JOURNAL_BYTES_MIN: u64 = crate::journal::AREAS_MAX * BLOCK_SIZE as u64;
 
 /// Idempotent producers that a partition remembers; beyond it the one that was quiet the longest is forgotten.
 pub const PRODUCERS_MAX: usize = 10_000;
@@ -61,21 +90,6 @@ pub const RECOVERIES_AT_ONCE: usize = 8;
 /// A shard with recent traffic looks this often for what need not happen at once.
 pub const HOUSEKEEPING_MS: u64 = 500;
 
-/// Where a partition, or all of its shard's together, took more appends between two looks ([`HOUSEKEEPING_MS`]), nothing is
-/// zeroed ahead: from about 8 MB/s on the zeros would take from the appends what they save the flushes.
-pub const ZERO_AHEAD_APPENDED_MAX: u64 = 4 << 20;
-
-/// Partitions for which zeros are begun at one look: a thousand that all begin to be appended to would otherwise have
-/// hundreds of megabytes of zeros before their appends' flushes (p99.9 of 245 ms against 25), and with thousands that get a
-/// record now and then zeros would be nearly all that is written.
-pub const ZERO_AHEAD_PARTITIONS: usize = 16;
-
-/// Zeros reach ahead as far as this many of the last interval's appends: two seconds' worth, so that a surge finds some.
-pub const ZERO_AHEAD_INTERVALS: u64 = 4;
-
-/// Zeros reach at least this far ahead: a few appends a second then need a write of zeros every few minutes.
-pub const ZERO_AHEAD_MIN: u64 = 256 << 10;
-
 /// A partition without traffic for this long gives back its memory.
 pub const IDLE_MS: u64 = 5_000;
 
@@ -122,11 +136,6 @@ pub const READ_TURN_NANOS_MAX: u64 = 10_000_000;
 
 /// For so long after a write reads still make room for the next one: appends that come a few a second count, too.
 pub const READS_YIELD_MS: u64 = 1_000;
-
-/// Zeros written at a time.
-pub const ZERO_PIECE_BYTES: usize = 128 << 10;
-
-const _: () = assert!(ZERO_PIECE_BYTES.is_multiple_of(BLOCK_SIZE));
 
 const _: () = assert!(READ_BESIDE_WRITES_BYTES.is_multiple_of(BLOCK_SIZE) && READS_MAX > 0);
 

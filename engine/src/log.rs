@@ -9,6 +9,7 @@ mod appending;
 mod flushing;
 mod idle;
 pub mod index;
+mod journaling;
 mod plan;
 pub mod positions;
 pub mod read;
@@ -22,7 +23,6 @@ mod space;
 mod start;
 pub mod tail;
 pub mod watermark;
-mod zeroing;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -43,7 +43,6 @@ pub use crate::log::space::no_descriptors;
 use crate::log::start::Start;
 use crate::log::tail::Tail;
 use crate::log::watermark::Watermark;
-use crate::log::zeroing::Zeroing;
 use crate::sim::plant::{Plant, planted};
 use crate::types::{LeaderEpoch, Offset, PartitionId, Position};
 
@@ -73,11 +72,6 @@ pub enum LogOp {
         base: Offset,
         /// Whether an append waits for it.
         awaited: bool,
-    },
-    /// Blocks of the active segment that no append has reached are written with zeros.
-    Zero {
-        /// The segment.
-        base: Offset,
     },
     /// An older segment is opened for reading.
     Open {
@@ -133,6 +127,8 @@ pub struct LogSettings {
     pub flush_ms: Option<u64>,
     /// Whether a round that is one small write goes as a durable write rather than a write and a flush.
     pub durable_writes: bool,
+    /// Whether small appends may become durable in the shard's journal before the log's own file has them.
+    pub journaled: bool,
     /// Stamped into every batch.
     pub epoch: LeaderEpoch,
 }
@@ -145,11 +141,13 @@ pub struct Log {
     tail: Tail,
     positions: Positions,
     watermark: Watermark,
-    /// The last batch end that is flushed: what a checkpoint may claim.
+    /// The last batch end that is flushed in the log's own file: what a checkpoint may claim, and what is read from there.
     durable: Watermark,
     /// Up to here the active segment's index was handed out to be saved.
     hinted_to: Position,
     appender: Appender,
+    /// The end of what was given to the journal.
+    journal_submitted: Position,
     next_offset: Offset,
     start: Start,
     /// Where this opening's batches begin, and the epoch of the last one before.
@@ -161,7 +159,6 @@ pub struct Log {
     /// Up to here the log is flushed soon, whatever the mode.
     flush_wanted: Position,
     growth: Growth,
-    zeroing: Zeroing,
     failed: Option<String>,
 }
 
@@ -236,6 +233,7 @@ impl Log {
             durable: Watermark::new(position, offset),
             hinted_to: Position::ZERO,
             appender: Appender::new(position),
+            journal_submitted: position,
             next_offset: offset,
             start: Start::new(Offset::ZERO),
             opened_at: offset,
@@ -244,7 +242,6 @@ impl Log {
             wants_flush: false,
             flush_wanted: Position::ZERO,
             growth,
-            zeroing: Zeroing::default(),
             failed: None,
         }
     }
@@ -260,10 +257,9 @@ impl Log {
     #[must_use]
     pub fn acknowledged(&self) -> Position {
         match self.settings.flush {
-            FlushMode::BeforeAcknowledging if !planted(Plant::AckBeforeFlush) => {
-                self.positions.flushed().position()
-            }
-            _ => self.positions.written().position(),
+            FlushMode::BeforeAcknowledging if !planted(Plant::AckBeforeFlush) => self.positions.safe(),
+            FlushMode::BeforeAcknowledging => self.positions.written().position().max(self.journal_submitted),
+            FlushMode::Behind => self.positions.written().position(),
         }
     }
 
@@ -289,7 +285,7 @@ impl Log {
         self.watermark.end_of(next)
     }
 
-    /// What is on the disk for certain, and the offset there: what a checkpoint may claim.
+    /// What the log's own file has for certain, and the offset there: what a checkpoint may claim.
     #[must_use]
     pub fn durable(&self) -> (Position, Offset) {
         (self.durable.position(), self.durable.offset())
@@ -337,7 +333,8 @@ impl Log {
     /// The age of the oldest chunk of memory that could be given back.
     #[must_use]
     pub fn oldest_memory(&self) -> Option<u64> {
-        self.tail.oldest(self.positions.flushed().position())
+        // No batch may lie in memory in part: what it begins with on the disk could not be read on.
+        self.tail.oldest(self.durable.position())
     }
 
     /// Gives back the oldest chunk of memory, and says how many bytes that is; readers find those bytes on the disk.

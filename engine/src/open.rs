@@ -1,5 +1,6 @@
 //! What a data folder holds when it is opened, before any shard runs.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,12 +10,13 @@ use crate::checkpoint::Checkpoint;
 use crate::config::{Config, FlushMethod};
 use crate::data_folder::{self, DataFolder, DataFolderError};
 use crate::io::{Device, File, Fs, OpenMode};
+use crate::journal::{self, JournalError, SegmentId};
 use crate::limits;
 use crate::log::recovery::{self, Recovered, RecoveryError, RecoverySettings};
 use crate::log::segment;
 use crate::placement::{CATALOG_SHARD, owner};
 use crate::shard::DiskUse;
-use crate::types::{LeaderEpoch, PartitionId, TopicId};
+use crate::types::{LeaderEpoch, Offset, PartitionId, TopicId};
 
 /// The topic id under which the catalog's own log is stored. No topic has it: its version bits are no UUID's.
 pub const CATALOG_TOPIC: TopicId = TopicId::new(*b"tora-catalog-log");
@@ -36,6 +38,8 @@ pub struct Loaded {
     pub checkpoint: Checkpoint,
     /// The partitions that have a folder.
     pub folders: Vec<PartitionId>,
+    /// Segments that journals were copied into: they are synced.
+    pub replayed: BTreeSet<SegmentId>,
     /// Whether a round that is one small write goes as a durable write rather than a write and a flush.
     pub durable_writes: bool,
     /// Shared by the shards: one's reads make room for another's writes.
@@ -47,6 +51,8 @@ pub struct Loaded {
 pub enum LoadError {
     /// The folder itself.
     Folder(DataFolderError),
+    /// A journal.
+    Journal(JournalError),
     /// A partition, or the catalog's log.
     Recovery(RecoveryError),
     /// The catalog's log can be read but makes no sense.
@@ -59,6 +65,7 @@ impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(error) => error.fmt(f),
+            Self::Journal(error) => error.fmt(f),
             Self::Recovery(error) => error.fmt(f),
             Self::Catalog(why) => write!(f, "the catalog's log cannot be used: {why}"),
             Self::Io(error) => write!(f, "the data folder cannot be read: {error}"),
@@ -91,8 +98,25 @@ pub fn load<F: Fs>(
     unix_millis: i64,
     new_id: TopicId,
 ) -> Result<(Loaded, Option<Recovered>), LoadError> {
-    let DataFolder { lock, cluster_id, epoch } =
-        data_folder::open(fs, &config.data_dir, new_id).map_err(LoadError::Folder)?;
+    let folder = data_folder::open(fs, &config.data_dir, new_id).map_err(LoadError::Folder)?;
+    let lock = folder.lock;
+    let loaded = load_claimed(fs, config, unix_millis, folder);
+    if loaded.is_err() {
+        fs.close(lock);
+    }
+    loaded
+}
+
+fn load_claimed<F: Fs>(
+    fs: &F,
+    config: &Config,
+    unix_millis: i64,
+    folder: DataFolder,
+) -> Result<(Loaded, Option<Recovered>), LoadError> {
+    let DataFolder { lock, cluster_id, last_epoch } = folder;
+    // As long as there are journals of the last opening, it stays the last one.
+    let replayed = replay_journals(fs, config, last_epoch)?;
+    let epoch = data_folder::count_opening(fs, &config.data_dir).map_err(LoadError::Folder)?;
     let checkpoint = Checkpoint::hand_over(fs, &config.data_dir, |partition| match partition {
         CATALOG_PARTITION => CATALOG_SHARD,
         partition => owner(partition, config.shards),
@@ -113,6 +137,7 @@ pub fn load<F: Fs>(
         catalog: Catalog::new(topic_defaults(config)),
         checkpoint,
         folders,
+        replayed,
         durable_writes: durable_writes(fs, config),
         disk_use: DiskUse::default(),
     };
@@ -123,6 +148,24 @@ pub fn load<F: Fs>(
         replay(fs, config, log, &mut loaded.catalog)?;
     }
     Ok((loaded, recovered))
+}
+
+/// Completes the logs' files by what the journals hold, and says so.
+fn replay_journals<F: Fs>(
+    fs: &F,
+    config: &Config,
+    last: LeaderEpoch,
+) -> Result<BTreeSet<SegmentId>, LoadError> {
+    let (replayed, segments) = journal::replay(fs, &config.data_dir, last).map_err(LoadError::Journal)?;
+    if replayed.records > 0 {
+        log::info!(
+            "the journals' last {} records, {} bytes, were copied into {} segments",
+            replayed.records,
+            replayed.bytes,
+            replayed.files
+        );
+    }
+    Ok(segments)
 }
 
 /// Chooses how small rounds are made durable, and says so.
@@ -140,10 +183,22 @@ fn durable_writes<F: Fs>(fs: &F, config: &Config) -> bool {
 }
 
 impl Loaded {
+    /// The last segment of a partition that a journal was copied into.
+    #[must_use]
+    pub fn synced(&self, partition: PartitionId) -> Option<Offset> {
+        let of_partition = (partition, Offset::ZERO)..=(partition, Offset::new(i64::MAX));
+        self.replayed.range(of_partition).next_back().map(|(_, base)| *base)
+    }
+
     /// What recovery is told; `unix_millis` is the wall clock's time.
     #[must_use]
     pub fn recovery_settings(&self, unix_millis: i64) -> RecoverySettings {
-        RecoverySettings { epoch: self.epoch, now_ms: unix_millis, producers_max: limits::PRODUCERS_MAX }
+        RecoverySettings {
+            epoch: self.epoch,
+            now_ms: unix_millis,
+            producers_max: limits::PRODUCERS_MAX,
+            synced: None,
+        }
     }
 }
 

@@ -229,7 +229,7 @@ impl Partition {
         };
         let find = Find::Timestamp { at_least, from: self.log.start_offset() };
         // One batch is enough, and the first one is returned whatever its size.
-        self.plan(Reading { from, purpose: Purpose::Lookup, find, bytes_max: 1 }, cx);
+        self.plan(Reading { from, purpose: Purpose::Lookup, find, bytes_max: 1, behind: None }, cx);
     }
 
     fn found<F>(&self, from: ReplyTo, offset: Offset, cx: &mut Context<'_, F>) {
@@ -306,13 +306,19 @@ impl Partition {
         self.refuse_readings(error, cx);
     }
 
-    /// Has the tail written.
-    pub fn pump<F: Fs>(&mut self, cx: &mut Context<'_, F>) {
-        self.log.pump(cx.wanted);
+    /// Has the tail written, where the journal does not take it ([`Log::pump`]).
+    pub fn pump<F: Fs>(&mut self, journal_max: Option<u64>, cx: &mut Context<'_, F>) {
+        self.log.pump(journal_max, cx.wanted);
         if planted(Plant::WatermarkEarly) {
             let moved = self.log.advance_high_watermark();
             self.release(moved, cx);
         }
+    }
+
+    /// The journal has everything before `end`, durably.
+    pub fn journaled<F>(&mut self, end: Position, cx: &mut Context<'_, F>) {
+        let moved = self.log.journaled(end);
+        self.release(moved, cx);
     }
 
     /// The topic has other settings: they hold for what comes, and for what waits to be acknowledged.

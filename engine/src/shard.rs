@@ -9,6 +9,7 @@ mod checkpoints;
 mod files;
 mod gate;
 mod housekeeping;
+mod journal;
 mod keeper;
 mod ops;
 mod requests;
@@ -24,9 +25,9 @@ use crate::catalog::{Catalog, TopicConfig};
 use crate::checkpoint::Entry;
 use crate::config::Config;
 use crate::error::Error;
-use crate::io::{Completion, Fs, Io, Op, Pool, Slice, Token};
+use crate::io::{Completion, Fs, Io, Op, Pool, Token};
 use crate::limits;
-use crate::log::recovery::{self, Recovered, RecoveryError};
+use crate::log::recovery::{self, Recovered, RecoveryError, RecoverySettings};
 use crate::log::{FlushMode, Log, LogOp, LogSettings, Retention, Wanted};
 use crate::mailbox::mail::Lane;
 use crate::mailbox::{Credits, Inbox, Mail, Peers, ReplyTo};
@@ -41,6 +42,7 @@ use checkpoints::{Checkpoints, Extent};
 use files::Files;
 pub use gate::DiskUse;
 use gate::Gate;
+use journal::Journal;
 use keeper::Keeper;
 pub use ops::SERVICE_BIT;
 use ops::{Ops, Owner};
@@ -66,6 +68,7 @@ pub struct Shard<I: Io> {
     ops: Ops,
     gate: Gate<I::Fs>,
     files: Files<I::Fs>,
+    journal: Journal,
     peers: Peers<Mail>,
     inbox: Inbox<Mail>,
     credits: Credits,
@@ -80,10 +83,6 @@ pub struct Shard<I: Io> {
     rounds: Rounds,
     checkpoints: Checkpoints,
     next_housekeeping: Option<Nanos>,
-    /// Bytes appended since the shard last kept house.
-    appended: u64,
-    /// What zeros ahead are written from, once there are any.
-    zeros: Option<Slice>,
     /// Numbers the chunks of tail memory.
     chunk_clock: u64,
     /// What that was when room in the pool was last made.
@@ -118,7 +117,6 @@ impl<I: Io> Shard<I> {
             io,
             id,
             data_dir: Arc::from(config.data_dir.as_path()),
-            config,
             epoch: loaded.epoch,
             durable_writes: loaded.durable_writes,
             cluster_id: Arc::clone(&loaded.cluster_id),
@@ -129,6 +127,7 @@ impl<I: Io> Shard<I> {
             ops: Ops::default(),
             gate: Gate::new(loaded.disk_use.clone()),
             files: Files::new(open_files_max),
+            journal: Journal::new(&config),
             peers,
             inbox,
             credits: Credits::new(shards),
@@ -139,14 +138,13 @@ impl<I: Io> Shard<I> {
             rounds: Rounds::default(),
             checkpoints: Checkpoints::default(),
             next_housekeeping: None,
-            appended: 0,
-            zeros: None,
             chunk_clock: 0,
             room_looked_at: 0,
             ahead: limits::READS_AHEAD_MAX,
             stopping: false,
             wanted: Vec::new(),
             answers: Vec::new(),
+            config,
         };
         if id == CATALOG_SHARD {
             let config = shard.catalog.defaults().clone();
@@ -154,6 +152,7 @@ impl<I: Io> Shard<I> {
         }
         shard.recover(loaded);
         shard.clear_tombstones(loaded);
+        shard.make_journal();
         Ok(shard)
     }
 
@@ -168,7 +167,10 @@ impl<I: Io> Shard<I> {
         };
         let ids: Vec<PartitionId> = ids.into_iter().filter(is_mine).collect();
         let data_dir = Arc::clone(&self.data_dir);
-        let recover = |fs: &I::Fs, id| recovery::recover(fs, &data_dir, id, entries.get(id), &settings);
+        let recover = |fs: &I::Fs, id| {
+            let settings = RecoverySettings { synced: loaded.synced(id), ..settings };
+            recovery::recover(fs, &data_dir, id, entries.get(id), &settings)
+        };
         let recovered = self.io.fs().for_all(ids.clone(), limits::RECOVERIES_AT_ONCE, recover);
         for (id, mut recovered) in ids.into_iter().zip(recovered) {
             if recovered.as_ref().is_err_and(RecoveryError::no_descriptors) {
@@ -237,6 +239,7 @@ impl<I: Io> Shard<I> {
             flush: if flushed { FlushMode::BeforeAcknowledging } else { FlushMode::Behind },
             flush_ms: Some(topic.flush_ms).filter(|within| *within < i64::MAX as u64),
             durable_writes: self.durable_writes,
+            journaled: id != CATALOG_PARTITION,
             epoch: self.epoch,
         }
     }
@@ -347,6 +350,7 @@ impl<I: Io> Shard<I> {
                 self.bury(slot);
             }
             Owner::Checkpoint => self.checkpoint_written(completion.result),
+            Owner::Journal(op) => self.journal_completed(op, completion.result),
             Owner::Removal => {
                 if let Err(error) = completion.result {
                     log::warn!(
@@ -359,17 +363,21 @@ impl<I: Io> Shard<I> {
 
     /// Has everything that this turn brought written and flushed.
     pub fn end_turn(&mut self) {
+        self.settle();
         for slot in std::mem::take(&mut self.dirty) {
             let entry = self.slots.at(slot);
             entry.dirty = false;
+            let journal_max = self.journal.entry_max();
             self.with_quietly(slot, |partition, cx| {
-                partition.pump(cx);
+                partition.pump(journal_max, cx);
                 if partition.log().flush_due() {
                     partition.log_mut().flush(cx.wanted);
                 }
             });
             self.note_unflushed(slot);
+            self.offer_to_journal(slot);
         }
+        self.write_journal();
         self.gate.open(&mut self.io);
         self.make_room();
         let now = self.io.now();
@@ -399,7 +407,7 @@ impl<I: Io> Shard<I> {
     /// Whether there is something to do before sleeping.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        !self.replies.is_empty() || !self.dirty.is_empty()
+        !self.replies.is_empty() || !self.dirty.is_empty() || self.journal.may_settle()
     }
 
     /// Whether the shard may sleep; after true, senders wake it until [`Shard::awake`].
@@ -432,15 +440,18 @@ impl<I: Io> Shard<I> {
         self.watches.clear();
         self.next_housekeeping = None;
         self.rounds.at = None;
+        self.leave_journal();
         self.checkpoints.note(1);
     }
 
     /// Whether nothing is under way any more; writes the last checkpoint once that is all that is missing.
     pub fn has_stopped(&mut self) -> bool {
-        let changing = self.slots.iter().any(|(_, entry)| entry.partition.is_changing());
-        if changing || self.ops.len() > 0 {
+        let is_busy = |partition: &Partition| partition.is_changing() || partition.log().is_unsettled();
+        let busy = self.slots.iter().any(|(_, entry)| is_busy(&entry.partition));
+        if busy || self.ops.len() > 0 {
             return false;
         }
+        self.remove_journal();
         if self.checkpoints.is_due() {
             self.write_checkpoint(Extent::Whole);
         }
@@ -529,6 +540,7 @@ impl<I: Io> Shard<I> {
         let entry = self.slots.remove(slot);
         self.dirty.retain(|dirty| *dirty != slot);
         self.files.forget(slot);
+        self.journal.forget(slot);
         self.watches.retain(|watch| watch.1 != slot);
         self.flushes.retain(|flush| flush.1 != slot);
         self.remove_files(entry.id);

@@ -8,6 +8,8 @@ use crate::checkpoint::Checkpoint;
 use crate::config::Config;
 use crate::data_folder::{self, DataFolderError};
 use crate::io::{File, Fs, read_file};
+pub use crate::journal::Replayed;
+use crate::journal::{self, JournalError};
 use crate::log::recovery;
 pub use crate::log::recovery::{Damage, Verified};
 use crate::log::segment::{self, HEADER_SIZE};
@@ -95,6 +97,21 @@ impl<F: Fs> Folder<F> {
     #[must_use]
     pub fn damages(&self) -> &[Damage] {
         &self.damages
+    }
+
+    /// What the journals hold that the next opening puts into the logs' files; so far those end before it.
+    ///
+    /// # Errors
+    /// A damaged journal, or one that cannot be read.
+    pub fn journals(&self) -> Result<Replayed, Damage> {
+        journal::survey(&self.fs, &self.path, self.epoch).map_err(|error| match error {
+            JournalError::Damaged { file, at, why } => Damage { file, offset: at, why },
+            JournalError::Stale { ref file, .. } => {
+                Damage { file: file.clone(), offset: 0, why: error.to_string() }
+            }
+            JournalError::Header { file, error } => Damage { file, offset: 0, why: error.to_string() },
+            JournalError::Io { path, error, .. } => Damage { file: path, offset: 0, why: error.to_string() },
+        })
     }
 
     /// The partitions there are, the catalog's log among them.

@@ -40,3 +40,8 @@ fn a_retry_acknowledged_before_its_original_is_found() {
 fn a_log_start_that_is_not_stored_is_found() {
     is_found(Plant::LogStartNotStored);
 }
+
+#[test]
+fn a_journal_area_that_is_written_again_too_early_is_found() {
+    is_found(Plant::JournalReusedEarly);
+}

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use serde_json::{Value, json};
 use tora_engine::io::HostFs;
 use tora_engine::types::PartitionId;
-use tora_engine::verify::{Damage, Folder, Verified};
+use tora_engine::verify::{Damage, Folder, Replayed, Verified};
 
 use crate::cli::LogVerify;
 
@@ -21,6 +21,11 @@ pub fn verify(flags: &LogVerify) -> Result<bool, String> {
     let mut out = Output { json: flags.json, sound: true };
     for damage in folder.damages() {
         out.damaged("checkpoint", None, damage)?;
+    }
+    match folder.journals() {
+        Ok(Replayed { records: 0, .. }) => {}
+        Ok(journals) => out.journals(&journals)?,
+        Err(damage) => out.damaged("journal", None, &damage)?,
     }
     let name = |id: &PartitionId| folder.topic(*id).unwrap_or(CATALOG).to_owned();
     let wanted = |id: &&PartitionId| flags.topic.as_ref().is_none_or(|topic| name(id) == *topic);
@@ -68,6 +73,23 @@ impl Output {
              offsets {start} to {end}"
         ))?;
         notes.iter().try_for_each(|note| line(&format!("    {note}")))
+    }
+
+    /// What stands in no log yet; the program was killed, or the power went.
+    fn journals(&self, journals: &Replayed) -> Result<(), String> {
+        let Replayed { journals, records, files, bytes } = journals;
+        if self.json {
+            return print(&json!({
+                "journals": journals,
+                "records": records,
+                "segments": files,
+                "bytes": bytes,
+                "sound": true,
+            }));
+        }
+        line(&format!(
+            "journal: sound: {records} records with {bytes} bytes of {files} segments, which the next start copies there"
+        ))
     }
 
     fn damaged(&mut self, topic: &str, partition: Option<i32>, damage: &Damage) -> Result<(), String> {

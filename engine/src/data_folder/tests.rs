@@ -1,4 +1,4 @@
-use super::*;
+use super::{open as claim_folder, *};
 use crate::io::OpenMode;
 use crate::sim::{Faults, SimFs, SimWorld};
 
@@ -16,7 +16,22 @@ fn id() -> TopicId {
     TopicId::from_random(0x0123_4567_89ab_cdef, 42)
 }
 
-fn opened(fs: &SimFs) -> DataFolder {
+/// A folder that is claimed, and its opening counted.
+#[derive(Debug)]
+struct Opened {
+    lock: File,
+    cluster_id: String,
+    epoch: LeaderEpoch,
+}
+
+fn open<F: Fs>(fs: &F, folder: &Path, new_id: TopicId) -> Result<Opened, DataFolderError> {
+    let DataFolder { lock, cluster_id, last_epoch } = claim_folder(fs, folder, new_id)?;
+    let epoch = count_opening(fs, folder)?;
+    assert!(epoch.value() == last_epoch.value() + 1);
+    Ok(Opened { lock, cluster_id, epoch })
+}
+
+fn opened(fs: &SimFs) -> Opened {
     open(fs, folder(), id()).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -81,11 +96,20 @@ fn a_second_process_is_refused() {
 #[test]
 fn a_newer_format_is_refused() {
     let (world, fs) = machine();
-    put(&fs, META, "format=tora\nversion=2\ncluster.id=abc\n");
+    put(&fs, META, "format=tora\nversion=3\ncluster.id=abc\n");
     let error = refused(&fs);
-    assert!(matches!(error, DataFolderError::Newer { version: 2, .. }), "{error}");
+    assert!(matches!(error, DataFolderError::Newer { version: 3, .. }), "{error}");
     assert!(error.to_string().contains("newer Tora"), "{error}");
     assert_eq!(world.open_files(), 0, "the lock is given up");
+}
+
+#[test]
+fn an_older_format_becomes_this_one_and_keeps_its_id() {
+    let (_world, fs) = machine();
+    put(&fs, META, "format=tora\nversion=1\ncluster.id=abc\n");
+    assert_eq!(opened(&fs).cluster_id, "abc");
+    let meta = read_file(&fs, &folder().join(META)).expect("no faults");
+    assert_eq!(meta, format!("format=tora\nversion={VERSION}\ncluster.id=abc\n").as_bytes());
 }
 
 #[test]

@@ -11,9 +11,8 @@ use crate::io::{BLOCK_SIZE, File, Fs, Op, Pool, Slice};
 use crate::log::{LogOp, tail::Tail};
 use crate::types::Position;
 
-/// What is shorter goes in one write with the partial block at its end, all of it copied: copying costs less than a
-/// second write.
-const COPIED_BYTES_MAX: usize = 32 * 1024;
+/// [`Target::copied_max`] where somebody waits for the write: copying so much costs less than a second write.
+pub const COPIED_BYTES_MAX: usize = 32 * 1024;
 
 /// How much of the tail is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +51,8 @@ pub struct Target {
     pub ends: bool,
     /// Whether everything before is on the disk, so that one write that is durable by itself saves the flush.
     pub durably: bool,
+    /// What is shorter goes as one write with the partial block at its end, copied.
+    pub copied_max: usize,
 }
 
 /// What completed writes have moved.
@@ -107,7 +108,7 @@ impl Appender {
             let piece = tail.piece(from, target.limit);
             let partial = piece.len() % BLOCK_SIZE;
             let more_to_come = extent == Extent::WholeBlocks && !target.ends;
-            if partial > 0 && piece.len() < COPIED_BYTES_MAX && !more_to_come {
+            if partial > 0 && piece.len() < target.copied_max && !more_to_come {
                 let is_all = piece.len() as u64 == target.limit.since(from);
                 let durably = target.durably && is_all && self.writes.is_empty();
                 self.submit(target, from, padded(&piece), piece.len(), durably, out);

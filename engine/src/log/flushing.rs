@@ -7,16 +7,17 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::io::{Completion, Fs, Op};
+use crate::io::{CHUNK_SIZE, Completion, Fs, Op};
 use crate::limits;
-use crate::log::appender::{Extent, Moved, Target};
+use crate::log::appender::{COPIED_BYTES_MAX, Extent, Moved, Target};
 use crate::log::positions::WrittenTo;
 use crate::log::segment::HEADER_SIZE;
 use crate::log::{FlushMode, Log, LogOp, Wanted, segment};
 
 impl Log {
-    /// Has everything written that can be, and space allocated ahead.
-    pub fn pump<F: Fs>(&mut self, out: &mut Wanted<F>) {
+    /// Has everything written that can be and is not left to the journal, and space allocated ahead. `journal_max` is how much
+    /// the journal takes of one log at a time, `None` where there is none.
+    pub fn pump<F: Fs>(&mut self, journal_max: Option<u64>, out: &mut Wanted<F>) {
         if self.failed.is_some() {
             return;
         }
@@ -24,7 +25,8 @@ impl Log {
         let extent = if self.is_round_under_way() { Extent::WholeBlocks } else { Extent::All };
         let gathered = appended.since(self.appender.submitted());
         let waits = extent == Extent::WholeBlocks && gathered < limits::GROUP_BYTES;
-        while self.appender.submitted() < appended && !waits {
+        let writes = !waits && self.writes_itself(journal_max);
+        while writes && self.appender.submitted() < appended {
             let Some(segment) = self.segments.at(self.appender.submitted()) else { break };
             // Crossing into a new segment needs the old one flushed: what stands in the new one proves to recovery
             // that everything before it was.
@@ -33,13 +35,14 @@ impl Log {
             }
             let Some(file) = segment.open() else { break };
             let base = segment.base();
-            let zeroing_from = self.zeroing_from(segment.header.base_offset).map(|from| base.plus(from));
-            let end = segment.end.unwrap_or(appended);
-            let limit = zeroing_from.map_or(end, |from| from.min(end));
-            let ends = segment.end == Some(limit);
+            let limit = segment.end.unwrap_or(appended);
+            let ends = segment.end.is_some();
             let durably = self.may_write_durably();
-            let target = Target { file, base, header_size: HEADER_SIZE, limit, ends, durably };
-            if !self.appender.pump(&self.tail, target, extent, out) || limit < end {
+            // What is settled is one write where it can be: nobody waits for it, and every write costs the device.
+            let nobody_waits = self.is_unsettled() && self.journal_pending() == 0;
+            let copied_max = if nobody_waits { CHUNK_SIZE } else { COPIED_BYTES_MAX };
+            let target = Target { file, base, header_size: HEADER_SIZE, limit, ends, durably, copied_max };
+            if !self.appender.pump(&self.tail, target, extent, out) {
                 break;
             }
         }
@@ -150,10 +153,6 @@ impl Log {
             }
             LogOp::Prepare { base, .. } | LogOp::Open { base } => self.file_came(op, base, result),
             LogOp::Extend { base, awaited } => self.space_came(base, awaited, result),
-            LogOp::Zero { base } => {
-                self.zeroed(base, result, out);
-                self.seal_flushed(out);
-            }
             LogOp::Seal { base } => {
                 self.segments.by_base(base).expect("segments stay while they are sealed").sealing = false;
                 if let Err(error) = result {
@@ -170,11 +169,9 @@ impl Log {
     /// Has segments that have ended and are flushed trimmed.
     fn seal_flushed<F: Fs>(&mut self, out: &mut Wanted<F>) {
         let flushed = self.positions.flushed().position();
-        // Zeros that are on their way would make a trimmed file longer again.
-        let zeroing = self.zeroing.segment();
         for segment in self.segments.iter_mut() {
             let ended = segment.end.filter(|end| *end <= flushed && !segment.sealed);
-            let Some(end) = ended.filter(|_| zeroing != Some(segment.header.base_offset)) else { continue };
+            let Some(end) = ended else { continue };
             (segment.sealed, segment.sealing) = (true, true);
             let base = segment.header.base_offset;
             let (header, index) = (segment.header.clone(), segment.index.clone());

@@ -9,7 +9,7 @@ use crate::log::{Log, Wanted};
 pub enum Idle {
     /// None is open any more, or all are being closed.
     Closed,
-    /// There is something to be flushed first, and it will be.
+    /// There is something to be written or flushed first, and it will be.
     Unflushed,
     /// There is something to be written, or a file is just coming.
     InUse,
@@ -25,11 +25,12 @@ impl Log {
             self.positions.flushed().position(),
         ];
         if self.failed.is_none() {
-            if written < appended {
+            let is_journaled = self.positions.safe() == appended;
+            if written < appended && !is_journaled {
                 return Idle::InUse;
             }
-            if flushed < written {
-                self.flush_wanted = written;
+            if flushed < appended {
+                self.flush_wanted = appended;
                 return Idle::Unflushed;
             }
         }

@@ -41,7 +41,7 @@ impl Log {
             }
             Find::Bytes(at) => at,
         };
-        if let Find::Offset(offset) = find
+        if let Find::Offset(offset) | Find::Timestamp { from: offset, .. } = find
             && let Some(at) = self.tail.batch_before(offset)
         {
             from = from.max(at);
@@ -52,10 +52,13 @@ impl Log {
         if from >= self.tail.start() {
             return Ok(Plan::Ready(self.hot_read(from, find, bytes_max)));
         }
-        let limit = segment.end.unwrap_or(visible).min(visible);
+        // What is visible need not be in the file yet; the tail has it.
+        let readable = segment.end.unwrap_or(visible).min(visible);
+        let limit = readable.min(self.durable.position());
+        let behind = (limit < readable).then(|| self.durable.offset());
         let header_size = HEADER_SIZE;
         match segment.file {
-            FileState::Open(file) => Ok(Plan::Cold(Place { file, base, header_size, from, limit })),
+            FileState::Open(file) => Ok(Plan::Cold(Place { file, base, header_size, from, limit, behind })),
             FileState::Coming => Ok(Plan::AfterOpening),
             FileState::Closed => {
                 let (base, path) =

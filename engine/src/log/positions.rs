@@ -1,4 +1,5 @@
-//! How far a partition's log has come: appended ≥ written ≥ flushed.
+//! How far a partition's log has come: appended ≥ written ≥ flushed; and how far the shard's journal has it, which is any
+//! number of bytes up to what is appended.
 //!
 //! Each is a type of its own, and they move in this file only, so that no caller can take "the device has accepted it"
 //! for "it is on the disk".
@@ -17,6 +18,11 @@ pub struct WrittenTo(Position);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FlushedTo(Position);
 
+/// The end of what a completed write of the journal has, everything before it being there or flushed: it survives a power
+/// cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct JournaledTo(Position);
+
 macro_rules! position {
     ($($name:ident),*) => {
         $(impl $name {
@@ -28,21 +34,27 @@ macro_rules! position {
         })*
     };
 }
-position!(AppendedTo, WrittenTo, FlushedTo);
+position!(AppendedTo, WrittenTo, FlushedTo, JournaledTo);
 
-/// The three positions of one log.
+/// The positions of one log.
 #[derive(Clone, Copy, Debug)]
 pub struct Positions {
     appended: AppendedTo,
     written: WrittenTo,
     flushed: FlushedTo,
+    journaled: JournaledTo,
 }
 
 impl Positions {
     /// The positions of a log that recovery found, and flushed, up to `end`.
     #[must_use]
     pub const fn recovered(end: Position) -> Self {
-        Self { appended: AppendedTo(end), written: WrittenTo(end), flushed: FlushedTo(end) }
+        Self {
+            appended: AppendedTo(end),
+            written: WrittenTo(end),
+            flushed: FlushedTo(end),
+            journaled: JournaledTo(end),
+        }
     }
 
     /// `bytes` more have been appended.
@@ -70,6 +82,12 @@ impl Positions {
         self.check();
     }
 
+    /// The journal has everything up to `end` that is not flushed.
+    pub fn journal_completed(&mut self, end: Position) {
+        self.journaled = JournaledTo(self.journaled.0.max(end));
+        self.check();
+    }
+
     /// `written`, but no further than `end`: what a flush of the file that ends there can prove.
     #[must_use]
     pub fn written_within(&self, end: Position) -> WrittenTo {
@@ -88,13 +106,25 @@ impl Positions {
         self.written
     }
 
-    /// The end of what survives a power cut.
+    /// The end of what the log's own file keeps through a power cut.
     #[must_use]
     pub const fn flushed(&self) -> FlushedTo {
         self.flushed
     }
 
-    /// Bytes appended that a power cut would take.
+    /// The end of what the journal has.
+    #[must_use]
+    pub const fn journaled(&self) -> JournaledTo {
+        self.journaled
+    }
+
+    /// The end of what survives a power cut, in the log's own file or in the journal.
+    #[must_use]
+    pub fn safe(&self) -> Position {
+        self.flushed.0.max(self.journaled.0)
+    }
+
+    /// Bytes appended that the log's own file may lose in a power cut.
     #[must_use]
     pub fn unflushed(&self) -> u64 {
         self.appended.0.since(self.flushed.0)
@@ -102,8 +132,10 @@ impl Positions {
 
     fn check(&self) {
         assert!(
-            self.appended.0 >= self.written.0 && self.written.0 >= self.flushed.0,
-            "appended ≥ written ≥ flushed does not hold: {self:?}"
+            self.appended.0 >= self.written.0
+                && self.written.0 >= self.flushed.0
+                && self.appended.0 >= self.journaled.0,
+            "appended ≥ written ≥ flushed, or appended ≥ journaled, does not hold: {self:?}"
         );
     }
 }

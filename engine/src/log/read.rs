@@ -73,8 +73,10 @@ pub struct Place {
     pub header_size: u64,
     /// A batch's start at or before the one wanted.
     pub from: Position,
-    /// Where the readable part of this segment ends.
+    /// Where the readable part of this segment's file ends.
     pub limit: Position,
+    /// The offset there, where the segment goes on in memory only.
+    pub behind: Option<Offset>,
 }
 
 struct Piece {

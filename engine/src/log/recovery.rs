@@ -50,6 +50,8 @@ pub struct RecoverySettings {
     pub now_ms: i64,
     /// How many producers are remembered.
     pub producers_max: usize,
+    /// The segment that this opening has synced already, by its base offset: what a journal had of it was copied there.
+    pub synced: Option<Offset>,
 }
 
 /// One segment as it is now.
@@ -292,7 +294,9 @@ impl<'a, F: Fs> Recovery<'a, F> {
             current: self.settings.epoch,
         };
         let (size, cut) = end.settle(file)?;
-        let sync = cut || reached.position > self.flushed.position || reached.position == Position::ZERO;
+        let is_synced = self.settings.synced == Some(found.header.base_offset);
+        let grown = reached.position > self.flushed.position || reached.position == Position::ZERO;
+        let sync = cut || (grown && !is_synced);
         let (active_tail, first_timestamp) = end.finish(file, sync)?;
         let len = reached.position.since(found.header.base_position);
         if len == 0 {

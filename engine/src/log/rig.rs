@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::batch::{BatchBuilder, BatchHeader};
 use crate::error::Error;
-use crate::io::{Completion, Fs, Op, Pool, Returned, Slice, Token};
+use crate::io::{Completion, Fs, Op, Pool, Returned, Token};
 use crate::log::{Admission, FlushMode, Log, LogOp, LogSettings, Retention, Wanted};
 use crate::sim::{Faults, SimFs, SimWorld};
 use crate::types::{LeaderEpoch, PartitionId, Position, TopicId};
@@ -19,6 +19,7 @@ pub struct Rig {
     pool: Pool,
     clock: u64,
     wanted: Wanted<SimFs>,
+    journal_max: Option<u64>,
     /// Writes and flushes that are under way.
     pub under_way: Wanted<SimFs>,
 }
@@ -26,6 +27,14 @@ pub struct Rig {
 impl Rig {
     pub fn new() -> Self {
         Self::with_mode(FlushMode::BeforeAcknowledging)
+    }
+
+    /// A log with a journal that takes so many bytes of it at a time.
+    pub fn with_journal(max: u64) -> Self {
+        let mut rig = Self::new();
+        rig.log.settings.journaled = true;
+        rig.journal_max = Some(max);
+        rig
     }
 
     pub fn with_mode(flush: FlushMode) -> Self {
@@ -41,10 +50,20 @@ impl Rig {
             flush,
             flush_ms: None,
             durable_writes: false,
+            journaled: false,
             epoch: LeaderEpoch::new(1),
         };
         let log = Log::empty(PartitionId::new(TopicId::from_random(1, 2), 0), settings);
-        Self { world, fs, log, pool: Pool::new(16), clock: 0, wanted: Vec::new(), under_way: Vec::new() }
+        Self {
+            world,
+            fs,
+            log,
+            pool: Pool::new(16),
+            clock: 0,
+            wanted: Vec::new(),
+            journal_max: None,
+            under_way: Vec::new(),
+        }
     }
 
     pub fn admit(&mut self, size: usize) -> Result<Admission, Error> {
@@ -65,7 +84,7 @@ impl Rig {
     pub fn run(&mut self) -> usize {
         let mut jobs = 0;
         loop {
-            self.log.pump(&mut self.wanted);
+            self.log.pump(self.journal_max, &mut self.wanted);
             if self.log.flush_due() {
                 self.log.flush(&mut self.wanted);
             }
@@ -90,22 +109,6 @@ impl Rig {
     fn end(&mut self, op: LogOp, result: io::Result<u64>) {
         let completion = Completion { token: Token(0), result, returned: Returned::Nothing };
         self.log.complete(op, completion, &mut self.wanted);
-    }
-
-    /// An interval has passed.
-    pub fn look(&mut self, zeros: &Slice) {
-        let had = self.under_way.iter().any(|(op, _)| matches!(op, LogOp::Zero { .. }));
-        let begun = self.log.zero_ahead(true, zeros, &mut self.wanted);
-        self.run();
-        let has = self.under_way.iter().any(|(op, _)| matches!(op, LogOp::Zero { .. }));
-        assert_eq!(begun, has && !had, "it says whether it has begun");
-    }
-
-    /// An interval has passed in which other partitions kept the device busy, or had zeros begun for them.
-    pub fn look_busy(&mut self, zeros: &Slice) {
-        let begun = self.log.zero_ahead(false, zeros, &mut self.wanted);
-        assert!(!begun, "it may not");
-        self.run();
     }
 
     /// Ends whatever is under way, and what that brings.

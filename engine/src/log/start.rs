@@ -87,8 +87,6 @@ impl Log {
         next.header.base_offset <= self.start.offset
             && first.end.is_some_and(|end| end <= flushed)
             && !first.sealing
-            // Zeros may be on their way to what it had allocated ahead.
-            && self.zeroing.segment() != Some(first.header.base_offset)
             // Without any segment nobody would know how far the log had come.
             && next.is_prepared()
             && self.failed.is_none()

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use crate::batch::layout;
 use crate::io::{BLOCK_SIZE, CHUNK_SIZE, ChunkMut, Pool, Slice};
+use crate::limits;
 use crate::types::{Offset, Position};
 
 struct TailChunk {
@@ -137,7 +138,8 @@ impl Tail {
         let capacity = self.next_capacity.max(wanted.next_multiple_of(BLOCK_SIZE)).min(CHUNK_SIZE);
         self.next_capacity = (capacity * 4).min(CHUNK_SIZE);
         let pooled = if capacity == CHUNK_SIZE { pool.take() } else { None };
-        let bytes = pooled.unwrap_or_else(|| Pool::heap(capacity));
+        // Where many partitions are busy at a time, each waits long until a chunk of full size is filled.
+        let bytes = pooled.unwrap_or_else(|| Pool::heap(capacity.min(limits::HEAP_CHUNK_BYTES)));
         *clock += 1;
         self.chunks.push_back(TailChunk {
             start: self.end,

@@ -34,6 +34,8 @@ pub struct Reading {
     pub find: Find,
     /// Bytes wanted at most.
     pub bytes_max: usize,
+    /// Where a search goes on that does not find anything in the file ([`Place::behind`](crate::log::read::Place)).
+    pub behind: Option<Offset>,
 }
 
 /// The reads of a partition that are not answered.
@@ -61,12 +63,18 @@ impl Reads {
 impl Partition {
     /// Reads whole batches from the one that holds `from_offset`.
     pub fn read<F: Fs>(&mut self, from: ReplyTo, offset: Offset, bytes_max: usize, cx: &mut Context<'_, F>) {
-        self.plan(Reading { from, purpose: Purpose::Records, find: Find::Offset(offset), bytes_max }, cx);
+        self.plan(
+            Reading { from, purpose: Purpose::Records, find: Find::Offset(offset), bytes_max, behind: None },
+            cx,
+        );
     }
 
     /// Reads bytes as they are stored.
     pub fn read_stored<F: Fs>(&mut self, from: ReplyTo, at: Position, bytes: usize, cx: &mut Context<'_, F>) {
-        self.plan(Reading { from, purpose: Purpose::Stored, find: Find::Bytes(at), bytes_max: bytes }, cx);
+        self.plan(
+            Reading { from, purpose: Purpose::Stored, find: Find::Bytes(at), bytes_max: bytes, behind: None },
+            cx,
+        );
     }
 
     /// Answers a read from memory, or begins it.
@@ -90,7 +98,8 @@ impl Partition {
             Ok(Plan::Ready(run)) => return self.answer_read(reading, Ok(run), cx),
             Ok(Plan::AfterOpening) => self.reads.after_opening.push(reading),
             Ok(Plan::Cold(place)) => {
-                let reading = self.take_ahead(reading, cx)?;
+                let mut reading = self.take_ahead(reading, cx)?;
+                reading.behind = place.behind;
                 let id = self.reads.next;
                 self.reads.next += 1;
                 let read = ColdRead::start(id, place, reading.find, reading.bytes_max, cx.pool, cx.wanted);
@@ -205,12 +214,16 @@ impl Partition {
             Purpose::Lookup => {
                 let sought = outcome.and_then(|run| lookup::find_record(&run.slices, reading.find));
                 let next = match sought {
-                    Ok(Sought::Nowhere) => self.log.search_goes_on(reading.find),
+                    Ok(Sought::Nowhere) => reading.behind.or_else(|| self.log.search_goes_on(reading.find)),
                     Ok(Sought::Behind(offset)) => Some(offset),
                     _ => None,
                 };
                 if let (Some(from), Find::Timestamp { at_least, .. }) = (next, reading.find) {
-                    return Some(Reading { find: Find::Timestamp { at_least, from }, ..reading });
+                    return Some(Reading {
+                        find: Find::Timestamp { at_least, from },
+                        behind: None,
+                        ..reading
+                    });
                 }
                 Reply::ListOffset(sought.map(Sought::found))
             }

@@ -48,7 +48,7 @@ impl<I: Io> Shard<I> {
         let from = ReplyTo::Shard { shard: self.id, tag: KEEPER_TAG };
         let slot = self.slots.find(CATALOG_PARTITION).expect("the keeper's shard has the catalog's log");
         self.slots.at(slot).last_used = self.io.now();
-        self.note_appended(batch.len() as u64);
+        self.note_appended(slot, batch.len() as u64);
         self.with(slot, |partition, cx| partition.append(from, batch, Origin::Coordinator, cx));
     }
 

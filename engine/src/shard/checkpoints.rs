@@ -57,12 +57,12 @@ pub enum Extent {
 }
 
 impl<I: Io> Shard<I> {
-    /// So many bytes are about to be appended.
-    pub(super) fn note_appended(&mut self, bytes: u64) {
+    /// So many bytes are about to be appended to a partition.
+    pub(super) fn note_appended(&mut self, slot: usize, bytes: u64) {
         let now = self.io.now();
+        self.slots.at(slot).last_appended = now;
         self.checkpoints.last_append = now;
         self.checkpoints.note(bytes);
-        self.appended += bytes;
         if self.checkpoints.bytes >= self.config.checkpoint_bytes && !self.checkpoints.in_flight {
             self.next_housekeeping = Some(now);
         } else if self.next_housekeeping.is_none() && !self.stopping {
@@ -70,9 +70,11 @@ impl<I: Io> Shard<I> {
         }
     }
 
-    /// Writes a checkpoint if enough was appended, or if nothing has been for a while.
-    pub(super) fn checkpoint_if_due(&mut self, now: Nanos) {
-        let idle = now.since(self.checkpoints.last_append) >= limits::CHECKPOINT_IDLE_MS * 1_000_000;
+    /// Writes a checkpoint if enough was appended, or if nothing has been for a while and all logs are settled: it says how far
+    /// their own files go.
+    pub(super) fn checkpoint_if_due(&mut self, now: Nanos, unsettled: bool) {
+        let quiet = now.since(self.checkpoints.last_append) >= limits::CHECKPOINT_IDLE_MS * 1_000_000;
+        let idle = quiet && !unsettled;
         if !self.checkpoints.is_due() {
             return;
         }

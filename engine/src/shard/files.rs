@@ -30,7 +30,9 @@ impl<I: Io> Shard<I> {
     /// Gives up all open files: the shard has ended, and whoever ends it closes them.
     pub fn take_files(&mut self) -> Vec<File> {
         let slots: Vec<usize> = self.slots.iter().map(|(slot, _)| slot).collect();
-        slots.into_iter().flat_map(|slot| self.slots.at(slot).partition.log_mut().take_files()).collect()
+        let journal = self.journal.take_file();
+        let files = slots.into_iter().flat_map(|slot| self.slots.at(slot).partition.log_mut().take_files());
+        files.chain(journal).collect()
     }
 }
 
@@ -124,9 +126,11 @@ impl<I: Io> Shard<I> {
             self.slots.at(slot).waiting_opens -= 1;
             self.io.submit(token, op);
         }
+        // Those that come to be closed once they are flushed: enough of them, and no more.
+        let mut coming = 0;
         // Twice round: the first time only clears who was used.
         for _ in 0..2 * self.files.ring.len() {
-            if self.files.missing() == 0 {
+            if self.files.missing() <= coming {
                 return;
             }
             let Some((slot, seen)) = self.files.ring.pop_front() else { return };
@@ -143,6 +147,7 @@ impl<I: Io> Shard<I> {
                 Idle::Unflushed => {
                     self.look_again(slot);
                     self.files.ring.push_back((slot, seen));
+                    coming += 1;
                 }
                 Idle::InUse => self.files.ring.push_back((slot, seen)),
             }

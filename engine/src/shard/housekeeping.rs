@@ -1,10 +1,10 @@
-//! What need not happen at once: memory, zeros ahead, checkpoints, forgotten producers.
+//! What need not happen at once: memory, logs to be settled, checkpoints, forgotten producers.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::Shard;
-use crate::io::{CHUNK_SIZE, Io, Pool, Slice};
+use crate::io::{CHUNK_SIZE, Io};
 use crate::limits;
 use crate::types::Nanos;
 
@@ -36,34 +36,26 @@ impl<I: Io> Shard<I> {
         }
     }
 
-    /// What need not happen at once: zeros ahead of slow appends, memory of idle partitions, checkpoints, forgotten
-    /// producers.
+    /// What need not happen at once: memory of idle partitions, logs to be settled, checkpoints, forgotten producers.
     pub(super) fn keep_house(&mut self, now: Nanos) {
         let unix_millis = self.io.unix_millis();
         let expiration_ms = self.config.producer_expiration_ms;
         let slots: Vec<usize> = self.slots.iter().map(|(slot, _)| slot).collect();
         let mut busy = false;
-        // A thousand partitions may each be appended to slowly, and the device be busy with all of them.
-        let few = std::mem::take(&mut self.appended) <= limits::ZERO_AHEAD_APPENDED_MAX;
-        let mut may_zero = if few { limits::ZERO_AHEAD_PARTITIONS } else { 0 };
         for slot in slots {
             let entry = self.slots.at(slot);
             entry.partition.expire_ahead(&mut self.ahead);
             if now.since(entry.last_used) < limits::IDLE_MS * 1_000_000 {
                 busy = true;
-                let zeros = self.zeros.get_or_insert_with(zeros).clone();
-                let begun = self.with_quietly(slot, |partition, cx| {
-                    partition.log_mut().zero_ahead(may_zero > 0, &zeros, cx.wanted)
-                });
-                may_zero -= usize::from(begun);
             } else {
                 entry.partition.log_mut().shrink();
                 entry.partition.expire_producers(unix_millis, expiration_ms);
             }
         }
-        self.checkpoint_if_due(now);
+        let unsettled = self.settle_idle(now);
+        self.checkpoint_if_due(now, unsettled);
         // An idle shard sleeps until something comes.
-        let again = busy || self.checkpoints.is_due() || self.ahead < limits::READS_AHEAD_MAX;
+        let again = busy || unsettled || self.checkpoints.is_due() || self.ahead < limits::READS_AHEAD_MAX;
         self.next_housekeeping = again.then(|| now.plus_millis(limits::HOUSEKEEPING_MS));
     }
 
@@ -73,12 +65,4 @@ impl<I: Io> Shard<I> {
             self.next_housekeeping = Some(self.io.now().plus_millis(limits::HOUSEKEEPING_MS));
         }
     }
-}
-
-/// What zeros are written from.
-fn zeros() -> Slice {
-    let mut chunk = Pool::heap(limits::ZERO_PIECE_BYTES);
-    // A chunk's memory is zeroed when it is allocated.
-    chunk.advance(limits::ZERO_PIECE_BYTES);
-    chunk.filled()
 }

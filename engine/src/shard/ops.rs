@@ -20,6 +20,27 @@ pub enum Owner {
     Checkpoint,
     /// The removal of a deleted partition's files.
     Removal,
+    /// The journal's.
+    Journal(JournalOp),
+}
+
+/// What an operation of the journal was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JournalOp {
+    /// Its file is made.
+    Make,
+    /// Its file gets space for another area.
+    Grow,
+    /// The blocks of that are written once.
+    Zero,
+    /// A record is written.
+    Write,
+    /// And flushed, where the write was not durable by itself.
+    Flush,
+    /// Its file is closed.
+    Close,
+    /// Its file is removed.
+    Remove,
 }
 
 #[derive(Clone, Copy)]

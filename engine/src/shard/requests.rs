@@ -64,7 +64,7 @@ impl<I: Io> Shard<I> {
         match request {
             Request::Append { partition, batch, origin } => match self.slot_in_use(partition) {
                 Ok(slot) => {
-                    self.note_appended(batch.len() as u64);
+                    self.note_appended(slot, batch.len() as u64);
                     self.with(slot, |partition, cx| partition.append(from, batch, origin, cx));
                 }
                 Err(error) => self.answer(from, Reply::Append(Err(error))),

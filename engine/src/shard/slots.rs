@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::partition::Partition;
-use crate::types::{Nanos, PartitionId};
+use crate::types::{Nanos, PartitionId, Position};
 
 /// A partition on its shard.
 pub struct Slot {
@@ -15,6 +15,10 @@ pub struct Slot {
     pub in_flight: usize,
     /// Whether it is on the list of those to be looked at before the turn ends.
     pub dirty: bool,
+    /// Whether it waits for the journal to take something of it.
+    pub for_journal: bool,
+    /// Whether it waits to be settled.
+    pub to_settle: bool,
     /// Whether its topic is deleted.
     pub deleted: bool,
     /// Those of them that wait for a place among the open files.
@@ -25,6 +29,8 @@ pub struct Slot {
     pub flush_at: Option<Nanos>,
     /// When it was last appended to, or read.
     pub last_used: Nanos,
+    /// When it was last appended to.
+    pub last_appended: Nanos,
 }
 
 /// Partitions by slot and by id.
@@ -45,9 +51,12 @@ impl Slots {
             waiting_opens: 0,
             in_ring: false,
             dirty: false,
+            for_journal: false,
+            to_settle: false,
             deleted: false,
             flush_at: None,
             last_used: Nanos::new(0),
+            last_appended: Nanos::new(0),
         });
         let slot = self.free.pop().unwrap_or_else(|| {
             self.list.push(None);
@@ -79,6 +88,13 @@ impl Slots {
     /// The partition in a slot.
     pub fn at(&mut self, slot: usize) -> &mut Slot {
         self.list[slot].as_mut().expect("a slot is used while its partition is there")
+    }
+
+    /// How far a partition's log is settled; `None` where it is not there any more.
+    #[must_use]
+    pub fn settled_to(&self, id: PartitionId) -> Option<Position> {
+        let entry = self.list[self.find(id)?].as_ref().expect("a slot is used while its partition is there");
+        Some(entry.partition.log().settled_to())
     }
 
     /// All partitions, to be changed.

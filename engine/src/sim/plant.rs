@@ -19,17 +19,20 @@ pub enum Plant {
     RetryAckedBeforeOriginal,
     /// A log's start is moved without waiting for the checkpoint that says so.
     LogStartNotStored,
+    /// An area of a journal is written again before every log is settled that has bytes in it.
+    JournalReusedEarly,
 }
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::AckBeforeFlush,
         Self::SkipFolderSync,
         Self::StaleBytesAfterCut,
         Self::WatermarkEarly,
         Self::RetryAckedBeforeOriginal,
         Self::LogStartNotStored,
+        Self::JournalReusedEarly,
     ];
 
     /// The name by which a run is told to plant it.
@@ -42,6 +45,7 @@ impl Plant {
             Self::WatermarkEarly => "watermark-early",
             Self::RetryAckedBeforeOriginal => "retry-acked-before-original",
             Self::LogStartNotStored => "log-start-not-stored",
+            Self::JournalReusedEarly => "journal-reused-early",
         }
     }
 

@@ -175,6 +175,7 @@ pub fn config(rng: &mut Rng) -> Config {
     config.unflushed_bytes = [16 << 10, 32 << 10, 256 << 10][rng.index(3)];
     config.checkpoint_bytes = [2 << 10, 16 << 10, 64 << 10][rng.index(3)];
     config.flush_method = if rng.coin() { FlushMethod::DurableWrite } else { FlushMethod::Flush };
+    config.journal_bytes = [0, 64 << 10, 256 << 10, 2 << 20][rng.index(4)];
     config.buffer_bytes = CHUNKS * CHUNK_SIZE;
     config.retention_check_ms = 1 + rng.below(20);
     config

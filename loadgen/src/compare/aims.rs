@@ -300,7 +300,7 @@ const AIMS: &[Aim] = &[
     ),
     aim(
         "disk-bytes",
-        "Disk bytes written per byte produced, 100 B × 500, zero-ahead included",
+        "Disk bytes written per byte produced, 100 B × 500, journal and checkpoints included",
         "≤ 1.1",
         &[Test {
             of: produced(BULK, TORA, "device_written_bytes_per_produced_byte"),

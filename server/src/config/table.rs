@@ -1,6 +1,7 @@
 //! The properties: one table of names, defaults and meanings. Only what is honoured stands here.
 
 use tora_engine::config::FlushMethod;
+use tora_engine::limits::JOURNAL_BYTES_MIN;
 
 use super::{HostPort, Settings};
 
@@ -471,7 +472,8 @@ pub const PROPERTIES: &[Property] = &[
         kind: Kind::Text,
         default: "auto",
         doc: "How a small group of records is made durable: flush (a write, then fdatasync), durable-write (one write with \
-              RWF_DSYNC), or auto, which takes durable writes where the device has no volatile cache or has FUA.",
+              RWF_DSYNC), or auto: durable writes into the journal, and into a log's own file on devices that have no \
+              volatile cache or have FUA.",
         apply: |settings, value| {
             settings.engine.flush_method = match value {
                 "auto" => FlushMethod::Auto,
@@ -480,6 +482,23 @@ pub const PROPERTIES: &[Property] = &[
                 _ => return Err("use auto, flush or durable-write".to_owned()),
             };
             Ok(())
+        },
+    },
+    Property {
+        name: "tora.journal.bytes",
+        same_as: None,
+        kind: Kind::Bytes,
+        default: "67108864",
+        doc: "How large each core's journal may grow, where small groups of records of all its partitions become durable \
+              together before their logs have them. 0: each partition writes and flushes for itself.",
+        apply: |settings, value| match number(value, 0, 1 << 30)? {
+            bytes if (1..JOURNAL_BYTES_MIN).contains(&bytes) => {
+                Err(format!("use 0, or {} and more", JOURNAL_BYTES_MIN))
+            }
+            bytes => {
+                settings.engine.journal_bytes = bytes;
+                Ok(())
+            }
         },
     },
     Property {

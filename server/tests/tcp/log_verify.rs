@@ -144,6 +144,51 @@ fn a_torn_end_is_no_damage_unless_it_was_flushed() {
 }
 
 #[test]
+fn what_a_killed_server_left_in_its_journal_is_told_and_damage_to_it_is_found() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    create(&mut client, "log", 1);
+    // The first one may come before the journal is there.
+    for _ in 0..20 {
+        assert_eq!(produced(&client.call(7, &produce("log", 0, batch(&["value"])))).error_code, 0);
+    }
+    drop(client);
+    let folder = server.kill();
+    let journals = |lines: &[Value]| lines.iter().find(|line| line["journals"].is_u64()).cloned();
+    let (lines, code) = verified(&folder);
+    assert_eq!(code, Some(0), "{lines:?}");
+    let journal = journals(&lines).expect("a line for the journals");
+    assert!(journal["records"].as_u64() > Some(2) && journal["bytes"].as_u64() > Some(100), "{journal}");
+    let text = String::from_utf8(verify(&folder, &[]).stdout).expect("it is text");
+    assert!(text.starts_with("journal: sound: ") && text.contains("the next start copies there"), "{text}");
+
+    let in_journal = journal["records"].as_u64().expect("it is a number");
+    let path = (0..).map(|core| folder.join("data").join(format!("journal-{core}")));
+    let path = path
+        .take(64)
+        .find(|path| fs::read(path).is_ok_and(|bytes| bytes[4096..].iter().any(|byte| *byte != 0)));
+    let path = path.expect("one core has the partition");
+    let sound = fs::read(&path).expect("it is there");
+    let mut damaged = sound.clone();
+    // The record before the last one: each takes a block.
+    damaged[4096 * usize::try_from(in_journal).expect("small") - 4096 + 50] ^= 1;
+    fs::write(&path, damaged).expect("it is writable");
+    let (lines, code) = verified(&folder);
+    assert_eq!(
+        (code, &lines[0]["topic"], lines[0]["file"].as_str()),
+        (Some(1), &"journal".into(), path.to_str())
+    );
+
+    fs::write(&path, sound).expect("it is writable");
+    let server = Server::start_in(folder, &[]);
+    let folder = server.stop();
+    assert!(!path.exists(), "everything is in its log");
+    let (lines, code) = verified(&folder);
+    let log = lines.iter().find(|line| line["topic"] == "log").expect("a line for the partition");
+    assert_eq!((code, journals(&lines), &log["end"]), (Some(0), None, &20.into()));
+}
+
+#[test]
 fn a_damaged_checkpoint_is_found() {
     let (folder, _) = stopped();
     let path = folder.join("data").join("checkpoint-0");

@@ -11,6 +11,7 @@ fn target(limit: u64) -> Target {
         limit: Position::new(limit),
         ends: false,
         durably: false,
+        copied_max: COPIED_BYTES_MAX,
     }
 }
 

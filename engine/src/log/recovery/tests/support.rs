@@ -29,7 +29,7 @@ pub fn folder() -> PathBuf {
 }
 
 pub fn settings() -> RecoverySettings {
-    RecoverySettings { epoch: EPOCH, now_ms: 1_000_000, producers_max: PRODUCERS_MAX }
+    RecoverySettings { epoch: EPOCH, now_ms: 1_000_000, producers_max: PRODUCERS_MAX, synced: None }
 }
 
 /// A batch of two records and about `size` bytes, as the log stores it, without a zero byte in its value. It is the
