@@ -132,7 +132,10 @@ impl<I: Io> Shard<I> {
                 .write_at(file, 0, &journal::file_header(header))
                 .and_then(|()| journal::first_area(fs, file, header.area_bytes));
             fs.close(file);
-            made?;
+            made.inspect_err(|_| {
+                // What there is of it must not take space that others need.
+                let _ = fs.remove_file(&path);
+            })?;
             fs.sync_folder(&data_dir)?;
             let file = fs.open(&path, OpenMode::Direct)?;
             Ok(u64::try_from(file.0).expect("handles are not negative"))

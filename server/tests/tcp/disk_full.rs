@@ -118,8 +118,17 @@ fn a_full_disk_refuses_appends_and_takes_nothing() {
     producers.iter_mut().for_each(Producer::check);
     serve_without_space(&server, 1);
 
-    // A start needs a block, and says so.
+    // A start after a kill does with the space that the journals give back.
     let folder = server.kill();
+    disk.fill_up();
+    let server = Server::run(disk.serve(&folder), folder);
+    for producer in &mut producers {
+        producer.client = server.connect();
+        producer.check();
+    }
+
+    // One that has nothing to give back needs a block, and says so.
+    let folder = server.stop();
     disk.fill_up();
     let why = refused(disk.serve(&folder), &folder);
     assert!(why.contains("data") && why.contains("is full: free some space"), "{why}");

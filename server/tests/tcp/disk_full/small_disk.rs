@@ -69,6 +69,9 @@ impl SmallDisk {
 
     /// Fills the last block.
     pub fn fill_up(&self) {
+        // What was removed a moment ago is free only once the file system has committed that.
+        let status = Command::new("sync").arg("--file-system").arg(self.inside()).status();
+        assert!(status.is_ok_and(|status| status.success()), "the disk can be synced");
         let mut crumbs = fs::File::create(self.inside().join(CRUMBS)).expect("a file more");
         while crumbs.write_all(&[0; 4096]).and_then(|()| crumbs.sync_data()).is_ok() {}
     }
