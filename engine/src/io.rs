@@ -36,6 +36,20 @@ use crate::types::Nanos;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct File(pub i32);
 
+impl File {
+    /// The handle as a job's value.
+    #[must_use]
+    pub fn as_value(self) -> u64 {
+        u64::try_from(self.0).expect("handles are not negative")
+    }
+
+    /// The handle that a job's value is.
+    #[must_use]
+    pub fn of_value(value: u64) -> Self {
+        Self(i32::try_from(value).expect("it was made from a handle"))
+    }
+}
+
 /// An open socket, under the same rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Socket(pub i32);

@@ -367,13 +367,7 @@ impl<I: Io> Shard<I> {
         for slot in std::mem::take(&mut self.dirty) {
             let entry = self.slots.at(slot);
             entry.dirty = false;
-            let journal_max = self.journal.entry_max();
-            self.with_quietly(slot, |partition, cx| {
-                partition.pump(journal_max, cx);
-                if partition.log().flush_due() {
-                    partition.log_mut().flush(cx.wanted);
-                }
-            });
+            self.pump(slot, self.journal.entry_max());
             self.note_unflushed(slot);
             self.offer_to_journal(slot);
         }
@@ -391,6 +385,16 @@ impl<I: Io> Shard<I> {
         if self.next_housekeeping.is_some_and(|at| at <= now) {
             self.keep_house(now);
         }
+    }
+
+    /// Has a partition written and flushed as far as the journal does not take it ([`Log::pump`]).
+    fn pump(&mut self, slot: usize, journal_max: Option<u64>) {
+        self.with_quietly(slot, |partition, cx| {
+            partition.pump(journal_max, cx);
+            if partition.log().flush_due() {
+                partition.log_mut().flush(cx.wanted);
+            }
+        });
     }
 
     /// When the next turn is needed at the latest.

@@ -83,7 +83,7 @@ impl Areas {
         self.list.push(Area::default());
     }
 
-    /// There may be no more areas than there are for now; or as many as are wanted again.
+    /// Whether there may be no more areas than there are, since one could not be had.
     pub fn hold_back(&mut self, held_back: bool) {
         self.is_held_back = held_back;
     }

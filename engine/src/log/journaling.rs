@@ -50,13 +50,13 @@ impl Log {
     /// Whether something that was acknowledged is in the journal only.
     #[must_use]
     pub fn is_unsettled(&self) -> bool {
-        self.failed.is_none() && self.positions.journaled().position() > self.positions.flushed().position()
+        self.failed.is_none() && self.has_more_in_journal()
     }
 
     /// Whether its storage has failed while something that was acknowledged was in the journal only: it has to stay there.
     #[must_use]
     pub fn is_in_journal_only(&self) -> bool {
-        self.failed.is_some() && self.positions.journaled().position() > self.positions.flushed().position()
+        self.failed.is_some() && self.has_more_in_journal()
     }
 
     /// Whether what was to be settled is not yet.
@@ -69,6 +69,10 @@ impl Log {
     #[must_use]
     pub fn settled_to(&self) -> Position {
         self.positions.flushed().position()
+    }
+
+    fn has_more_in_journal(&self) -> bool {
+        self.positions.journaled().position() > self.positions.flushed().position()
     }
 
     fn is_journaled(&self) -> bool {

@@ -59,7 +59,7 @@ impl Log {
         self.segments.active_mut().expect("it was just there").allocated = allocate;
         let job = move |fs: &F| {
             let file = segment::prepare(fs, &data_dir, &header, allocate, new_folder)?;
-            Ok(handle_value(file))
+            Ok(file.as_value())
         };
         out.push((LogOp::Prepare { base, awaited: size > 0 }, Op::Job(Box::new(job))));
     }
@@ -157,7 +157,7 @@ impl Log {
         let segment = segment.expect("segments stay while their files are coming");
         match result {
             Ok(value) => {
-                segment.file = FileState::Open(handle_of(value));
+                segment.file = FileState::Open(File::of_value(value));
                 self.growth.has_folder = true;
             }
             Err(error) => {
@@ -210,17 +210,7 @@ fn is_full(error: &io::Error) -> bool {
 
 /// Opens a segment's file; the job's value is its handle.
 pub(super) fn open<F: Fs>(fs: &F, path: &Path) -> io::Result<u64> {
-    fs.open(path, OpenMode::Direct).map(handle_value)
-}
-
-/// A handle as a job's value.
-fn handle_value(file: File) -> u64 {
-    u64::try_from(file.0).expect("handles are not negative")
-}
-
-/// The handle that a job's value is.
-fn handle_of(value: u64) -> File {
-    File(i32::try_from(value).expect("it was made from a handle"))
+    fs.open(path, OpenMode::Direct).map(File::as_value)
 }
 
 #[cfg(test)]

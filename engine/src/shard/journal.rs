@@ -137,8 +137,7 @@ impl<I: Io> Shard<I> {
                 let _ = fs.remove_file(&path);
             })?;
             fs.sync_folder(&data_dir)?;
-            let file = fs.open(&path, OpenMode::Direct)?;
-            Ok(u64::try_from(file.0).expect("handles are not negative"))
+            fs.open(&path, OpenMode::Direct).map(File::as_value)
         };
         let token = self.ops.insert(Owner::Journal(JournalOp::Make));
         self.io.submit(token, Op::Job(Box::new(job)));
@@ -148,7 +147,7 @@ impl<I: Io> Shard<I> {
     pub(super) fn journal_completed(&mut self, op: JournalOp, result: io::Result<u64>) {
         match (op, result) {
             (JournalOp::Make, Ok(handle)) => {
-                self.journal.file = Some(File(i32::try_from(handle).expect("it was made from a handle")));
+                self.journal.file = Some(File::of_value(handle));
                 self.journal.state = if self.stopping { State::Off } else { State::On };
             }
             (JournalOp::Make, Err(error)) => {
@@ -203,7 +202,8 @@ impl<I: Io> Shard<I> {
         }
         let blocks = len.next_multiple_of(BLOCK_SIZE);
         if !self.make_journal_room(blocks as u64) {
-            self.write_directly(&slots);
+            // These partitions write their own files.
+            slots.into_iter().for_each(|slot| self.pump(slot, None));
             return;
         }
         let mut entries = std::mem::take(&mut self.journal.entries);
@@ -330,21 +330,7 @@ impl<I: Io> Shard<I> {
             self.slots.at(slot).for_journal = false;
             self.look_again(slot);
         }
-        let unsettled = self.slots.iter().filter(|(_, entry)| entry.partition.log().is_unsettled());
-        let unsettled: Vec<PartitionId> = unsettled.map(|(_, entry)| entry.id).collect();
-        unsettled.into_iter().for_each(|partition| self.settle_later(partition));
-    }
-
-    /// There is no room: these partitions write their own files.
-    fn write_directly(&mut self, slots: &[usize]) {
-        for slot in slots {
-            self.with_quietly(*slot, |partition, cx| {
-                partition.pump(None, cx);
-                if partition.log().flush_due() {
-                    partition.log_mut().flush(cx.wanted);
-                }
-            });
-        }
+        self.unsettled().into_iter().for_each(|(partition, _)| self.settle_later(partition));
     }
 
     // ---- room, and settling
@@ -410,8 +396,14 @@ impl<I: Io> Shard<I> {
         self.journal.zeros = None;
         self.journal.areas.hold_back(true);
         if !std::mem::replace(&mut self.journal.warned, true) {
-            log::warn!("shard {}: its journal stays as small as it is for now: {error}", self.id);
+            log::warn!("shard {}: its journal does not grow until there is space: {error}", self.id);
         }
+    }
+
+    /// Whose acknowledged bytes the journal alone has, and when they were last appended to.
+    fn unsettled(&self) -> Vec<(PartitionId, Nanos)> {
+        let unsettled = self.slots.iter().filter(|(_, entry)| entry.partition.log().is_unsettled());
+        unsettled.map(|(_, entry)| (entry.id, entry.last_appended)).collect()
     }
 
     fn settle_later(&mut self, partition: PartitionId) {
@@ -428,9 +420,7 @@ impl<I: Io> Shard<I> {
     pub(super) fn settle_idle(&mut self, now: Nanos) -> bool {
         // What was refused may be had now.
         self.journal.areas.hold_back(false);
-        let unsettled = self.slots.iter().filter(|(_, entry)| entry.partition.log().is_unsettled());
-        let unsettled: Vec<(PartitionId, Nanos)> =
-            unsettled.map(|(_, entry)| (entry.id, entry.last_appended)).collect();
+        let unsettled = self.unsettled();
         let any = !unsettled.is_empty();
         for (partition, appended) in unsettled {
             if now.since(appended) >= limits::SETTLE_IDLE_MS * 1_000_000 {
