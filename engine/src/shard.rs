@@ -12,6 +12,7 @@ mod housekeeping;
 mod journal;
 mod keeper;
 mod ops;
+mod recovering;
 mod requests;
 mod slots;
 mod timed;
@@ -21,20 +22,18 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::catalog::{Catalog, TopicConfig};
-use crate::checkpoint::Entry;
+use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::error::Error;
-use crate::io::{Completion, Fs, Io, Op, Pool, Token};
+use crate::io::{Completion, Io, Op, Pool, Token};
 use crate::limits;
-use crate::log::recovery::{self, Recovered, RecoveryError, RecoverySettings};
-use crate::log::{FlushMode, Log, LogOp, LogSettings, Retention, Wanted};
+use crate::log::recovery::{Recovered, RecoveryError};
+use crate::log::{LogOp, Wanted};
 use crate::mailbox::mail::Lane;
 use crate::mailbox::{Credits, Inbox, Mail, Peers, ReplyTo};
 use crate::open::{CATALOG_PARTITION, Loaded};
-use crate::partition::{Context, Partition, PartitionSettings};
+use crate::partition::{Context, Partition};
 use crate::placement::{self, CATALOG_SHARD};
-use crate::producers::Producers;
 use crate::request::{Reply, Request};
 use crate::types::{LeaderEpoch, Nanos, PartitionId, ShardId};
 
@@ -154,94 +153,6 @@ impl<I: Io> Shard<I> {
         shard.clear_tombstones(loaded);
         shard.make_journal();
         Ok(shard)
-    }
-
-    fn recover(&mut self, loaded: &Loaded) {
-        let entries = &loaded.checkpoint;
-        let settings = loaded.recovery_settings(self.io.unix_millis());
-        // A partition whose folder is gone is still known to the checkpoint.
-        let known = entries.iter().map(|(id, _)| id);
-        let ids: BTreeSet<PartitionId> = loaded.folders.iter().copied().chain(known).collect();
-        let is_mine = |id: &PartitionId| {
-            *id != CATALOG_PARTITION && self.owner(*id) == self.id && self.catalog.topic(id.topic).is_some()
-        };
-        let ids: Vec<PartitionId> = ids.into_iter().filter(is_mine).collect();
-        let data_dir = Arc::clone(&self.data_dir);
-        let recover = |fs: &I::Fs, id| {
-            let settings = RecoverySettings { synced: loaded.synced(id), ..settings };
-            recovery::recover(fs, &data_dir, id, entries.get(id), &settings)
-        };
-        let recovered = self.io.fs().for_all(ids.clone(), limits::RECOVERIES_AT_ONCE, recover);
-        for (id, mut recovered) in ids.into_iter().zip(recovered) {
-            if recovered.as_ref().is_err_and(RecoveryError::no_descriptors) {
-                // Several at once had too many files open for this process; one alone may do.
-                recovered = recover(self.io.fs(), id);
-            }
-            let topic = self.catalog.topic(id.topic).cloned().expect("topics without one were left out");
-            match recovered {
-                Ok(None) => {}
-                Ok(Some(recovered)) => {
-                    self.add_partition(id, &topic.config, Some(recovered));
-                }
-                Err(error) => self.refuse_partition(id, &topic.config, &error, entries.get(id)),
-            }
-        }
-        // What was just recovered and flushed need not be scanned again.
-        self.checkpoints.note(self.config.checkpoint_bytes);
-        self.next_housekeeping = Some(self.io.now());
-    }
-
-    /// A partition that cannot be recovered is refused alone; what its checkpoint knows of it is kept, since the damage
-    /// is told by it.
-    fn refuse_partition(
-        &mut self,
-        id: PartitionId,
-        topic: &TopicConfig,
-        error: &RecoveryError,
-        entry: Option<&Entry>,
-    ) {
-        log::error!("{error}");
-        let log = Log::refused(id, self.log_settings(id, topic), error.to_string());
-        let settings = PartitionSettings::of(topic);
-        self.slots.insert(id, Partition::new(id, settings, log, Producers::new(limits::PRODUCERS_MAX)));
-        self.checkpoints.carried.extend(entry.map(|entry| (id, entry.clone())));
-    }
-
-    fn add_partition(&mut self, id: PartitionId, topic: &TopicConfig, recovered: Option<Recovered>) -> usize {
-        let settings = PartitionSettings::of(topic);
-        let log_settings = self.log_settings(id, topic);
-        let (log, producers) = match recovered {
-            None => (Log::empty(id, log_settings), Producers::new(limits::PRODUCERS_MAX)),
-            Some(mut recovered) => {
-                let producers =
-                    std::mem::replace(&mut recovered.producers, Producers::new(limits::PRODUCERS_MAX));
-                (Log::recovered(id, log_settings, recovered), producers)
-            }
-        };
-        self.slots.insert(id, Partition::new(id, settings, log, producers))
-    }
-
-    fn log_settings(&mut self, id: PartitionId, topic: &TopicConfig) -> LogSettings {
-        // The catalog's log is the catalog: it is kept as a whole.
-        let (flushed, retention) = if id == CATALOG_PARTITION {
-            (true, Retention::ALL)
-        } else {
-            let retention = Retention { ms: topic.retention_ms, bytes: topic.retention_bytes };
-            (topic.flush_messages == 1, retention)
-        };
-        self.note_retention(retention);
-        LogSettings {
-            data_dir: Arc::clone(&self.data_dir),
-            segment_bytes: topic.segment_bytes,
-            segment_ms: topic.segment_ms,
-            retention,
-            unflushed_max: self.config.unflushed_bytes.max(topic.max_message_bytes as u64),
-            flush: if flushed { FlushMode::BeforeAcknowledging } else { FlushMode::Behind },
-            flush_ms: Some(topic.flush_ms).filter(|within| *within < i64::MAX as u64),
-            durable_writes: self.durable_writes,
-            journaled: id != CATALOG_PARTITION,
-            epoch: self.epoch,
-        }
     }
 
     // ---- for the service
@@ -387,7 +298,7 @@ impl<I: Io> Shard<I> {
         }
     }
 
-    /// Has a partition written and flushed as far as the journal does not take it ([`Log::pump`]).
+    /// Has a partition written and flushed as far as the journal does not take it ([`Partition::pump`]).
     fn pump(&mut self, slot: usize, journal_max: Option<u64>) {
         self.with_quietly(slot, |partition, cx| {
             partition.pump(journal_max, cx);
