@@ -53,7 +53,7 @@ pub enum Command {
         /// The folder, made if missing
         folder: PathBuf,
     },
-    /// Wait until the disk has calmed down, ten seconds at most: before a measurement of latency
+    /// Wait until the disk has calmed down, twelve seconds at most: before a measurement of latency
     #[command(hide = true)]
     Calm {
         /// A folder on it
@@ -61,6 +61,9 @@ pub enum Command {
         /// What a write and its flush took at the quietest moment before, in microseconds
         #[arg(long, value_name = "N")]
         quietest_us: Option<u64>,
+        /// What the device had been told to discard by then, in bytes since boot
+        #[arg(long, value_name = "N")]
+        discarded_bytes: Option<u64>,
     },
 }
 

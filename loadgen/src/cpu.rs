@@ -17,6 +17,17 @@ pub fn seconds_of_machine() -> Option<f64> {
     Some(busy_ticks(&stat)? as f64 / sys::ticks_per_second() as f64)
 }
 
+/// Seconds of CPU that the machine would have used since boot and its host gave to others or withheld ("steal").
+pub fn seconds_stolen_from_machine() -> Option<f64> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    Some(stolen_ticks(&stat)? as f64 / sys::ticks_per_second() as f64)
+}
+
+/// How many processors the machine runs, whichever of them this process may use.
+pub fn processors() -> Option<usize> {
+    processors_in(&fs::read_to_string("/proc/stat").ok()?)
+}
+
 /// Bytes of memory that process `pid` holds; `None` where it is gone or hidden.
 pub fn resident_bytes_of(pid: u32) -> Option<u64> {
     resident_bytes(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
@@ -44,9 +55,27 @@ fn ticks(stat: &str) -> Option<u64> {
 /// user + nice + system + irq + softirq of all processors: neither idle, nor waiting, nor taken by the hypervisor.
 fn busy_ticks(stat: &str) -> Option<u64> {
     const BUSY: [usize; 5] = [0, 1, 2, 5, 6];
-    let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
-    let fields: Vec<u64> = line.split_whitespace().map_while(|field| field.parse().ok()).collect();
+    let fields = all_processors(stat)?;
     BUSY.iter().map(|&index| fields.get(index)).sum()
+}
+
+/// steal of all processors.
+fn stolen_ticks(stat: &str) -> Option<u64> {
+    const STEAL: usize = 7;
+    all_processors(stat)?.get(STEAL).copied()
+}
+
+/// The lines of single processors, `cpu0` and so on.
+fn processors_in(stat: &str) -> Option<usize> {
+    let single = |line: &&str| {
+        line.strip_prefix("cpu").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    Some(stat.lines().filter(single).count()).filter(|&count| count > 0)
+}
+
+fn all_processors(stat: &str) -> Option<Vec<u64>> {
+    let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
+    Some(line.split_whitespace().map_while(|field| field.parse().ok()).collect())
 }
 
 /// VmRSS of a status file, which has it in KiB.

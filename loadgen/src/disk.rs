@@ -35,6 +35,8 @@ pub struct DiskUse {
     pub reads: u64,
     pub writes: u64,
     pub flushes: u64,
+    /// Of what the device was told that nobody needs it any more: blocks of removed files.
+    pub discarded_bytes: u64,
 }
 
 impl DiskUse {
@@ -46,6 +48,7 @@ impl DiskUse {
             reads: self.reads.saturating_sub(earlier.reads),
             writes: self.writes.saturating_sub(earlier.writes),
             flushes: self.flushes.saturating_sub(earlier.flushes),
+            discarded_bytes: self.discarded_bytes.saturating_sub(earlier.discarded_bytes),
         }
     }
 }
@@ -162,6 +165,7 @@ fn use_of(stats: &str, device: &str) -> Option<DiskUse> {
         writes: *fields.get(4)?,
         written_bytes: fields.get(6)? * SECTOR_BYTES,
         flushes: *fields.get(15)?,
+        discarded_bytes: fields.get(13)? * SECTOR_BYTES,
     })
 }
 

@@ -47,10 +47,12 @@ mod worker;
 mod workload;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
 use cli::{Cli, Command};
+use probe::calm::Known;
 
 /// The run could not begin.
 const EXIT_REFUSED: u8 = 2;
@@ -66,7 +68,10 @@ fn main() -> ExitCode {
             true
         }),
         Command::Dataset { folder } => dataset::write(&folder).map(|()| true),
-        Command::Calm { folder, quietest_us } => probe::calm::run(&folder, quietest_us).map(|()| true),
+        Command::Calm { folder, quietest_us, discarded_bytes } => {
+            let quietest = quietest_us.map(Duration::from_micros);
+            probe::calm::run(&folder, Known { quietest, discarded_bytes }).map(|()| true)
+        }
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

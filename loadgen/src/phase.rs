@@ -9,6 +9,7 @@ use crate::check::Verdict;
 use crate::cli::{Phase, Rate};
 use crate::clock::Clock;
 use crate::consumer::Consumed;
+use crate::cpu;
 use crate::disk::Volume;
 use crate::histogram::Percentiles;
 use crate::meter::{Acknowledged, Meter, PhaseState, ThreadMeters};
@@ -190,6 +191,18 @@ impl Outcome {
     /// The share of its threads' time in which the load generator was busy: near 1 it measured itself.
     pub fn own_busy_share(&self) -> f64 {
         self.used.own_cpu_seconds / (self.seconds * self.threads as f64)
+    }
+
+    /// The share of the processors' time that the machine's host withheld; `None` where that is not counted.
+    pub fn stolen_share(&self) -> Option<f64> {
+        Some(self.used.machine_stolen_cpu_seconds? / (self.seconds * cpu::processors()? as f64))
+    }
+
+    /// Whether the host withheld so much that the pauses of the machine stand in the latencies.
+    pub fn was_held_up(&self) -> bool {
+        /// A hundredth is enough to be a 99th percentile.
+        const SHARE: f64 = 0.01;
+        self.stolen_share().is_some_and(|share| share > SHARE)
     }
 
     /// Whether the load generator, not the broker, may have set the pace.

@@ -14,7 +14,8 @@ use crate::usage::Usage;
 /// The columns, in their order.
 const HEADER: &str = "start_seconds,seconds,produced_records,produced_bytes,acknowledged_requests,consumed_records,\
                       consumed_bytes,broker_cpu_seconds,broker_resident_bytes,load_cpu_seconds,machine_cpu_seconds,\
-                      disk_read_bytes,disk_written_bytes,disk_reads,disk_writes,disk_flushes";
+                      disk_read_bytes,disk_written_bytes,disk_reads,disk_writes,disk_flushes,disk_discarded_bytes,\
+                      machine_stolen_cpu_seconds";
 
 /// What was done and used in one interval.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -77,6 +78,8 @@ fn row(sample: &Sample) -> String {
         disk(|disk| disk.reads),
         disk(|disk| disk.writes),
         disk(|disk| disk.flushes),
+        disk(|disk| disk.discarded_bytes),
+        used.machine_stolen_cpu_seconds.map(seconds).unwrap_or_default(),
     ]
     .join(",")
 }
@@ -116,6 +119,8 @@ impl Fields<'_> {
                 reads: self.field("disk_reads")?,
                 writes: self.field("disk_writes")?,
                 flushes: self.field("disk_flushes")?,
+                // Not in the samples of earlier versions.
+                discarded_bytes: self.field("disk_discarded_bytes").unwrap_or_default(),
             })
         };
         Some(Sample {
@@ -132,6 +137,7 @@ impl Fields<'_> {
                 broker_cpu_seconds: self.field("broker_cpu_seconds"),
                 own_cpu_seconds: self.field("load_cpu_seconds")?,
                 machine_cpu_seconds: self.field("machine_cpu_seconds"),
+                machine_stolen_cpu_seconds: self.field("machine_stolen_cpu_seconds"),
                 disk: disk(),
             },
             broker_resident_bytes: self.field("broker_resident_bytes"),

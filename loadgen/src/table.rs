@@ -137,6 +137,12 @@ fn phase_notes(report: &Report, outcome: &Outcome) -> Vec<String> {
     if let (Phase::EndToEnd, Rate::PerSecond(rate)) = (outcome.phase, outcome.rate) {
         notes.push(format!("{name}: at a steady {} records/s", quantity(rate as f64)));
     }
+    if let Some(share) = outcome.stolen_share().filter(|_| outcome.was_held_up()) {
+        notes.push(format!(
+            "{name}: the machine's host withheld {:.0} % of its processors' time; such pauses are in the latencies",
+            share * 100.0
+        ));
+    }
     if outcome.generator_bound() {
         notes.push(format!(
             "{name}: the load generator was busy {:.0} % of the time: it may have set the pace, not the broker; give \

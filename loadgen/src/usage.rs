@@ -15,6 +15,8 @@ pub struct Usage {
     pub own_cpu_seconds: f64,
     /// All processors' together, whoever used them.
     pub machine_cpu_seconds: Option<f64>,
+    /// What the machine's host withheld of that (see [`cpu::seconds_stolen_from_machine`]).
+    pub machine_stolen_cpu_seconds: Option<f64>,
     /// The broker's disk, whoever used it; `None` where it is unknown or memory.
     pub disk: Option<DiskUse>,
 }
@@ -27,6 +29,7 @@ impl Usage {
             broker_written_bytes: broker_pid.and_then(cpu::written_bytes_of),
             own_cpu_seconds: cpu::seconds_of(std::process::id()).unwrap_or(0.0),
             machine_cpu_seconds: cpu::seconds_of_machine(),
+            machine_stolen_cpu_seconds: cpu::seconds_stolen_from_machine(),
             disk: volume.and_then(Volume::used),
         }
     }
@@ -42,6 +45,10 @@ impl Usage {
                 .map(|(later, earlier)| later.saturating_sub(earlier)),
             own_cpu_seconds: self.own_cpu_seconds - earlier.own_cpu_seconds,
             machine_cpu_seconds: between(self.machine_cpu_seconds, earlier.machine_cpu_seconds),
+            machine_stolen_cpu_seconds: between(
+                self.machine_stolen_cpu_seconds,
+                earlier.machine_stolen_cpu_seconds,
+            ),
             disk: self.disk.zip(earlier.disk).map(|(later, earlier)| later.since(&earlier)),
         }
     }

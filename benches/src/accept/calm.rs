@@ -11,6 +11,8 @@ use serde_json::Value;
 pub struct Calm {
     /// Of a write and its flush at the quietest moment so far, in microseconds.
     quietest_us: Cell<Option<u64>>,
+    /// What the device had been told to discard by the last time, since boot.
+    discarded_bytes: Cell<Option<u64>>,
 }
 
 impl Calm {
@@ -25,6 +27,9 @@ impl Calm {
         if let Some(micros) = self.quietest_us.get() {
             command.arg(format!("--quietest-us={micros}"));
         }
+        if let Some(bytes) = self.discarded_bytes.get() {
+            command.arg(format!("--discarded-bytes={bytes}"));
+        }
         let output = command
             .stdin(Stdio::null())
             .output()
@@ -35,6 +40,7 @@ impl Calm {
         let said: Value =
             serde_json::from_slice(&output.stdout).map_err(|e| format!("{} calm: {e}", program.display()))?;
         self.quietest_us.set(said["quietest_us"].as_u64().or(self.quietest_us.get()));
+        self.discarded_bytes.set(said["discarded_bytes"].as_u64().or(self.discarded_bytes.get()));
         Ok(said["words"].as_str().map(str::to_owned))
     }
 }

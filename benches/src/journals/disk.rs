@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Failure, Latencies, Until};
 use crate::floor::{BLOCK_BYTES, Buffer};
@@ -46,8 +46,18 @@ impl Disk {
 
     /// Writes and flushes one block at a time.
     pub fn run(&mut self, until: Until) -> Result<Latencies, Failure> {
+        self.run_paced(until, None)
+    }
+
+    /// The same, beginning one each `pace` where there is one.
+    pub fn run_paced(&mut self, until: Until, pace: Option<Duration>) -> Result<Latencies, Failure> {
         let mut latencies = Latencies::start();
+        let mut due = Instant::now();
         while until.goes_on() && self.next < FILE_BYTES {
+            if let Some(pace) = pace {
+                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                due += pace;
+            }
             let begun = Instant::now();
             self.block[..8].copy_from_slice(&self.next.to_le_bytes());
             self.file.write_all_at(&self.block, self.next)?;

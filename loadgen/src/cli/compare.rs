@@ -13,7 +13,7 @@ Compare Tora with Apache Kafka, or with another broker, on this machine.
 Both run at the same time, each with nothing to do while the other is measured, and the same workloads are sent to both in \
 turns: in each round every workload goes to every contender, in the reverse order in every second round. Before the first \
 round each broker is warmed up, which is not counted (a JVM needs it), and before each measurement all filesystems' \
-caches are written out and the disk has calmed down (ten seconds are waited for it at most), so that nobody pays for what \
+caches are written out and the disk has calmed down (twelve seconds are waited for it at most), so that nobody pays for what \
 the one before wrote and deleted. Some workloads start, kill and restart brokers of their own, and some run Kafka's own tools; \
 a few bind the broker to one core and the load generator to another, with brokers started for it. Where `tora-benches` lies beside \
 this program, its floor, a bare server that only receives, writes and acknowledges, takes its turns in the first workload. \

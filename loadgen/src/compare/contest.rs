@@ -20,7 +20,7 @@ use crate::progress::Progress;
 use crate::sys;
 
 /// In all, lest a broker or a disk that never rests make a comparison endless.
-const WAITS_MAX: Duration = Duration::from_secs(180);
+const WAITS_MAX: Duration = Duration::from_secs(600);
 
 /// A running broker, as a measurement needs it.
 pub struct Broker {
@@ -47,8 +47,8 @@ pub struct Contest<'a> {
     data: Vec<DataDir>,
     /// What may still be spent on waiting for brokers to have nothing to do, and for the disk to calm down.
     waits: Shared<Duration>,
-    /// What the disk's own write and flush took at its quietest moment so far.
-    quietest: Shared<Option<Duration>>,
+    /// What is known of the disk from waiting for it before.
+    disk: Shared<calm::Known>,
 }
 
 impl<'a> Contest<'a> {
@@ -80,7 +80,7 @@ impl<'a> Contest<'a> {
             running: Vec::new(),
             data: Vec::new(),
             waits: Shared::new(WAITS_MAX),
-            quietest: Shared::new(None),
+            disk: Shared::new(calm::Known::default()),
         };
         contest.tora = contest.run(Side::Tora, plan, progress)?;
         contest.other = match &args.peer {
@@ -215,13 +215,14 @@ impl<'a> Contest<'a> {
                 ));
             }
         }
-        self.calm_down(progress);
+        self.calm_down(cell.workload.is_paced(), progress);
         Ok(())
     }
 
     /// Waits for the disk to be done with what it has been told last, but not for ever: after large files were deleted,
-    /// it stalls the writes of whoever is measured next.
-    fn calm_down(&self, progress: &Progress) {
+    /// it stalls the writes of whoever is measured next. What it may still have to do with much later is waited for only
+    /// where requests come by the clock.
+    fn calm_down(&self, paced: bool, progress: &Progress) {
         // Below a peer's data there may be any disk; what is ours is all on one.
         let on_a_disk = |folder: &&Path| Volume::below(folder).is_ok_and(|volume| !volume.is_memory());
         let Some(folder) = self.data.iter().map(DataDir::path).next().filter(on_a_disk) else { return };
@@ -229,9 +230,12 @@ impl<'a> Contest<'a> {
         if patience.is_zero() {
             return;
         }
-        match calm::wait(folder, self.quietest.get(), patience) {
+        let before = self.disk.get();
+        let known = if paced { before } else { calm::Known { discarded_bytes: None, ..before } };
+        match calm::wait(folder, known, patience) {
             Ok(calm) => {
-                self.quietest.set(Some(calm.quietest));
+                let discarded_bytes = if paced { calm.discarded_bytes } else { before.discarded_bytes };
+                self.disk.set(calm::Known { discarded_bytes, ..calm.known() });
                 self.waits.set(self.waits.get().saturating_sub(calm.waited));
                 if let Some(words) = calm.words() {
                     progress.say(&format!("  {words}"));

@@ -43,6 +43,11 @@ impl Spread {
     }
 }
 
+/// What the marks behind figures say.
+pub const MARKS: &str = "† the load generator was busy nearly all the time and may have set the pace. ‡ the rate was not \
+                         held. § the machine's host withheld more than a hundredth of the processors' time in most \
+                         rounds: pauses of the whole machine are in the latencies.";
+
 impl Rounds {
     /// Takes the next round.
     fn add(&mut self, cell: &Cell) {
@@ -79,14 +84,20 @@ impl Rounds {
         self.values(phase, "unsent_records").into_iter().flatten().any(|unsent| unsent > 0.0)
     }
 
-    /// What stands behind a figure of `phase`: † the load generator was busy nearly all the time, ‡ the rate was not held.
-    pub fn marks(&self, phase: &str) -> &'static str {
-        match (self.generator_bound(phase), self.rate_not_held(phase)) {
-            (true, true) => "†‡",
-            (true, false) => "†",
-            (false, true) => "‡",
-            (false, false) => "",
-        }
+    /// Whether in most rounds the machine's host withheld processor time.
+    pub fn held_up(&self, phase: &str) -> bool {
+        let held_up = |summary: &Value| Self::part(summary, phase).is("machine_held_up");
+        2 * self.summaries.iter().flatten().filter(|summary| held_up(summary)).count() > self.finished()
+    }
+
+    /// What stands behind a figure of `phase`, as [`MARKS`] explains.
+    pub fn marks(&self, phase: &str) -> String {
+        let marks = [
+            (self.generator_bound(phase), '†'),
+            (self.rate_not_held(phase), '‡'),
+            (self.held_up(phase), '§'),
+        ];
+        marks.into_iter().filter_map(|(is_so, mark)| is_so.then_some(mark)).collect()
     }
 
     /// What an acknowledgement meant, as the measurements themselves say.

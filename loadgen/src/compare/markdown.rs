@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::figures::{Measured, Rounds};
+use super::figures::{MARKS, Measured, Rounds};
 use super::plan::{Contender, Pair};
 use super::workloads::Axis;
 use super::{Report, aims};
@@ -56,9 +56,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
             text.push('\n');
         }
     }
-    text.push_str(
-        "\n† the load generator was busy nearly all the time and may have set the pace. ‡ the rate was not held.\n",
-    );
+    let _ = writeln!(text, "\n{MARKS}");
     text
 }
 

@@ -4,7 +4,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 
-use super::figures::{Measured, Results, Rounds, Spread};
+use super::figures::{MARKS, Measured, Results, Rounds, Spread};
 use super::plan::{Contender, Pair, Plan};
 use super::workloads::Axis;
 use super::{Report, aims};
@@ -180,7 +180,7 @@ fn ratios(plan: &Plan, results: &Results) -> Markup {
                 strong { "split" } ": the broker on one core, the load generator on another."
             }
             p.quiet {
-                "† the load generator was busy nearly all the time and may have set the pace. ‡ the rate was not held."
+                (MARKS)
             }
         }
     }

@@ -72,6 +72,15 @@ pub struct Workload {
     pub quick: bool,
 }
 
+impl Workload {
+    /// Whether requests come by the clock: then a pause of the disk counts for all that it holds up.
+    pub fn is_paced(&self) -> bool {
+        self.kind == Kind::Knee
+            || self.phases.contains(&"end_to_end")
+            || self.arguments.iter().any(|argument| argument.starts_with("--rate"))
+    }
+}
+
 impl PartialEq for Workload {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name

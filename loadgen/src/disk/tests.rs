@@ -39,6 +39,7 @@ fn the_counters_of_a_device() {
         writes: 4_736_678,
         written_bytes: 1_661_423_888 * 512,
         flushes: 1_345_547,
+        discarded_bytes: 925_281_088 * 512,
     };
     assert_eq!(use_of(STATS, "vda"), Some(expected));
     assert_eq!(use_of(STATS, "loop0"), None, "before Linux 5.5 flushes are not counted");

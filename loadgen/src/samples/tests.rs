@@ -14,7 +14,15 @@ fn sample() -> Sample {
             broker_written_bytes: None,
             own_cpu_seconds: 0.5,
             machine_cpu_seconds: Some(1.0),
-            disk: Some(DiskUse { read_bytes: 1, written_bytes: 2, reads: 3, writes: 4, flushes: 5 }),
+            machine_stolen_cpu_seconds: Some(0.25),
+            disk: Some(DiskUse {
+                read_bytes: 1,
+                written_bytes: 2,
+                reads: 3,
+                writes: 4,
+                flushes: 5,
+                discarded_bytes: 6,
+            }),
         },
         broker_resident_bytes: Some(4096),
     }
@@ -22,7 +30,13 @@ fn sample() -> Sample {
 
 #[test]
 fn what_is_written_is_read_back() {
-    let unknown = Usage { broker_cpu_seconds: None, machine_cpu_seconds: None, disk: None, ..sample().used };
+    let unknown = Usage {
+        broker_cpu_seconds: None,
+        machine_cpu_seconds: None,
+        machine_stolen_cpu_seconds: None,
+        disk: None,
+        ..sample().used
+    };
     let unknown = Sample { used: unknown, broker_resident_bytes: None, ..sample() };
     let samples = [sample(), unknown];
     let path = std::env::temp_dir().join(format!("tora-load-samples-{}.csv", std::process::id()));

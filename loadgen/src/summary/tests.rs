@@ -27,6 +27,7 @@ pub fn report() -> Report {
             broker_written_bytes: Some(220_000_000),
             own_cpu_seconds: 0.2,
             machine_cpu_seconds: Some(0.5),
+            machine_stolen_cpu_seconds: Some(0.0),
             disk: Some(DiskUse { written_bytes: 300_000_000, flushes: 1000, ..DiskUse::default() }),
         },
         broker_resident_bytes: Some(50_000_000),
@@ -82,6 +83,8 @@ fn the_shape_that_others_rely_on() {
     assert_eq!(produce["device_written_bytes_per_produced_byte"], 1.5);
     assert_eq!(produce["load_generator_busy_share"], 0.1);
     assert_eq!(produce["load_generator_bound"], false);
+    assert_eq!(produce["machine_stolen_share"], 0.0);
+    assert_eq!(produce["machine_held_up"], false);
     let end_to_end = &summary["phases"]["end_to_end"];
     assert_eq!(end_to_end["rate"], 100_000);
     assert_eq!(end_to_end["latency_us"]["p99"], 3);

@@ -51,6 +51,16 @@ fn a_generator_that_set_the_pace_is_told() {
 }
 
 #[test]
+fn a_machine_that_its_host_held_up_is_told() {
+    let mut report = report();
+    assert!(!render(&report).contains("withheld"));
+    // A tenth of two seconds of all processors.
+    let processors = crate::cpu::processors().expect("/proc/stat has them");
+    report.phases[0].used.machine_stolen_cpu_seconds = Some(0.2 * processors as f64);
+    assert!(render(&report).contains("produce: the machine's host withheld 10 % of its processors' time"));
+}
+
+#[test]
 fn quantities_have_their_units() {
     for (count, text) in
         [(0.0, "0"), (999.0, "999"), (1500.0, "1.5 k"), (4_560_000.0, "4.56 M"), (2e9, "2.00 G")]

@@ -43,3 +43,15 @@ fn a_round_that_is_missing_is_not_made_up() {
     assert_eq!((none.finished(), none.spread("produce", "records_per_second")), (0, None));
     assert_eq!(quotients(&[None, Some(1.0)], &[Some(1.0), None]), None);
 }
+
+#[test]
+fn a_machine_held_up_in_most_rounds_is_marked() {
+    let mut rounds = rounds(&[Some(1.0), Some(2.0), Some(3.0)]);
+    let mut hold_up = |round: usize| {
+        rounds.summaries[round].as_mut().expect("it is finished")["phases"]["produce"]["machine_held_up"] =
+            true.into();
+        rounds.marks("produce")
+    };
+    assert_eq!(hold_up(0), "", "one of three is an accident");
+    assert_eq!(hold_up(1), "§");
+}

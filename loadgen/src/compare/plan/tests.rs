@@ -108,3 +108,14 @@ fn a_folder_without_a_comparison_is_told() {
         Plan::of_results(&args, Path::new("/no/such/folder"), &Value::Null).err().expect("there is none");
     assert!(why.contains("holds no comparison"), "{why}");
 }
+
+#[test]
+fn what_comes_by_the_clock_is_known_for_it() {
+    let paced = |name: &str| {
+        let all = workloads::all();
+        let found = all.iter().find(|workload| workload.name == name);
+        found.unwrap_or_else(|| panic!("no {name}")).is_paced()
+    };
+    assert!(paced("knee-10") && paced("end-to-end-100k-10"));
+    assert!(!paced("produce-100B-500"));
+}

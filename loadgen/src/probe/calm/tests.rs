@@ -16,7 +16,7 @@ fn after(quietest: Option<Duration>, looks: &[Look]) -> (usize, Calm) {
     for (index, look) in looks.iter().enumerate() {
         so_far.add(look);
         if so_far.is_calm() || index + 1 == looks.len() {
-            return (index + 1, so_far.end(look.median(), Duration::ZERO));
+            return (index + 1, so_far.end(look.median(), Duration::ZERO, None));
         }
     }
     unreachable!("there is a look")
@@ -58,11 +58,32 @@ fn a_disk_that_is_slow_all_the_time_is_told_from_a_quieter_one() {
 }
 
 #[test]
+fn after_much_was_discarded_a_while_is_waited() {
+    let second = Duration::from_secs(1);
+    let mut discards = Discards::new(Some(1000));
+    discards.see(Some(1000 + MUCH_BYTES - 1), second);
+    assert!(!discards.linger_at(second), "little does not matter");
+    discards.see(Some(1000 + MUCH_BYTES), second * 2);
+    assert!(discards.linger_at(second * 2), "little by little it was much");
+    assert!(discards.linger_at(second * 7));
+    assert!(!discards.linger_at(second * 8));
+    assert_eq!(discards.seen, Some(1000 + MUCH_BYTES));
+    let mut unknown = Discards::new(None);
+    unknown.see(Some(MUCH_BYTES * 9), second);
+    assert!(!unknown.linger_at(second), "that may have been at any time since boot");
+    unknown.see(Some(MUCH_BYTES * 10), second);
+    assert!(unknown.linger_at(second));
+    unknown.see(None, second);
+    assert_eq!(unknown.seen, Some(MUCH_BYTES * 10));
+}
+
+#[test]
 fn waiting_has_an_end_and_leaves_nothing() {
     // The folder that cargo builds in is on a disk, unlike /tmp on many machines.
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/probe");
     // No disk is as quick as that, so patience must run out.
-    let calm = match wait(&folder, Some(Duration::from_nanos(1)), Duration::ZERO) {
+    let known = Known { quietest: Some(Duration::from_nanos(1)), discarded_bytes: None };
+    let calm = match wait(&folder, known, Duration::ZERO) {
         Ok(calm) => calm,
         Err(error) => {
             println!("SKIPPED: no O_DIRECT below {}: {error}", folder.display());

@@ -201,6 +201,13 @@ fn troubles(run: &Run) -> Vec<String> {
                 figures.show("load_generator_busy_share", percent)
             ));
         }
+        if figures.is("machine_held_up") {
+            troubles.push(format!(
+                "{name}: the machine's host withheld {} of its processors' time. Those pauses are in the latencies, \
+                 whoever was measured.",
+                figures.show("machine_stolen_share", percent)
+            ));
+        }
         if let Some(unsent) = figures.number("unsent_records").filter(|&unsent| unsent > 0.0) {
             troubles.push(format!(
                 "{name}: the rate was not held; {} records were due and never sent.",

@@ -34,12 +34,17 @@ fn a_figure_to_be_taken_with_care_is_marked() {
     assert!(!page(|_| ()).contains("class=\"warnings\""));
     let html = page(|summary| {
         summary["phases"]["produce"]["load_generator_bound"] = true.into();
+        summary["phases"]["produce"]["machine_held_up"] = true.into();
+        summary["phases"]["produce"]["machine_stolen_share"] = 0.25.into();
         summary["phases"]["end_to_end"]["unsent_records"] = 1500.into();
         summary["verification"]["lost"] = 3.into();
     });
-    for expected in
-        ["Produce: the load generator was busy", "the rate was not held; 1.5\u{a0}k", "3 records lost"]
-    {
+    for expected in [
+        "Produce: the load generator was busy",
+        "Produce: the machine's host withheld 25",
+        "the rate was not held; 1.5\u{a0}k",
+        "3 records lost",
+    ] {
         assert!(html.contains(expected), "{expected} is missing");
     }
 }
