@@ -29,12 +29,12 @@ pub fn cold(setup: &Setup, report: &mut Report) -> Result<(), String> {
 }
 
 fn measure(setup: &Setup, shape: &Shape, report: &mut Report) -> Result<(), String> {
-    let (mut disks, mut toras, mut cpu) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut disks, mut toras, mut cpu, mut most) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 1..=shape.rounds {
         let folder = setup.folder(&format!("reads-cold-{}-{round}", shape.partitions))?;
         let measured = one_round(setup, shape, &folder);
         let removed = remove_kept(&folder);
-        let (tora, broker_cpu, disk) = measured?;
+        let Round { tora, broker_cpu, disk, processors } = measured?;
         removed?;
         report.progress(&format!(
             "consume_cold, {} partitions, {round}/{}: disk {:.0} MB/s; tora {:.0} MB/s, {broker_cpu:.2} cpu-s/GB",
@@ -46,6 +46,7 @@ fn measure(setup: &Setup, shape: &Shape, report: &mut Report) -> Result<(), Stri
         disks.push(disk);
         toras.push(tora);
         cpu.push(broker_cpu);
+        most.push(processors);
     }
     let middle = |of: &[f64]| median(of.iter().copied()).expect("there is at least one round");
     let ratio = median_ratio(toras.iter().copied(), disks.iter().copied()).expect("at least one round");
@@ -60,16 +61,42 @@ fn measure(setup: &Setup, shape: &Shape, report: &mut Report) -> Result<(), Stri
         Some(target) => report.check(&what, &format!("≥ {target} ×"), &measured, ratio >= target),
         None => report.note(&what, &measured),
     }
+    // Broker and consumer share the processors, and a disk may be faster than those copy.
+    report.note(
+        "… the most that this machine's processors allow, broker and consumer together",
+        &format!(
+            "{:.0} MB/s, {:.2} × the disk",
+            middle(&most) / 1e6,
+            median_ratio(most.iter().copied(), disks.iter().copied()).expect("at least one round")
+        ),
+    );
     report.detail(
         &format!("reads_cold_{}", shape.partitions),
-        json!({ "ratio": ratio, "disk": disks, "tora": toras, "cpu_seconds_per_gb": cpu }),
+        json!({
+            "ratio": ratio,
+            "disk": disks,
+            "tora": toras,
+            "cpu_seconds_per_gb": cpu,
+            "processors": most,
+        }),
     );
     Ok(())
 }
 
-/// The load generator produces, restarts tora and consumes; then the same files are read without tora. Gives the bytes
-/// of batches a second that tora served, its CPU time, and the bytes a second of the disk.
-fn one_round(setup: &Setup, shape: &Shape, folder: &Path) -> Result<(f64, f64, f64), String> {
+/// What one round measured, in bytes of batches a second unless said.
+struct Round {
+    /// That tora served.
+    tora: f64,
+    /// Seconds of its CPU time for each 10⁹ bytes of record values.
+    broker_cpu: f64,
+    /// That the disk gives by itself.
+    disk: f64,
+    /// That it would have been, had no processor been idle.
+    processors: f64,
+}
+
+/// The load generator produces, restarts tora and consumes; then the same files are read without tora.
+fn one_round(setup: &Setup, shape: &Shape, folder: &Path) -> Result<Round, String> {
     let problem = |e| format!("cannot read what tora-load left in {}: {e}", folder.display());
     let status = Command::new(&setup.generator.program)
         .args(["bench", "--quiet", "--keep-data", "--phases", "produce,consume_cold", "--cores", "2"])
@@ -98,7 +125,13 @@ fn one_round(setup: &Setup, shape: &Shape, folder: &Path) -> Result<(f64, f64, f
     let files = disk::segments(folder).map_err(problem)?;
     let bytes = disk::written_bytes(&files).map_err(problem)?;
     let disk = disk::sequential_read(&files).map_err(problem)?;
-    Ok((bytes as f64 / number("seconds")?, number("broker_cpu_seconds_per_gb")?, disk))
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Ok(Round {
+        tora: bytes as f64 / number("seconds")?,
+        broker_cpu: number("broker_cpu_seconds_per_gb")?,
+        disk,
+        processors: bytes as f64 * processors as f64 / number("machine_cpu_seconds")?,
+    })
 }
 
 /// Removes the data folder that the generator kept; its results stay.
