@@ -217,6 +217,9 @@ pub trait Io {
 
     /// The blocking file system, for start-up only.
     fn fs(&self) -> &Self::Fs;
+
+    /// The shard has nothing to do and had enough of late: the moment for what would else be in somebody's way.
+    fn rest(&mut self) {}
 }
 
 /// What a file is opened for.

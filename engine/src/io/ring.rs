@@ -337,6 +337,10 @@ impl Io for RingIo {
     fn fs(&self) -> &HostFs {
         &self.fs
     }
+
+    fn rest(&mut self) {
+        sys::return_freed_memory();
+    }
 }
 
 impl Drop for RingIo {

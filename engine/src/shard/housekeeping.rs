@@ -57,6 +57,9 @@ impl<I: Io> Shard<I> {
         // An idle shard sleeps until something comes.
         let again = busy || unsettled || self.checkpoints.is_due() || self.ahead < limits::READS_AHEAD_MAX;
         self.next_housekeeping = again.then(|| now.plus_millis(limits::HOUSEKEEPING_MS));
+        if !again {
+            self.io.rest();
+        }
     }
 
     /// What is read ahead has to be dropped if nobody asks for it, also where nobody appends.

@@ -19,6 +19,7 @@ mod delete_records;
 mod describe;
 mod disk_full;
 mod groups;
+mod idle_memory;
 mod kill;
 mod log_verify;
 mod protocol;

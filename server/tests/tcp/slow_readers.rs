@@ -1,7 +1,5 @@
 //! Consumers that ask for much and do not read it, while others go on.
 
-use std::fs;
-
 use bytes::Bytes;
 use kafka_protocol::messages::{FetchRequest, FetchResponse};
 use kafka_protocol::records::RecordBatchDecoder;
@@ -62,13 +60,6 @@ fn check(response: &FetchResponse, number: usize) {
     }
 }
 
-fn resident_bytes(server: &Server) -> usize {
-    let status = fs::read_to_string(format!("/proc/{}/status", server.process.id())).expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("proc_pid_status(5)");
-    let kib: usize = line.trim().trim_end_matches(" kB").parse().expect("a number");
-    kib << 10
-}
-
 #[test]
 fn clients_that_do_not_read_hold_little_and_get_everything_when_they_do() {
     let server = Server::start(&[]);
@@ -79,7 +70,7 @@ fn clients_that_do_not_read_hold_little_and_get_everything_when_they_do() {
     }
     let mut reader = server.connect();
     check(&reader.call(11, &wanted(0)), 0);
-    let before = resident_bytes(&server);
+    let before = server.resident_bytes();
 
     let mut slow = Vec::new();
     for nth in 0..SLOW {
@@ -96,7 +87,7 @@ fn clients_that_do_not_read_hold_little_and_get_everything_when_they_do() {
         (1..PARTITIONS).for_each(|partition| append(&mut producer, partition, number));
         check(&reader.call(11, &wanted(number)), number);
     }
-    let growth = resident_bytes(&server).saturating_sub(before);
+    let growth = server.resident_bytes().saturating_sub(before);
     assert!(growth < GROWTH_MAX, "{} MiB for {SLOW} clients that do not read", growth >> 20);
 
     for (mut client, id, number) in slow {
@@ -120,7 +111,7 @@ fn fetches_that_wait_for_more_hold_nothing() {
     let server = Server::start_in(server.stop(), &[]);
     let mut reader = server.connect();
     check(&reader.call(11, &wanted(0)), 0);
-    let before = resident_bytes(&server);
+    let before = server.resident_bytes();
 
     // Half of them without a session, half beginning one.
     let more_than_there_is = wanted(0).with_min_bytes(40 << 20).with_max_wait_ms(4_000);
@@ -134,7 +125,7 @@ fn fetches_that_wait_for_more_hold_nothing() {
             (client, id)
         })
         .collect();
-    let growth = resident_bytes(&server).saturating_sub(before);
+    let growth = server.resident_bytes().saturating_sub(before);
     assert!(growth < HELD_MAX, "{} MiB for {WAITING} fetches that wait", growth >> 20);
     for (mut client, id) in waiting {
         check(&client.response::<FetchRequest>(11, id), 0);

@@ -88,6 +88,14 @@ impl Server {
         Self::run(command, folder)
     }
 
+    /// The memory that it holds just now.
+    pub fn resident_bytes(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("proc_pid_status(5)");
+        let kib: usize = line.trim().trim_end_matches(" kB").parse().expect("a number");
+        kib << 10
+    }
+
     /// Starts what [`tora_serve`] has prepared.
     pub fn run(mut command: Command, folder: Folder) -> Self {
         let mut process = command.spawn().expect("cargo has built tora");
