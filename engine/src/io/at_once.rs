@@ -1,4 +1,5 @@
-//! Blocking work on several threads, for start-up: what waits for the device waits together.
+//! Blocking work on several threads, for start-up: what waits for the device waits together, and what finds no descriptor
+//! left is done again alone.
 
 use std::panic::resume_unwind;
 use std::sync::Mutex;
@@ -35,6 +36,24 @@ pub(super) fn for_all<F: Fs + Sync, T: Send, R: Send>(
     });
     done.sort_unstable_by_key(|(at, _)| *at);
     done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// As [`Fs::for_all`], for work that opens files: several items at once may have more open than this process may, and one
+/// alone still do. What fails for that, as `no_descriptors` tells, is done once more when all the others are done.
+pub fn for_all_files<F: Fs, T: Sync, R: Send, E: Send>(
+    fs: &F,
+    items: &[T],
+    at_once: usize,
+    no_descriptors: impl Fn(&E) -> bool,
+    work: impl Fn(&F, &T) -> Result<R, E> + Sync,
+) -> Vec<Result<R, E>> {
+    let mut results = fs.for_all(items.iter().collect(), at_once, &work);
+    for (item, result) in items.iter().zip(&mut results) {
+        if result.as_ref().is_err_and(&no_descriptors) {
+            *result = work(fs, item);
+        }
+    }
+    results
 }
 
 #[cfg(test)]

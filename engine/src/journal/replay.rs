@@ -11,9 +11,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{FILE_HEADER_SIZE, Record, is_journal, parse_file_header, parse_record};
-use crate::io::{BLOCK_SIZE, CHUNK_SIZE, Fs, OpenMode, read_file};
+use crate::io::{BLOCK_SIZE, CHUNK_SIZE, Fs, OpenMode, for_all_files, read_file};
 use crate::limits;
-use crate::log::segment;
+use crate::log::{no_descriptors, segment};
 use crate::stored::StoredError;
 use crate::types::{LeaderEpoch, Offset, PartitionId};
 
@@ -69,6 +69,13 @@ pub enum JournalError {
     },
 }
 
+impl JournalError {
+    /// Whether the process, or the machine, had as many files open as it may: later it may go well.
+    fn no_descriptors(&self) -> bool {
+        matches!(self, Self::Io { error, .. } if no_descriptors(error))
+    }
+}
+
 impl fmt::Display for JournalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -88,6 +95,11 @@ impl fmt::Display for JournalError {
             Self::Io { doing, path, error } if error.kind() == io::ErrorKind::StorageFull => write!(
                 f,
                 "the disk is full while {doing} {}: free some space, the journal's records have to go into their logs",
+                path.display()
+            ),
+            Self::Io { doing, path, error } if no_descriptors(error) => write!(
+                f,
+                "{doing} {} failed: {error}. Raise that with `ulimit -n`, or LimitNOFILE= in the systemd unit, or close some",
                 path.display()
             ),
             Self::Io { doing, path, error } => write!(
@@ -122,10 +134,11 @@ pub fn replay<F: Fs>(
         let bytes = read_file(fs, path).map_err(io_error("reading", path))?;
         let contents = Contents::read(path, &bytes, last)?;
         contents.count(&mut replayed);
-        let write = |fs: &F, (id, pieces): (SegmentId, Vec<Piece<'_>>)| write(fs, data_dir, id, &pieces);
+        let write = |fs: &F, (id, pieces): &(SegmentId, Vec<Piece<'_>>)| write(fs, data_dir, *id, pieces);
         let segments: Vec<_> = contents.segments.into_iter().collect();
         synced.extend(segments.iter().map(|(id, _)| *id));
-        let written = fs.for_all(segments, limits::RECOVERIES_AT_ONCE, write);
+        let at_once = limits::RECOVERIES_AT_ONCE;
+        let written = for_all_files(fs, &segments, at_once, JournalError::no_descriptors, write);
         written.into_iter().collect::<Result<(), _>>()?;
     }
     for path in &paths {

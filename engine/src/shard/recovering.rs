@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Shard;
 use crate::catalog::TopicConfig;
 use crate::checkpoint::Entry;
-use crate::io::{Fs, Io};
+use crate::io::{Io, for_all_files};
 use crate::limits;
 use crate::log::recovery::{self, Recovered, RecoveryError, RecoverySettings};
 use crate::log::{FlushMode, Log, LogSettings, Retention};
@@ -28,16 +28,13 @@ impl<I: Io> Shard<I> {
         };
         let ids: Vec<PartitionId> = ids.into_iter().filter(is_mine).collect();
         let data_dir = Arc::clone(&self.data_dir);
-        let recover = |fs: &I::Fs, id| {
-            let settings = RecoverySettings { synced: loaded.synced(id), ..settings };
-            recovery::recover(fs, &data_dir, id, entries.get(id), &settings)
+        let recover = |fs: &I::Fs, id: &PartitionId| {
+            let settings = RecoverySettings { synced: loaded.synced(*id), ..settings };
+            recovery::recover(fs, &data_dir, *id, entries.get(*id), &settings)
         };
-        let recovered = self.io.fs().for_all(ids.clone(), limits::RECOVERIES_AT_ONCE, recover);
-        for (id, mut recovered) in ids.into_iter().zip(recovered) {
-            if recovered.as_ref().is_err_and(RecoveryError::no_descriptors) {
-                // Several at once had too many files open for this process; one alone may do.
-                recovered = recover(self.io.fs(), id);
-            }
+        let at_once = limits::RECOVERIES_AT_ONCE;
+        let recovered = for_all_files(self.io.fs(), &ids, at_once, RecoveryError::no_descriptors, recover);
+        for (id, recovered) in ids.into_iter().zip(recovered) {
             let topic = self.catalog.topic(id.topic).cloned().expect("topics without one were left out");
             match recovered {
                 Ok(None) => {}

@@ -28,7 +28,8 @@
 //!
 //! What happens while the system runs (odds in [`Faults`](super::Faults)): operations end after random delays in any
 //! order; reads and writes through [`Op`](crate::io::Op) may be short; writes, reads and syncs may fail with EIO, a
-//! failed write having written any of its sectors; allocations may fail with ENOSPC. Space that is allocated, or given
+//! failed write having written any of its sectors; allocations may fail with ENOSPC, and opening a file, where much is done at
+//! once, with EMFILE. Space that is allocated, or given
 //! back and allocated again, reads as zeros.
 //!
 //! What is a bug of whoever uses the disk, and panics: a write that isn't aligned, overlaps another one in flight, or

@@ -19,6 +19,9 @@ pub struct Faults {
     pub short_read_one_in: u64,
     /// An allocation fails with ENOSPC although there is room, and the file gets some of it.
     pub allocate_full_one_in: u64,
+    /// Of work that is done for several things at once ([`Fs::for_all`](crate::io::Fs::for_all)) one finds no descriptor
+    /// left to open a file with (EMFILE), though alone it would.
+    pub crowded_one_in: u64,
     /// Bytes that all files together may hold before allocations and extending writes fail with ENOSPC.
     pub space_bytes_max: u64,
     /// An operation takes up to this long, in nanoseconds.
@@ -39,6 +42,7 @@ impl Faults {
             short_write_one_in: 0,
             short_read_one_in: 0,
             allocate_full_one_in: 0,
+            crowded_one_in: 0,
             space_bytes_max: u64::MAX,
             delay_ns_max: 200_000,
             slow_one_in: 100,
@@ -61,6 +65,7 @@ impl Faults {
             short_write_one_in: sometimes(5, 50),
             short_read_one_in: sometimes(5, 50),
             allocate_full_one_in: sometimes(10, 50),
+            crowded_one_in: sometimes(5, 50),
             space_bytes_max: if rng.one_in(4) { rng.within(200_000..1_000_000) } else { u64::MAX },
             delay_ns_max: [20_000, 200_000, 2_000_000][rng.index(3)],
             slow_one_in: [0, 20, 200][rng.index(3)],

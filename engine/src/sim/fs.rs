@@ -14,11 +14,13 @@ use crate::io::{BLOCK_SIZE, Device, Entry, File, Fs, OpenMode};
 pub struct SimFs {
     world: SimWorld,
     incarnation: u64,
+    /// Whether what uses it shares the descriptors with others.
+    crowded: bool,
 }
 
 impl SimFs {
     pub(super) fn new(world: SimWorld, incarnation: u64) -> Self {
-        Self { world, incarnation }
+        Self { world, incarnation, crowded: false }
     }
 
     /// Makes one call: counted, traced, and refused once the power is gone.
@@ -68,7 +70,13 @@ impl Fs for SimFs {
     }
 
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<File> {
-        self.on_path("open", path, |world| world.disk.open(path, mode))
+        self.on_path("open", path, |world| {
+            if self.crowded && world.rng.one_in(world.faults.crowded_one_in) {
+                world.note("fault", "open", &[]);
+                return Err(system_error(libc::EMFILE));
+            }
+            world.disk.open(path, mode)
+        })
     }
 
     fn close(&self, file: File) {
@@ -154,12 +162,13 @@ impl Fs for SimFs {
         _: usize,
         work: impl Fn(&Self, T) -> R + Sync,
     ) -> Vec<R> {
+        let crowded = Self { crowded: items.len() > 1, ..self.clone() };
         let mut left: Vec<_> = items.into_iter().enumerate().collect();
         let mut done = Vec::with_capacity(left.len());
         while !left.is_empty() {
             let chosen = self.world.lock().rng.index(left.len());
             let (at, item) = left.swap_remove(chosen);
-            done.push((at, work(self, item)));
+            done.push((at, work(&crowded, item)));
         }
         done.sort_unstable_by_key(|(at, _)| *at);
         done.into_iter().map(|(_, result)| result).collect()

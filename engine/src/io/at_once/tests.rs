@@ -32,3 +32,25 @@ fn a_panic_is_passed_on() {
     let fails = AssertUnwindSafe(|| for_all(&HostFs, vec![1, 2, 3], 2, |_, item| assert_ne!(item, 2)));
     assert!(catch_unwind(fails).is_err());
 }
+
+#[test]
+fn what_finds_no_descriptor_left_is_done_again_alone_and_only_that() {
+    let items = [0, 1, 2, 3];
+    let tries = Mutex::new(Vec::new());
+    let work = |_: &HostFs, item: &i32| {
+        let mut tries = tries.lock().unwrap();
+        tries.push(*item);
+        let nth = tries.iter().filter(|tried| *tried == item).count();
+        match item {
+            1 if nth == 1 => Err("none left"),
+            2 => Err("none left"),
+            3 => Err("damaged"),
+            _ => Ok(item * 10),
+        }
+    };
+    let results = for_all_files(&HostFs, &items, 2, |error| *error == "none left", work);
+    assert_eq!(results, [Ok(0), Ok(10), Err("none left"), Err("damaged")]);
+    let tries = tries.into_inner().unwrap();
+    assert_eq!(items.map(|item| tries.iter().filter(|tried| **tried == item).count()), [1, 2, 2, 1]);
+    assert_eq!(tries[4..], [1, 2], "when all the others are done");
+}

@@ -10,6 +10,7 @@ const AREA: usize = 4 * BLOCK_SIZE;
 
 /// A data folder with a segment of three blocks of zeros for each of two partitions.
 struct Folder {
+    world: SimWorld,
     fs: SimFs,
     areas: Vec<Vec<u8>>,
 }
@@ -24,13 +25,14 @@ fn segment_path(index: i32) -> PathBuf {
 
 impl Folder {
     fn new() -> Self {
-        let fs = SimWorld::new(1, Faults::none()).fs();
+        let world = SimWorld::new(1, Faults::none());
+        let fs = world.fs();
         fs.create_folder(Path::new("/data")).expect("no faults");
         for index in 0..2 {
             fs.create_folder(&segment::folder(Path::new("/data"), partition(index))).expect("no faults");
             replace_file(&fs, &segment_path(index), &[0; 3 * BLOCK_SIZE]).expect("no faults");
         }
-        Self { fs, areas: vec![vec![0; AREA]; 2] }
+        Self { world, fs, areas: vec![vec![0; AREA]; 2] }
     }
 
     /// Puts a record into a block of an area: one entry for each partition, with bytes at a place of its segment.
@@ -145,6 +147,24 @@ fn an_area_that_was_settled_may_be_torn_by_what_was_to_follow() {
     folder.areas[0][..100].fill(0xee);
     folder.replay().expect("what is gone was settled");
     assert_eq!(folder.segment(0, 5001, 3), b"bcd");
+}
+
+#[test]
+fn what_finds_no_descriptor_left_among_others_is_copied_alone() {
+    let mut folder = Folder::new();
+    folder.record(0, 0, 0, 0, &[(0, 5000, b"one"), (1, 5000, b"two")]);
+    folder.save();
+    folder.world.set_faults(Faults { crowded_one_in: 1, ..Faults::none() });
+    replay(&folder.fs, Path::new("/data"), EPOCH).expect("one file at a time can be opened");
+    assert_eq!((folder.segment(0, 5000, 3), folder.segment(1, 5000, 3)), (b"one".to_vec(), b"two".to_vec()));
+    assert!(!folder.has_journal());
+}
+
+#[test]
+fn who_has_no_descriptors_is_told_to_raise_their_number() {
+    let error = io::Error::from_raw_os_error(libc::EMFILE);
+    let error = io_error("opening", Path::new("/data/x"))(error).to_string();
+    assert!(error.contains("opening /data/x failed") && error.contains("ulimit -n"), "{error}");
 }
 
 #[test]

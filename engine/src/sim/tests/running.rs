@@ -54,6 +54,17 @@ fn errors_come_as_the_kernels_numbers() {
 }
 
 #[test]
+fn much_at_once_may_lack_descriptors_and_one_alone_does_not() {
+    let rig = Rig::new(1, Faults { crowded_one_in: 1, ..Faults::none() });
+    let open = |fs: &SimFs, ()| fs.open(Path::new(PATH), OpenMode::Read).map(|file| fs.close(file));
+    for result in rig.fs.for_all(vec![(); 2], 8, open) {
+        assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::EMFILE));
+    }
+    assert!(rig.fs.for_all(vec![()], 8, open)[0].is_ok());
+    assert!(open(&rig.fs, ()).is_ok());
+}
+
+#[test]
 fn a_full_disk_has_room_again_when_something_is_removed() {
     let world = SimWorld::new(1, Faults { space_bytes_max: 10_000, ..Faults::none() });
     let fs = world.fs();
@@ -147,6 +158,8 @@ fn random_run(seed: u64) -> u64 {
         free.extend(completions.drain(..).map(|done| done.token.0).filter(|&token| token < 8));
     }
     let world = rig.world.clone();
+    // What was written is to be seen, whatever reading it would come to.
+    world.set_faults(Faults::none());
     let bytes = rig.crash().unwrap();
     world.note("end", "", &[("crc", crc_fast::crc32_iscsi(&bytes).into())]);
     world.trace_hash()
