@@ -57,7 +57,7 @@ use std::path::{Path, PathBuf};
 pub use areas::Areas;
 pub use replay::{JournalError, Replayed, SegmentId, replay, survey};
 
-use crate::io::{BLOCK_SIZE, ChunkMut, File, Fs, Slice};
+use crate::io::{BLOCK_SIZE, ChunkMut, File, Fs, OpenMode, Slice};
 use crate::stored::{Reader, StoredError, Writer};
 use crate::types::{LeaderEpoch, Offset, PartitionId, ShardId, TopicId};
 
@@ -165,12 +165,26 @@ impl Entry {
     }
 }
 
-/// Makes the first area of a new journal ready to be written, and everything durable: its blocks are written once, since a
-/// flush of blocks that never were costs more.
+/// Makes a shard's journal with its first area, durably, and opens it to be written.
 ///
 /// # Errors
-/// `StorageFull` (nothing of the area is left behind then), or the system's error.
-pub fn first_area<F: Fs>(fs: &F, file: File, bytes: u64) -> io::Result<()> {
+/// `AlreadyExists`, or the system's error; nothing is left behind that takes space then, unless it cannot be removed either.
+pub fn make<F: Fs>(fs: &F, data_dir: &Path, shard: ShardId, header: FileHeader) -> io::Result<File> {
+    let path = path(data_dir, shard);
+    let file = fs.open(&path, OpenMode::CreateNew)?;
+    let written =
+        fs.write_at(file, 0, &file_header(header)).and_then(|()| first_area(fs, file, header.area_bytes));
+    fs.close(file);
+    let named = written.and_then(|()| fs.sync_folder(data_dir));
+    named.and_then(|()| fs.open(&path, OpenMode::Direct)).inspect_err(|_| {
+        // It would take space that others need until the next start, and be of no use.
+        let _ = fs.remove_file(&path);
+    })
+}
+
+/// Makes the first area of a new journal ready to be written, and everything durable: its blocks are written once, since a
+/// flush of blocks that never were costs more.
+fn first_area<F: Fs>(fs: &F, file: File, bytes: u64) -> io::Result<()> {
     let from = FILE_HEADER_SIZE;
     let zeros = vec![0; ZEROS_SIZE.min(usize::try_from(bytes).unwrap_or(ZEROS_SIZE))];
     let write = |at: u64| {
@@ -181,10 +195,7 @@ pub fn first_area<F: Fs>(fs: &F, file: File, bytes: u64) -> io::Result<()> {
     for at in (from..from + bytes).step_by(zeros.len()) {
         made = made.and_then(|()| write(at));
     }
-    made.and_then(|()| fs.sync(file)).inspect_err(|_| {
-        // Space that was asked for in vain must not stay taken.
-        let _ = fs.truncate(file, from);
-    })
+    made.and_then(|()| fs.sync(file))
 }
 
 /// What stands in a record's header, its entries aside.

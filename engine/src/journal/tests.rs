@@ -1,5 +1,6 @@
 use super::*;
 use crate::io::Pool;
+use crate::sim::{Faults, SimWorld};
 
 const ID: u64 = 0x1234_5678_9abc_def0;
 
@@ -65,4 +66,32 @@ fn only_a_shards_journal_is_one_by_its_name() {
     assert!(is_journal("journal-0") && is_journal("journal-65535"));
     assert!(!is_journal("journal-") && !is_journal("journal-x") && !is_journal("checkpoint-0"));
     assert_eq!(path(Path::new("/data"), ShardId::new(3)), Path::new("/data/journal-3"));
+}
+
+#[test]
+fn a_journal_that_cannot_be_made_leaves_nothing_behind() {
+    let (data_dir, shard) = (Path::new("/data"), ShardId::new(0));
+    let header = FileHeader { area_bytes: 1 << 20, id: ID, epoch: LeaderEpoch::new(3) };
+    let fails = [
+        Faults { space_bytes_max: 1 << 19, ..Faults::none() },
+        Faults { write_error_one_in: 1, ..Faults::none() },
+        Faults { flush_error_one_in: 1, ..Faults::none() },
+        Faults { folder_error_one_in: 1, ..Faults::none() },
+    ];
+    let world = SimWorld::new(1, Faults::none());
+    let fs = world.fs();
+    fs.create_folder(data_dir).expect("no faults");
+    for faults in fails {
+        world.set_faults(faults.clone());
+        make(&fs, data_dir, shard, header).expect_err("it cannot be made");
+        assert_eq!(fs.list(data_dir).expect("reading works"), [], "{faults:?}");
+        assert_eq!(world.open_files(), 0, "{faults:?}");
+    }
+    world.set_faults(Faults::none());
+    let file = make(&fs, data_dir, shard, header).expect("no faults any more");
+    fs.close(file);
+    world.crash();
+    let made = crate::io::read_file(&world.fs(), &path(data_dir, shard)).expect("its name is durable, too");
+    assert_eq!(made.len() as u64, FILE_HEADER_SIZE + header.area_bytes);
+    assert_eq!(parse_file_header(&made[..BLOCK_SIZE]), Ok(header));
 }

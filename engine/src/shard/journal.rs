@@ -120,25 +120,13 @@ impl<I: Io> Shard<I> {
         }
         self.journal.state = State::Coming;
         self.journal.id = self.io.random();
-        let (path, data_dir) = (journal::path(&self.data_dir, self.id), Arc::clone(&self.data_dir));
+        let (data_dir, id) = (Arc::clone(&self.data_dir), self.id);
         let header = FileHeader {
             area_bytes: self.journal.areas.area_bytes(),
             id: self.journal.id,
             epoch: self.epoch,
         };
-        let job = move |fs: &I::Fs| {
-            let file = fs.open(&path, OpenMode::CreateNew)?;
-            let made = fs
-                .write_at(file, 0, &journal::file_header(header))
-                .and_then(|()| journal::first_area(fs, file, header.area_bytes));
-            fs.close(file);
-            made.inspect_err(|_| {
-                // What there is of it must not take space that others need.
-                let _ = fs.remove_file(&path);
-            })?;
-            fs.sync_folder(&data_dir)?;
-            fs.open(&path, OpenMode::Direct).map(File::as_value)
-        };
+        let job = move |fs: &I::Fs| journal::make(fs, &data_dir, id, header).map(File::as_value);
         let token = self.ops.insert(Owner::Journal(JournalOp::Make));
         self.io.submit(token, Op::Job(Box::new(job)));
     }
