@@ -143,7 +143,7 @@ pub struct Log {
     watermark: Watermark,
     /// The last batch end that is flushed in the log's own file: what a checkpoint may claim, and what is read from there.
     durable: Watermark,
-    /// Up to here the active segment's index was handed out to be saved.
+    /// Up to here the active segment's index was handed out to be saved, or is.
     hinted_to: Position,
     appender: Appender,
     /// The end of what was given to the journal.
@@ -182,6 +182,7 @@ impl Log {
         let mut log = Self::at(id, settings, position, offset, recovered.active_tail);
         log.start = Start::new(recovered.log_start);
         log.opened_epoch = recovered.last_epoch;
+        log.hinted_to = recovered.index_saved_to;
         log.growth.has_folder = true;
         for found in recovered.segments {
             let end = found.sealed.then(|| found.header.base_position.plus(found.len));

@@ -80,6 +80,8 @@ pub struct Recovered {
     pub end_offset: Offset,
     /// The position after the last batch. Everything before it is durable.
     pub end_position: Position,
+    /// Up to here the active segment's index is saved beside it; [`Position::ZERO`] where it is not.
+    pub index_saved_to: Position,
     /// The first offset that readers get.
     pub log_start: Offset,
     /// The leader epoch of the last batch; −1 if there never was one.
@@ -233,8 +235,9 @@ impl<'a, F: Fs> Recovery<'a, F> {
     /// A segment whose end the next one's header tells.
     fn recover_sealed(&mut self, found: &Found, end: CoveredTo) -> Result<(), RecoveryError> {
         let limit = found.header.file_offset(end.position);
-        let (index, loaded) = if end.position <= self.scanned_from.position {
-            indexes::load(self.fs, self.folder, found, None, end)?
+        let (index, is_saved) = if end.position <= self.scanned_from.position {
+            let loaded = indexes::load(self.fs, self.folder, found, None, end)?;
+            (loaded.index, loaded.is_saved)
         } else {
             let file = Reader::open(self.fs, &found.path, OpenMode::Read, HEAD)?;
             let scanned = self.scan(found, &file, limit)?;
@@ -253,7 +256,7 @@ impl<'a, F: Fs> Recovery<'a, F> {
             (scanned.index, false)
         };
         let len = end.position.since(found.header.base_position);
-        if (!loaded || found.size > limit) && !self.seal(found, len, &index)? {
+        if (!is_saved || found.size > limit) && !self.seal(found, len, &index)? {
             log::warn!("{}: stays untrimmed, the disk is full", found.path.display());
         }
         let header = found.header.clone();
@@ -317,6 +320,7 @@ impl<'a, F: Fs> Recovery<'a, F> {
             segments: self.recovered,
             end_offset: reached.offset,
             end_position: reached.position,
+            index_saved_to: scanned.index_saved_to,
             log_start: self.log_start.min(reached.offset),
             last_epoch: self.epoch,
             producers: self.producers,
@@ -328,8 +332,10 @@ impl<'a, F: Fs> Recovery<'a, F> {
     fn scan(&mut self, found: &Found, file: &Reader<'_, F>, limit: u64) -> Result<Scanned, RecoveryError> {
         let header = &found.header;
         let mut index = SparseIndex::new(header.base_offset, header.base_position);
+        let mut index_saved_to = Position::ZERO;
         if self.scanned_from.position > header.base_position {
-            index = indexes::load(self.fs, self.folder, found, Some(file), self.scanned_from)?.0;
+            let loaded = indexes::load(self.fs, self.folder, found, Some(file), self.scanned_from)?;
+            (index, index_saved_to) = (loaded.index, loaded.saved_to);
         }
         let from = index.covered_to();
         let expected = Expected { offset: from.offset, epoch: self.epoch };
@@ -354,7 +360,7 @@ impl<'a, F: Fs> Recovery<'a, F> {
                 Next::Fault(fault) => break (at, Some(fault)),
             }
         };
-        Ok(Scanned { index, at, fault })
+        Ok(Scanned { index, index_saved_to, at, fault })
     }
 }
 
@@ -362,6 +368,8 @@ impl<'a, F: Fs> Recovery<'a, F> {
 struct Scanned {
     /// Of all good batches.
     index: SparseIndex,
+    /// What of that was loaded.
+    index_saved_to: Position,
     /// Where they end in the file.
     at: u64,
     /// What is there instead of another one; `None` at the limit.

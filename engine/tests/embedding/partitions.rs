@@ -1,5 +1,6 @@
 //! Many partitions: files are opened as they are needed, and no more than a few at a time.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
@@ -167,4 +168,28 @@ fn what_a_checkpoint_beside_appends_leaves_out_is_written_in_the_next_quiet_mome
     }
     assert_eq!(known(small), 1);
     assert!(!index(small), "its records are read as soon as its index");
+}
+
+#[test]
+fn an_index_that_is_saved_is_not_saved_again_by_the_next_start() {
+    let folder = Folder::new();
+    let engine = folder.open(1);
+    let partition = PartitionId::new(create(&engine.handle(), "clicks", 1), 0);
+    let index = folder.path().join(format!("{partition}")).join(format!("{:020}.index", 0));
+    let grow = |handle: &Handle| {
+        for _ in 0..20 {
+            append(handle, partition, &[b'.'; 20_000]);
+        }
+    };
+    grow(&engine.handle());
+    engine.close();
+    // It is replaced when it is saved.
+    let file = || fs::metadata(&index).map(|file| (file.ino(), file.modified().unwrap())).unwrap();
+    let saved = file();
+    folder.open(1).close();
+    assert_eq!(file(), saved, "nothing has come since");
+    let engine = folder.open(1);
+    grow(&engine.handle());
+    engine.close();
+    assert_ne!(file(), saved, "it has grown");
 }

@@ -10,33 +10,42 @@ use crate::batch::CrcCheck;
 use crate::io::{Fs, OpenMode, read_file};
 use crate::log::index::{CoveredTo, SparseIndex};
 use crate::log::segment::{self, HEADER_SIZE};
-use crate::types::LeaderEpoch;
+use crate::types::{LeaderEpoch, Position};
 
 /// Before any batch.
 const NO_EPOCH: LeaderEpoch = LeaderEpoch::new(i32::MIN);
 
-/// The index of a segment's batches up to `end`, which are known to be flushed, and whether all of it was loaded. `file`
-/// is the segment's, if it is open.
+/// An index, and what of it needs not be saved.
+pub(super) struct Loaded {
+    /// Of the segment's batches up to where it was asked for.
+    pub index: SparseIndex,
+    /// Whether that is what the saved one has, no more and no less.
+    pub is_saved: bool,
+    /// Up to here it was loaded from the saved one; [`Position::ZERO`] where it was not.
+    pub saved_to: Position,
+}
+
+/// The index of a segment's batches up to `end`, which are known to be flushed. `file` is the segment's, if it is open.
 pub(super) fn load<F: Fs>(
     fs: &F,
     folder: &Path,
     found: &Found,
     file: Option<&Reader<'_, F>>,
     end: CoveredTo,
-) -> Result<(SparseIndex, bool), RecoveryError> {
+) -> Result<Loaded, RecoveryError> {
     if let Some(mut index) = read(fs, folder, found) {
-        let saved = index.covered_to();
-        let whole = saved == end;
+        let is_saved = index.covered_to() == end;
         index.truncate_to(end.offset);
+        let saved_to = index.covered_to().position;
         // What it covers decides where reading begins; if that leads nowhere, the index was wrong and not the segment.
-        if whole || extend(fs, found, file, &mut index, end).is_ok() {
-            return Ok((index, whole));
+        if is_saved || extend(fs, found, file, &mut index, end).is_ok() {
+            return Ok(Loaded { index, is_saved, saved_to });
         }
         log::warn!("{}: its index does not fit, and is rebuilt", found.path.display());
     }
     let mut index = SparseIndex::new(found.header.base_offset, found.header.base_position);
     extend(fs, found, file, &mut index, end)?;
-    Ok((index, false))
+    Ok(Loaded { index, is_saved: false, saved_to: Position::ZERO })
 }
 
 /// The saved index, if there is one for this segment.

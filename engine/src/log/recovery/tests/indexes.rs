@@ -16,6 +16,18 @@ fn log(machine: &Machine) -> ([SegmentHeader; 2], Vec<Vec<u8>>) {
     (headers, all)
 }
 
+/// An index of other batches in a segment of the same name and place.
+fn wrong_index(header: &SegmentHeader) -> SparseIndex {
+    let mut wrong = SparseIndex::new(header.base_offset, header.base_position);
+    let mut base = header.base_offset.value();
+    while base < 34 {
+        let bytes = batch(base, 14_000, 3);
+        wrong.add(&crate::batch::BatchHeader::parse(&bytes).expect("it is one"), wrong.covered_to().position);
+        base += 2;
+    }
+    wrong
+}
+
 #[test]
 fn damaged_and_missing_indexes_are_rebuilt_and_saved() {
     let machine = Machine::new(1);
@@ -41,15 +53,8 @@ fn a_plausible_index_that_leads_nowhere_is_rebuilt() {
     let machine = Machine::new(1);
     let (headers, all) = log(&machine);
     let whole = machine.recovered(None);
-    // An index of other batches in a segment of the same name and place.
-    let mut wrong = SparseIndex::new(headers[1].base_offset, headers[1].base_position);
-    let mut base = headers[1].base_offset.value();
-    while base < 34 {
-        let bytes = batch(base, 14_000, 3);
-        wrong.add(&crate::batch::BatchHeader::parse(&bytes).expect("it is one"), wrong.covered_to().position);
-        base += 2;
-    }
-    segment::save_index_hint(&machine.fs, data_dir(), partition(), &wrong).expect("no faults");
+    segment::save_index_hint(&machine.fs, data_dir(), partition(), &wrong_index(&headers[1]))
+        .expect("no faults");
     assert_eq!(machine.recovered(Some(&checkpoint(&all[..22]))).segments, whole.segments);
 }
 
@@ -82,4 +87,27 @@ fn damage_found_while_rebuilding_is_told() {
     machine.write(&headers[0], bad, &[0; 100], true);
     let message = assert_damaged(machine.recover(Some(&checkpoint(&all[..20]))), &headers[0], bad);
     assert!(message.contains("this part of the log was flushed"), "{message}");
+}
+
+#[test]
+fn how_far_an_index_is_saved_is_known_after_a_start() {
+    let machine = Machine::new(1);
+    let (headers, all) = log(&machine);
+    let whole = machine.recovered(None);
+    assert_eq!(whole.index_saved_to, Position::ZERO, "all of it was read");
+    let entry = checkpoint(&all[..22]);
+    assert_eq!(machine.recovered(Some(&entry)).index_saved_to, Position::ZERO, "there is none");
+    for hinted in [30, 36, 44, 48] {
+        let hint = whole.segments[1].index.up_to(Offset::new(hinted));
+        segment::save_index_hint(&machine.fs, data_dir(), partition(), &hint).expect("no faults");
+        let saved_to = machine.recovered(Some(&entry)).index_saved_to;
+        let expected = hint.up_to(entry.flushed_offset).covered_to().position;
+        assert!(
+            saved_to == expected && saved_to > headers[1].base_position,
+            "a hint up to {hinted}: {saved_to}"
+        );
+    }
+    segment::save_index_hint(&machine.fs, data_dir(), partition(), &wrong_index(&headers[1]))
+        .expect("no faults");
+    assert_eq!(machine.recovered(Some(&entry)).index_saved_to, Position::ZERO, "it leads nowhere");
 }
