@@ -229,7 +229,7 @@ impl Partition {
         };
         let find = Find::Timestamp { at_least, from: self.log.start_offset() };
         // One batch is enough, and the first one is returned whatever its size.
-        self.plan(Reading { from, purpose: Purpose::Lookup, find, bytes_max: 1, behind: None }, cx);
+        self.plan(Reading { from, purpose: Purpose::Lookup, find, bytes_max: 1 }, cx);
     }
 
     fn found<F>(&self, from: ReplyTo, offset: Offset, cx: &mut Context<'_, F>) {

@@ -101,12 +101,12 @@ impl Areas {
     /// An area other than the current one that may be written.
     fn free(&self) -> Option<usize> {
         let is_free = |area: &Area| area.unsettled.is_empty() || planted(Plant::JournalReusedEarly);
-        self.oldest().filter(|oldest| is_free(&self.list[*oldest]))
+        self.oldest(|_| true).filter(|oldest| is_free(&self.list[*oldest]))
     }
 
-    /// Of the others the one that is to be written next.
-    fn oldest(&self) -> Option<usize> {
-        let others = self.list.iter().enumerate().filter(|(at, _)| *at != self.current);
+    /// Of those of the others that count the one that was written first, and is to be written next.
+    fn oldest(&self, counts: impl Fn(&Area) -> bool) -> Option<usize> {
+        let others = self.list.iter().enumerate().filter(|(at, area)| *at != self.current && counts(area));
         // One that was never written comes first: `None` is less than any sequence.
         others.min_by_key(|(_, area)| area.first).map(|(at, _)| at)
     }
@@ -118,7 +118,7 @@ impl Areas {
         if self.used + bytes <= self.bytes {
             return true;
         }
-        if let Some(oldest) = self.oldest() {
+        if let Some(oldest) = self.oldest(|_| true) {
             self.list[oldest].forget_settled(&settled);
         }
         let Some(next) = self.free() else { return false };
@@ -149,19 +149,14 @@ impl Areas {
     /// Whom to settle: who has something in the oldest area, once most areas may not be written again, so that there is room in
     /// time; or at once if they are few, so that the journal stays small.
     pub fn pressing(&mut self, settled: impl Fn(PartitionId) -> Option<Position>) -> Vec<PartitionId> {
-        loop {
-            let (current, limit) = (self.current, self.limit());
-            let others = self.list.iter_mut().enumerate().filter(|(at, _)| *at != current);
-            let mut others = others.map(|(_, area)| area).filter(|area| !area.unsettled.is_empty());
-            let Some(mut oldest) = others.next() else { return Vec::new() };
-            let mut taken = 2;
-            for area in others {
-                taken += 1;
-                if area.first < oldest.first {
-                    oldest = area;
-                }
-            }
+        let is_taken = |area: &Area| !area.unsettled.is_empty();
+        let limit = self.limit();
+        while let Some(oldest) = self.oldest(is_taken) {
+            let others =
+                self.list.iter().enumerate().filter(|(at, area)| *at != self.current && is_taken(area));
+            let taken = 1 + others.count();
             let has_room = limit.saturating_sub(taken) >= limit / 4 && taken < limit;
+            let oldest = &mut self.list[oldest];
             if has_room && oldest.unsettled.len() > limits::SETTLE_FEW {
                 return Vec::new();
             }
@@ -170,6 +165,7 @@ impl Areas {
                 return oldest.unsettled.keys().copied().collect();
             }
         }
+        Vec::new()
     }
 }
 

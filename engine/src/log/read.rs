@@ -133,6 +133,12 @@ impl ColdRead {
         self.place.file == file
     }
 
+    /// Where a search goes on that does not find anything in the file ([`Place::behind`]).
+    #[must_use]
+    pub fn behind(&self) -> Option<Offset> {
+        self.place.behind
+    }
+
     /// Reads `len` bytes from `place.from` on.
     fn submit<F: Fs>(&mut self, len: u64, pool: &Pool, out: &mut Vec<(LogOp, Op<F>)>) {
         assert_eq!(self.in_flight, 0, "a read is submitted again only when it has ended");

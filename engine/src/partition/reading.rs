@@ -34,8 +34,6 @@ pub struct Reading {
     pub find: Find,
     /// Bytes wanted at most.
     pub bytes_max: usize,
-    /// Where a search goes on that does not find anything in the file ([`Place::behind`](crate::log::read::Place)).
-    pub behind: Option<Offset>,
 }
 
 /// The reads of a partition that are not answered.
@@ -63,18 +61,12 @@ impl Reads {
 impl Partition {
     /// Reads whole batches from the one that holds `from_offset`.
     pub fn read<F: Fs>(&mut self, from: ReplyTo, offset: Offset, bytes_max: usize, cx: &mut Context<'_, F>) {
-        self.plan(
-            Reading { from, purpose: Purpose::Records, find: Find::Offset(offset), bytes_max, behind: None },
-            cx,
-        );
+        self.plan(Reading { from, purpose: Purpose::Records, find: Find::Offset(offset), bytes_max }, cx);
     }
 
     /// Reads bytes as they are stored.
     pub fn read_stored<F: Fs>(&mut self, from: ReplyTo, at: Position, bytes: usize, cx: &mut Context<'_, F>) {
-        self.plan(
-            Reading { from, purpose: Purpose::Stored, find: Find::Bytes(at), bytes_max: bytes, behind: None },
-            cx,
-        );
+        self.plan(Reading { from, purpose: Purpose::Stored, find: Find::Bytes(at), bytes_max: bytes }, cx);
     }
 
     /// Answers a read from memory, or begins it.
@@ -95,17 +87,16 @@ impl Partition {
     /// Answers what is in memory, and starts what is not. A search may have to go on from elsewhere.
     fn try_plan<F: Fs>(&mut self, reading: Reading, cx: &mut Context<'_, F>) -> Option<Reading> {
         match self.log.plan_read(reading.find, reading.bytes_max, cx.wanted) {
-            Ok(Plan::Ready(run)) => return self.answer_read(reading, Ok(run), cx),
+            Ok(Plan::Ready(run)) => return self.answer_read(reading, Ok(run), None, cx),
             Ok(Plan::AfterOpening) => self.reads.after_opening.push(reading),
             Ok(Plan::Cold(place)) => {
-                let mut reading = self.take_ahead(reading, cx)?;
-                reading.behind = place.behind;
+                let reading = self.take_ahead(reading, cx)?;
                 let id = self.reads.next;
                 self.reads.next += 1;
                 let read = ColdRead::start(id, place, reading.find, reading.bytes_max, cx.pool, cx.wanted);
                 self.reads.cold.insert(id, (Some(reading), read));
             }
-            Err(error) => return self.answer_read(reading, Err(error), cx),
+            Err(error) => return self.answer_read(reading, Err(error), None, cx),
         }
         None
     }
@@ -120,7 +111,7 @@ impl Partition {
         };
         match ahead {
             Found::Done(run) => {
-                let _ = self.finish(reading, run, cx);
+                let _ = self.finish(reading, run, None, cx);
             }
             Found::UnderWay(id) => {
                 let entry = self.reads.cold.get_mut(&id).expect("a read lasts until its last piece has come");
@@ -147,7 +138,7 @@ impl Partition {
                 Err(Error::Storage(format!("reading failed: {error}")))
             }
         };
-        let (reading, _) = self.reads.cold.remove(&id).expect("it was just there");
+        let (reading, read) = self.reads.cold.remove(&id).expect("it was just there");
         let Some(reading) = reading else {
             // Whoever asks for it later reads again where this has failed.
             self.reads.ahead.came(id, outcome.ok(), cx.ahead);
@@ -155,23 +146,30 @@ impl Partition {
         };
         let outcome = if self.closed { Err(Error::UnknownPartition) } else { outcome };
         let again = match outcome {
-            Ok(run) => self.finish(reading, run, cx),
-            Err(error) => self.answer_read(reading, Err(error), cx),
+            Ok(run) => self.finish(reading, run, read.behind(), cx),
+            Err(error) => self.answer_read(reading, Err(error), None, cx),
         };
         if let Some(again) = again {
             self.plan(again, cx);
         }
     }
 
-    /// Answers a read from the disk, and reads on ahead of a reader that goes through the log.
-    fn finish<F: Fs>(&mut self, reading: Reading, run: Run, cx: &mut Context<'_, F>) -> Option<Reading> {
+    /// Answers a read from the disk, and reads on ahead of a reader that goes through the log. `behind` is
+    /// [`ColdRead::behind`].
+    fn finish<F: Fs>(
+        &mut self,
+        reading: Reading,
+        run: Run,
+        behind: Option<Offset>,
+        cx: &mut Context<'_, F>,
+    ) -> Option<Reading> {
         if let (Purpose::Records, Find::Offset(offset), Some(next)) =
             (reading.purpose, reading.find, run.next)
             && self.reads.ahead.goes_on(offset, next)
         {
             self.read_ahead(next, reading.bytes_max, cx);
         }
-        self.answer_read(reading, Ok(run), cx)
+        self.answer_read(reading, Ok(run), behind, cx)
     }
 
     /// Begins to read from `offset` on for whoever will ask for it, if it is on the disk and there is room.
@@ -190,11 +188,13 @@ impl Partition {
         }
     }
 
-    /// Answers a read; or, where a search has not found anything yet, says where it goes on.
+    /// Answers a read; or, where a search has not found anything yet, says where it goes on: at `behind`, or in the next
+    /// segment.
     fn answer_read<F>(
         &self,
         reading: Reading,
         outcome: Result<Run, Error>,
+        behind: Option<Offset>,
         cx: &mut Context<'_, F>,
     ) -> Option<Reading> {
         let reply = match reading.purpose {
@@ -214,16 +214,12 @@ impl Partition {
             Purpose::Lookup => {
                 let sought = outcome.and_then(|run| lookup::find_record(&run.slices, reading.find));
                 let next = match sought {
-                    Ok(Sought::Nowhere) => reading.behind.or_else(|| self.log.search_goes_on(reading.find)),
+                    Ok(Sought::Nowhere) => behind.or_else(|| self.log.search_goes_on(reading.find)),
                     Ok(Sought::Behind(offset)) => Some(offset),
                     _ => None,
                 };
                 if let (Some(from), Find::Timestamp { at_least, .. }) = (next, reading.find) {
-                    return Some(Reading {
-                        find: Find::Timestamp { at_least, from },
-                        behind: None,
-                        ..reading
-                    });
+                    return Some(Reading { find: Find::Timestamp { at_least, from }, ..reading });
                 }
                 Reply::ListOffset(sought.map(Sought::found))
             }
@@ -235,7 +231,7 @@ impl Partition {
     /// Answers the reads that wait for a file.
     pub(super) fn refuse_readings<F>(&mut self, error: &Error, cx: &mut Context<'_, F>) {
         for reading in std::mem::take(&mut self.reads.after_opening) {
-            let _ = self.answer_read(reading, Err(error.clone()), cx);
+            let _ = self.answer_read(reading, Err(error.clone()), None, cx);
         }
     }
 

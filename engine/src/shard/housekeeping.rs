@@ -52,6 +52,7 @@ impl<I: Io> Shard<I> {
                 entry.partition.expire_producers(unix_millis, expiration_ms);
             }
         }
+        self.let_journal_grow();
         let unsettled = self.settle_idle(now);
         self.checkpoint_if_due(now, unsettled);
         // An idle shard sleeps until something comes.

@@ -404,10 +404,13 @@ impl<I: Io> Shard<I> {
         }
     }
 
+    /// Lets the journal try again to grow: space that was refused may be had now.
+    pub(super) fn let_journal_grow(&mut self) {
+        self.journal.areas.hold_back(false);
+    }
+
     /// Has partitions settled that were not appended to for a while. Says whether any is still unsettled.
     pub(super) fn settle_idle(&mut self, now: Nanos) -> bool {
-        // What was refused may be had now.
-        self.journal.areas.hold_back(false);
         let unsettled = self.unsettled();
         let any = !unsettled.is_empty();
         for (partition, appended) in unsettled {
