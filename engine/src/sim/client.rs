@@ -11,7 +11,7 @@ use super::io::SimIo;
 use super::producer::{Producer, Sending};
 use super::rng::Rng;
 use super::workload::Workload;
-use crate::io::{Completion, Io};
+use crate::io::{Completion, Io, Slice};
 use crate::request::Reply;
 use crate::service::Service;
 use crate::shard::Shard;
@@ -30,6 +30,7 @@ enum What {
     Append { partition: PartitionId, number: BatchNumber },
     Produce { partition: PartitionId, number: BatchNumber, producer: usize, sending: Sending },
     Read { partition: PartitionId, from: i64, floor: Floor, why: Why },
+    ReadStored { partition: PartitionId, from: i64, floor: Floor, expected: Slice },
     Watch { partition: PartitionId, end: i64, until: Nanos },
     Latest { partition: PartitionId, floor: i64 },
     Earliest { partition: PartitionId, floor: Floor },

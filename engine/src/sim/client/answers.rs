@@ -2,7 +2,7 @@
 
 use super::{Asked, Bench, What, Why};
 use crate::error::Error;
-use crate::io::Io;
+use crate::io::{Io, Slice};
 use crate::request::{Appended, FoundOffset, Records, Reply};
 use crate::shard::Shard;
 use crate::sim::checker::{BatchNumber, Floor, Verdict};
@@ -28,8 +28,16 @@ impl Bench {
             }
             (What::Read { partition, from, floor, why }, Reply::Read(result)) => match why {
                 Why::Whole { failures } => self.read_on(shard, on, partition, from, floor, failures, result),
-                Why::Look | Why::News => self.has_read(partition, from, floor, why, result),
+                Why::Look | Why::News => {
+                    if let Ok(records) = &result {
+                        self.read_again(shard, on, partition, from, records);
+                    }
+                    self.has_read(partition, from, floor, why, result)
+                }
             },
+            (What::ReadStored { partition, from, floor, expected }, Reply::ReadStored(result)) => {
+                self.has_read_again(partition, from, floor, &expected, result)
+            }
             (What::Watch { partition, end, until }, Reply::Watch(news)) => {
                 if !news && !self.stopping && shard.io().now() < until {
                     return Err(format!("{partition}: a watch ended without news before its time"));
@@ -135,6 +143,33 @@ impl Bench {
                 if why == Why::News && next == from {
                     return Err(format!(
                         "{partition}: a watch promised something at {from}, and nothing is there"
+                    ));
+                }
+                Ok(())
+            }
+            Err(Error::OffsetOutOfRange { start, .. }) => {
+                self.checker.out_of_range(partition, from, floor, start.value())
+            }
+            Err(error) => self.excuse(partition, &error),
+        }
+    }
+
+    /// Bytes that a read from `from` on has found were asked for once more.
+    fn has_read_again(
+        &mut self,
+        partition: PartitionId,
+        from: i64,
+        floor: Floor,
+        expected: &[u8],
+        result: Result<Vec<Slice>, Error>,
+    ) -> Verdict {
+        match result {
+            Ok(slices) => {
+                let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+                if bytes.is_empty() || !expected.starts_with(&bytes) {
+                    return Err(format!(
+                        "{partition}: {} bytes that a read from {from} brought are not the same a second time",
+                        expected.len()
                     ));
                 }
                 Ok(())

@@ -4,7 +4,7 @@ use super::{Asked, Bench, Phase, What, Why};
 use crate::catalog::{SettingChange, SettingChangeKind, SettingsEdit};
 use crate::io::Io;
 use crate::io::Slice;
-use crate::request::{OffsetQuery, Origin, Request};
+use crate::request::{OffsetQuery, Origin, Records, Request};
 use crate::shard::Shard;
 use crate::sim::checker::{BatchNumber, TopicWish};
 use crate::sim::io::SimIo;
@@ -137,6 +137,27 @@ impl Bench {
         let floor = self.checker.floor(partition);
         let request = Request::Read { partition, from: Offset::new(from), max_bytes };
         self.ask_uncounted(shard, on, What::Read { partition, from, floor, why }, request);
+    }
+
+    /// Now and then asks for some of what a read has brought once more, as those do who could not keep it.
+    pub(super) fn read_again(
+        &mut self,
+        shard: &mut Shard<SimIo>,
+        on: u16,
+        partition: PartitionId,
+        from: i64,
+        records: &Records,
+    ) {
+        if records.slices.is_empty() || self.phase != Phase::Working || !self.rng.one_in(4) {
+            return;
+        }
+        let bytes: Vec<u8> = records.slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+        let skipped = if self.rng.coin() { 0 } else { self.rng.index(bytes.len()) };
+        let wanted = 1 + self.rng.index(bytes.len() - skipped);
+        let (at, expected) = (records.at.plus(skipped as u64), &bytes[skipped..skipped + wanted]);
+        let (floor, expected) = (self.checker.floor(partition), Slice::copy_from(expected));
+        let what = What::ReadStored { partition, from, floor, expected };
+        self.ask_uncounted(shard, on, what, Request::ReadStored { partition, at, bytes: wanted });
     }
 
     fn create(&mut self, shard: &mut Shard<SimIo>, on: u16) {
