@@ -346,7 +346,9 @@ impl Coordinator {
 
     /// A topic is deleted: what was committed for it is given up. `topic` has its name now, if one has.
     pub fn topic_deleted(&mut self, deleted: &str, topic: Option<TopicId>, now: Now, out: &mut Effects) {
-        let names: Vec<Name> = self.groups.keys().cloned().collect();
+        let first = OffsetKey { topic: deleted.into(), partition: i32::MIN };
+        let concerned = self.groups.iter().filter(|(_, group)| group.offsets.has_of_topic(&first));
+        let names: Vec<Name> = concerned.map(|(name, _)| Name::clone(name)).collect();
         for name in names {
             self.with(&name, now, out, |group, cx| group.topic_deleted(deleted, topic, cx));
         }

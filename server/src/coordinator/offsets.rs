@@ -94,6 +94,12 @@ impl Offsets {
         self.acknowledged.range(first..).take_while(move |(key, _)| key.topic == topic)
     }
 
+    /// Whether anything is acknowledged for the topic of `first`, a partition of it before any other.
+    #[must_use]
+    pub fn has_of_topic(&self, first: &OffsetKey) -> bool {
+        self.acknowledged.range(first..).next().is_some_and(|(key, _)| key.topic == first.topic)
+    }
+
     /// Everything as the log's end has it: what is on its way included.
     pub fn appended(&self) -> impl Iterator<Item = (&OffsetKey, &Committed)> {
         let pending = self.pending.iter().filter_map(|(key, pending)| Some((key, pending.last.as_ref()?)));
