@@ -190,8 +190,11 @@ impl<I: Io> Shard<I> {
         }
         let blocks = len.next_multiple_of(BLOCK_SIZE);
         if !self.make_journal_room(blocks as u64) {
-            // These partitions write their own files.
+            // These partitions write their own files. That there is room again is seen to here as well: no record comes that
+            // would have it done.
             slots.into_iter().for_each(|slot| self.pump(slot, None));
+            self.grow_journal();
+            self.settle_in_time();
             return;
         }
         let mut entries = std::mem::take(&mut self.journal.entries);

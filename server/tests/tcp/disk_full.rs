@@ -147,3 +147,39 @@ fn a_full_disk_refuses_appends_and_takes_nothing() {
     assert_eq!((produced(&response).error_code, produced(&response).base_offset), (0, 0));
     producers.iter_mut().for_each(Producer::check);
 }
+
+/// A journal whose only area was filled while there was no space for another is used again once there is.
+#[test]
+fn a_journal_that_could_not_grow_does_so_when_there_is_space() {
+    const AREA_BYTES: u64 = 64 << 10;
+    let folder = Folder::new();
+    let Some(disk) = SmallDisk::mount(&folder) else { return };
+    let mut command = disk.serve(&folder);
+    let journal_bytes = 16 * AREA_BYTES;
+    command.args(["--set", &format!("tora.journal.bytes={journal_bytes}")]);
+    let server = Server::run(command, folder);
+    let mut client = server.connect();
+    create(&mut client, "small", 1);
+    let mut append = |value: &str| {
+        let response = client.call(9, &produce("small", 0, batch(&[value])));
+        assert_eq!(produced(&response).error_code, 0);
+    };
+    // Too large for the journal; its segment has more space than the small ones need.
+    append(&"x".repeat(500_000));
+    disk.fill_but(1 << 20);
+    disk.fill_up();
+    // Each takes a block of the journal: one area is filled, and its successor in vain asked for.
+    for _ in 0..4 * AREA_BYTES / 4096 {
+        append("small");
+    }
+    let size = |shard| disk.size(&format!("journal-{shard}"));
+    assert_eq!([size(0), size(1)], [4096 + AREA_BYTES; 2], "there is no space for another area");
+
+    disk.make_room();
+    let since = Instant::now();
+    while size(0).max(size(1)) == 4096 + AREA_BYTES {
+        assert!(since.elapsed() < PATIENCE, "there is space again");
+        append("small");
+        thread::sleep(Duration::from_millis(50));
+    }
+}

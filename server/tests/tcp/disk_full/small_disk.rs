@@ -86,6 +86,11 @@ impl SmallDisk {
         fs::remove_file(self.inside().join(BALLAST)).expect("it was filled");
     }
 
+    /// Bytes of a file of the data folder.
+    pub fn size(&self, name: &str) -> u64 {
+        fs::metadata(self.inside().join(name)).expect("it is there").len()
+    }
+
     /// Bytes that are free.
     fn free(&self) -> u64 {
         let output = Command::new("stat").args(["-f", "-c", "%a %S"]).arg(self.inside()).output();
