@@ -20,7 +20,7 @@ use crate::progress::Progress;
 use crate::sys;
 
 /// In all, lest a broker or a disk that never rests make a comparison endless.
-const WAITS_MAX: Duration = Duration::from_secs(600);
+const WAITS_MAX: Duration = Duration::from_secs(900);
 
 /// A running broker, as a measurement needs it.
 pub struct Broker {
@@ -220,8 +220,7 @@ impl<'a> Contest<'a> {
     }
 
     /// Waits for the disk to be done with what it has been told last, but not for ever: after large files were deleted,
-    /// it stalls the writes of whoever is measured next. What it may still have to do with much later is waited for only
-    /// where requests come by the clock.
+    /// it stalls the writes of whoever is measured next. Where requests come by the clock (`paced`), little is much.
     fn calm_down(&self, paced: bool, progress: &Progress) {
         // Below a peer's data there may be any disk; what is ours is all on one.
         let on_a_disk = |folder: &&Path| Volume::below(folder).is_ok_and(|volume| !volume.is_memory());
@@ -230,12 +229,10 @@ impl<'a> Contest<'a> {
         if patience.is_zero() {
             return;
         }
-        let before = self.disk.get();
-        let known = if paced { before } else { calm::Known { discarded_bytes: None, ..before } };
-        match calm::wait(folder, known, patience) {
+        let much = if paced { calm::MUCH_BYTES } else { calm::VERY_MUCH_BYTES };
+        match calm::wait(folder, self.disk.get(), much, patience) {
             Ok(calm) => {
-                let discarded_bytes = if paced { calm.discarded_bytes } else { before.discarded_bytes };
-                self.disk.set(calm::Known { discarded_bytes, ..calm.known() });
+                self.disk.set(calm.known());
                 self.waits.set(self.waits.get().saturating_sub(calm.waited));
                 if let Some(words) = calm.words() {
                     progress.say(&format!("  {words}"));

@@ -24,8 +24,10 @@ use crate::sys;
 pub const PATIENCE: Duration = Duration::from_secs(12);
 /// How long after much was discarded the host may still have to do with it: file systems write out every five seconds.
 const DISCARDS_LINGER: Duration = Duration::from_secs(6);
-/// So much is much.
-const MUCH_BYTES: u64 = 64 << 20;
+/// So much is much where requests come by the clock, so that a pause counts for all that it holds up.
+pub const MUCH_BYTES: u64 = 64 << 20;
+/// And so much where they follow one another, and a pause is one of many.
+pub const VERY_MUCH_BYTES: u64 = 1 << 30;
 /// Room for 256 blocks: each is one that was written before.
 const FILE_BYTES: usize = 256 * BLOCK_BYTES;
 /// Long enough to meet some of twenty stalls a second.
@@ -89,7 +91,7 @@ impl Calm {
 /// # Errors
 /// A sentence, where that cannot be told.
 pub fn run(folder: &Path, known: Known) -> Result<(), String> {
-    let calm = wait(folder, known, PATIENCE)
+    let calm = wait(folder, known, MUCH_BYTES, PATIENCE)
         .map_err(|e| format!("cannot tell whether the disk of {} is calm: {e}", folder.display()))?;
     let quietest_us = u64::try_from(calm.quietest.as_micros()).unwrap_or(u64::MAX);
     println!(
@@ -106,15 +108,15 @@ pub fn run(folder: &Path, known: Known) -> Result<(), String> {
 
 /// Has everything written out that the system still holds of the filesystem of `folder`, which is also what makes it
 /// tell the device of freed blocks, and waits until the device takes its usual time again: that of its quietest moment,
-/// if that is known from before. If much was discarded since then, that has to be a while ago. For no longer than
+/// if that is known from before. If `much` was discarded since then, or more, that has to be a while ago. For no longer than
 /// `patience`.
 ///
 /// # Errors
 /// Where the filesystem has no O_DIRECT, or the folder may not be written.
-pub fn wait(folder: &Path, known: Known, patience: Duration) -> io::Result<Calm> {
+pub fn wait(folder: &Path, known: Known, much: u64, patience: Duration) -> io::Result<Calm> {
     sys::sync_filesystem(folder)?;
     let volume = Volume::below(folder)?;
-    let mut discards = Discards::new(known.discarded_bytes);
+    let mut discards = Discards::new(known.discarded_bytes, much);
     let mut blocks = Blocks::create(folder, FILE_BYTES)?;
     let begun = Instant::now();
     let (mut looks, mut waited) = (Looks::new(known.quietest), Duration::ZERO);
@@ -133,19 +135,21 @@ pub fn wait(folder: &Path, known: Known, patience: Duration) -> io::Result<Calm>
 
 /// What the device was told to discard, and when last; times count from the beginning of the wait.
 struct Discards {
+    /// How many bytes are much.
+    much: u64,
     seen: Option<u64>,
     /// When it was much.
     last: Option<Duration>,
 }
 
 impl Discards {
-    const fn new(known: Option<u64>) -> Self {
-        Self { seen: known, last: None }
+    const fn new(known: Option<u64>, much: u64) -> Self {
+        Self { much, seen: known, last: None }
     }
 
     /// Takes a reading of the device's counter at `now`.
     fn see(&mut self, total: Option<u64>, now: Duration) {
-        let much = total.zip(self.seen).is_some_and(|(total, seen)| total.saturating_sub(seen) >= MUCH_BYTES);
+        let much = total.zip(self.seen).is_some_and(|(total, seen)| total.saturating_sub(seen) >= self.much);
         if much {
             self.last = Some(now);
         }

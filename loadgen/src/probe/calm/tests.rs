@@ -60,7 +60,7 @@ fn a_disk_that_is_slow_all_the_time_is_told_from_a_quieter_one() {
 #[test]
 fn after_much_was_discarded_a_while_is_waited() {
     let second = Duration::from_secs(1);
-    let mut discards = Discards::new(Some(1000));
+    let mut discards = Discards::new(Some(1000), MUCH_BYTES);
     discards.see(Some(1000 + MUCH_BYTES - 1), second);
     assert!(!discards.linger_at(second), "little does not matter");
     discards.see(Some(1000 + MUCH_BYTES), second * 2);
@@ -68,7 +68,7 @@ fn after_much_was_discarded_a_while_is_waited() {
     assert!(discards.linger_at(second * 7));
     assert!(!discards.linger_at(second * 8));
     assert_eq!(discards.seen, Some(1000 + MUCH_BYTES));
-    let mut unknown = Discards::new(None);
+    let mut unknown = Discards::new(None, MUCH_BYTES);
     unknown.see(Some(MUCH_BYTES * 9), second);
     assert!(!unknown.linger_at(second), "that may have been at any time since boot");
     unknown.see(Some(MUCH_BYTES * 10), second);
@@ -83,7 +83,7 @@ fn waiting_has_an_end_and_leaves_nothing() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/probe");
     // No disk is as quick as that, so patience must run out.
     let known = Known { quietest: Some(Duration::from_nanos(1)), discarded_bytes: None };
-    let calm = match wait(&folder, known, Duration::ZERO) {
+    let calm = match wait(&folder, known, MUCH_BYTES, Duration::ZERO) {
         Ok(calm) => calm,
         Err(error) => {
             println!("SKIPPED: no O_DIRECT below {}: {error}", folder.display());

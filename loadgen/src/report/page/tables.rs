@@ -34,7 +34,6 @@ pub const COST: &[Column] = &[
     column("broker CPU s/GB", "broker_cpu_seconds_per_gb", three_digits),
     column("broker CPU s/M records", "broker_cpu_seconds_per_million_records", three_digits),
     column("machine CPU s", "machine_cpu_seconds", one_digit),
-    column("withheld by its host", "machine_stolen_share", percent),
     column("memory", "broker_resident_bytes", bytes),
     column("flushes/ack", "device_flushes_per_acknowledgement", two_digits),
     column("written/produced", "device_written_bytes_per_produced_byte", two_digits),
