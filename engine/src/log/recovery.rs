@@ -1,7 +1,7 @@
 //! Opening a partition's log after whatever happened to it.
 //!
 //! The rules, in the order in which they are applied (`FORMAT.md` has them with their reasons):
-//! 1. Segments at the end that never held a batch are removed, and so are those at the beginning that lie before the log
+//! 1. Segments at the end that never held a batch are removed, unless the log starts there, and so are those that lie before the log
 //!    start as a whole.
 //! 2. What the checkpoint calls flushed is not read again; from there on every batch is checked: bounds, checksum,
 //!    contiguous offsets, a leader epoch that never goes back. The producers of those batches are remembered.

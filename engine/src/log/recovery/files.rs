@@ -62,7 +62,7 @@ impl<'a, F: Fs> Files<'a, F> {
         let mut files = Self { segments: Vec::new(), last: None, removed };
         let (indexes, orphans): (Vec<_>, _) = indexes.into_iter().partition(|base| bases.contains(base));
         files.drop_indexes(fs, folder, &orphans)?;
-        let kept = files.drop_prepared(fs, folder, bases)?;
+        let kept = files.drop_prepared(fs, folder, bases, log_start)?;
         let kept = drop_before(fs, folder, &kept, log_start);
         files.segments = chain(fs, folder, partition, kept, &indexes, files.last.as_ref())?;
         Ok(Some(files))
@@ -84,11 +84,12 @@ impl<'a, F: Fs> Files<'a, F> {
         fs: &'a F,
         folder: &Path,
         mut bases: Vec<Offset>,
+        log_start: Offset,
     ) -> Result<Vec<Offset>, RecoveryError> {
         while let Some(&base) = bases.last() {
             let path = folder.join(segment::file_name(base));
             let last = Reader::open(fs, &path, OpenMode::ReadWrite, HEAD)?;
-            if !may_be_unused(&bases) || !is_unused(&last)? {
+            if !may_be_unused(&bases) || is_start(&last, base, log_start) || !is_unused(&last)? {
                 self.last = Some(last);
                 break;
             }
@@ -107,6 +108,14 @@ impl<'a, F: Fs> Files<'a, F> {
 /// the segments before it, the last one's name alone says where the log is.
 pub(super) fn may_be_unused(bases: &[Offset]) -> bool {
     bases.len() > 1 || bases.first() == Some(&Offset::ZERO)
+}
+
+/// Whether the log starts with this segment or behind it: then it has come that far, and what else there is before it is left
+/// over, since files that a start could not remove stay until the next, and those between them and the last one may be gone.
+/// One that was still being made when its log's start came to it does not count: all before it is there.
+pub(super) fn is_start<F: Fs>(file: &Reader<'_, F>, base: Offset, log_start: Offset) -> bool {
+    let has_come_that_far = base > Offset::ZERO && base <= log_start;
+    has_come_that_far && header(file).is_ok_and(|header| header.base_offset == base)
 }
 
 /// Whether a segment never held a batch.

@@ -121,14 +121,17 @@ fn listed<F: Fs>(
     };
     let mut bases: Vec<Offset> =
         entries.iter().filter_map(|entry| segment::parse_file_name(&entry.name)).collect();
+    let start = checkpoint.map_or(Offset::ZERO, |entry| entry.log_start);
     while let Some(&last) = bases.last()
         && files::may_be_unused(&bases)
-        && files::is_unused(&open(fs, &folder.join(segment::file_name(last)))?)?
     {
+        let file = open(fs, &folder.join(segment::file_name(last)))?;
+        if files::is_start(&file, last, start) || !files::is_unused(&file)? {
+            break;
+        }
         verified.notes.push(format!("{}: was prepared and never used", segment::file_name(last)));
         bases.pop();
     }
-    let start = checkpoint.map_or(Offset::ZERO, |entry| entry.log_start);
     let (gone, kept) = bases.split_at(files::first_kept(&bases, start));
     for base in gone {
         verified.notes.push(format!("{}: lies before the log's start", segment::file_name(*base)));

@@ -217,6 +217,25 @@ fn what_a_removal_left_is_not_damage() {
 }
 
 #[test]
+fn what_could_not_be_removed_does_not_stand_for_the_logs_end() {
+    let machine = Machine::new(1);
+    let (headers, all) = three(&machine);
+    machine.recovered(None);
+    // The first segment's removal failed, those behind it went later, and the log goes on in a segment without a batch.
+    let end: u64 = all.iter().map(|bytes| bytes.len() as u64).sum();
+    for header in &headers[1..] {
+        machine.fs.remove_file(&segment::path(data_dir(), header)).expect("it is there");
+    }
+    machine.prepare(&header(60, end, W), 1 << 16);
+    let mut entry = checkpoint(&all);
+    entry.log_start = Offset::new(60);
+    let recovered = machine.recovered(Some(&entry));
+    assert_eq!((recovered.log_start, recovered.end_offset), (Offset::new(60), Offset::new(60)));
+    assert_eq!(recovered.end_position, Position::new(end));
+    assert_eq!(machine.names(), [segment::file_name(Offset::new(60))]);
+}
+
+#[test]
 fn a_removal_leaves_a_log_whenever_it_crashes() {
     for events in 0..40 {
         let mut machine = Machine::new(events);
