@@ -83,8 +83,8 @@ pub const INDEX_HINT_BYTES: u64 = 1 << 20;
 /// a file each, and spare it a read that it makes anyway.
 pub const INDEX_HINT_BYTES_QUIET: u64 = ALLOCATION_STEP_MIN;
 
-/// Partitions that a shard recovers at a time, and segments that journals are copied into. Each waits for the device most of the time, and flushes that wait together
-/// are made one. Each has up to three files open meanwhile; where that is too many for the process, it is done again alone.
+/// Partitions that a shard recovers at a time, and segments that journals are copied into. Each waits for the device most of
+/// the time, and flushes that wait together are made one. Each has up to three files open meanwhile; where that is too many for the process, it is done again alone.
 pub const RECOVERIES_AT_ONCE: usize = 8;
 
 /// A shard with recent traffic looks this often for what need not happen at once.

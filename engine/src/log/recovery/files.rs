@@ -89,7 +89,7 @@ impl<'a, F: Fs> Files<'a, F> {
         while let Some(&base) = bases.last() {
             let path = folder.join(segment::file_name(base));
             let last = Reader::open(fs, &path, OpenMode::ReadWrite, HEAD)?;
-            if !may_be_unused(&bases) || is_start(&last, base, log_start) || !is_unused(&last)? {
+            if !was_only_prepared(&bases, &last, log_start)? {
                 self.last = Some(last);
                 break;
             }
@@ -104,22 +104,32 @@ impl<'a, F: Fs> Files<'a, F> {
     }
 }
 
+/// Whether the last of these segments, whose file is `last`, was prepared and never used, and none that the log needs.
+pub(super) fn was_only_prepared<F: Fs>(
+    bases: &[Offset],
+    last: &Reader<'_, F>,
+    log_start: Offset,
+) -> Result<bool, RecoveryError> {
+    let Some(&base) = bases.last() else { return Ok(false) };
+    Ok(may_be_unused(bases) && !is_start(last, base, log_start) && is_unused(last)?)
+}
+
 /// Whether the last of these segments is none that the log needs, should it never have been used. Where retention has taken
 /// the segments before it, the last one's name alone says where the log is.
-pub(super) fn may_be_unused(bases: &[Offset]) -> bool {
+fn may_be_unused(bases: &[Offset]) -> bool {
     bases.len() > 1 || bases.first() == Some(&Offset::ZERO)
 }
 
 /// Whether the log starts with this segment or behind it: then it has come that far, and what else there is before it is left
 /// over, since files that a start could not remove stay until the next, and those between them and the last one may be gone.
 /// One that was still being made when its log's start came to it does not count: all before it is there.
-pub(super) fn is_start<F: Fs>(file: &Reader<'_, F>, base: Offset, log_start: Offset) -> bool {
+fn is_start<F: Fs>(file: &Reader<'_, F>, base: Offset, log_start: Offset) -> bool {
     let has_come_that_far = base > Offset::ZERO && base <= log_start;
     has_come_that_far && header(file).is_ok_and(|header| header.base_offset == base)
 }
 
 /// Whether a segment never held a batch.
-pub(super) fn is_unused<F: Fs>(file: &Reader<'_, F>) -> Result<bool, RecoveryError> {
+fn is_unused<F: Fs>(file: &Reader<'_, F>) -> Result<bool, RecoveryError> {
     if let Err(error @ StoredError::Version { .. }) = header(file) {
         return Err(unreadable(&file.path, error));
     }

@@ -123,12 +123,8 @@ fn listed<F: Fs>(
         entries.iter().filter_map(|entry| segment::parse_file_name(&entry.name)).collect();
     let start = checkpoint.map_or(Offset::ZERO, |entry| entry.log_start);
     while let Some(&last) = bases.last()
-        && files::may_be_unused(&bases)
+        && files::was_only_prepared(&bases, &open(fs, &folder.join(segment::file_name(last)))?, start)?
     {
-        let file = open(fs, &folder.join(segment::file_name(last)))?;
-        if files::is_start(&file, last, start) || !files::is_unused(&file)? {
-            break;
-        }
         verified.notes.push(format!("{}: was prepared and never used", segment::file_name(last)));
         bases.pop();
     }
