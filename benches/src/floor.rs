@@ -7,6 +7,7 @@ mod broker;
 mod buffer;
 mod connection;
 mod log;
+mod logs;
 mod ring;
 mod stats;
 mod wire;
@@ -21,8 +22,9 @@ use crate::os;
 use broker::Broker;
 pub use buffer::{BLOCK_BYTES, Buffer};
 use connection::Connection;
-use log::Log;
 pub use log::{Durability, Options as LogOptions};
+pub use logs::FILES_MAX;
+use logs::Logs;
 pub use ring::{Completion, Memory, Purpose, Ring};
 use stats::Stats;
 
@@ -42,7 +44,7 @@ pub struct Options {
     pub core: Option<usize>,
     /// Partitions of any topic asked for.
     pub partitions: usize,
-    /// The log.
+    /// The logs.
     pub log: LogOptions,
 }
 
@@ -53,14 +55,14 @@ pub fn run(options: Options) -> io::Result<()> {
     }
     let signals = os::stop_signals()?;
     let mut ring = Ring::new()?;
-    let log = Log::create(options.log, &mut ring)?;
+    let logs = Logs::create(&options.log, &mut ring)?;
     let listener = listen(options.listen)?;
     let address = listener.local_addr()?.as_socket().unwrap_or(options.listen);
     let broker = Broker::new(&address.ip().to_string(), address.port(), options.partitions);
     ring.accept(listener.as_raw_fd());
     ring.wait_for_signal(signals.as_raw_fd(), Buffer::new(1));
     println!("listening on {address}");
-    let mut server = Server { ring, log, broker, connections: Vec::new(), stats: Stats::default() };
+    let mut server = Server { ring, logs, broker, connections: Vec::new(), stats: Stats::default() };
     server.serve()?;
     println!("{}", server.stats);
     Ok(())
@@ -77,7 +79,7 @@ fn listen(address: SocketAddr) -> io::Result<Socket> {
 
 struct Server {
     ring: Ring,
-    log: Log,
+    logs: Logs,
     broker: Broker,
     connections: Vec<Option<Connection>>,
     stats: Stats,
@@ -96,15 +98,15 @@ impl Server {
                 self.complete(completion)?;
             }
             for connection in self.connections.iter_mut().flatten() {
-                if connection.handle(&mut self.broker, &mut self.log, &mut self.stats) {
+                if connection.handle(&mut self.broker, &mut self.logs, &mut self.stats) {
                     connection.receive(&mut self.ring);
                 }
             }
-            self.log.advance(&mut self.ring, &mut self.stats);
-            let safe = self.log.safe();
+            self.logs.advance(&mut self.ring, &mut self.stats);
+            let safe = self.logs.safe();
             for slot in &mut self.connections {
                 if let Some(connection) = slot {
-                    connection.release(safe, &mut self.ring, &mut self.stats);
+                    connection.release(&safe, &mut self.ring, &mut self.stats);
                     if connection.finished() {
                         *slot = None;
                     }
@@ -122,8 +124,10 @@ impl Server {
                 self.connection(number).received(buffer, result);
             }
             (Purpose::Send(number), Memory::Bytes(bytes)) => self.connection(number).sent(&bytes, result),
-            (Purpose::Write(id), Memory::Buffer(buffer)) => self.log.wrote(id, result, buffer)?,
-            (Purpose::Flush, _) => self.log.flush_ended(result)?,
+            (Purpose::Write { log, id }, Memory::Buffer(buffer)) => {
+                self.logs.wrote(log, id, result, buffer)?
+            }
+            (Purpose::Flush(log), _) => self.logs.flush_ended(log, result)?,
             (Purpose::Accept, Memory::Socket(socket)) => self.accepted(socket),
             (Purpose::Accept, _) if completion.last => return Err(io::Error::from_raw_os_error(-result)),
             (Purpose::Accept | Purpose::Signal, _) => {}

@@ -88,7 +88,11 @@ struct FloorArgs {
     #[arg(long)]
     fresh: bool,
 
-    /// Size of the file, which is written over and over
+    /// Files that partitions share, each written and flushed for itself
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=floor::FILES_MAX as i64))]
+    files: u8,
+
+    /// Size of each file, which is written over and over
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1024))]
     file_gib: u64,
 
@@ -110,6 +114,7 @@ impl FloorArgs {
         };
         let log = floor::LogOptions {
             path: self.file,
+            files: usize::from(self.files),
             file_bytes: self.file_gib << 30,
             fresh: self.fresh,
             durability,

@@ -11,8 +11,11 @@ use super::{Setup, median, median_ratio, remove_data};
 /// Consumers keep up if they read this part of what is acknowledged at the same time.
 const KEEPS_UP_MIN: f64 = 0.95;
 
-/// The size of the floor's file whose blocks were never written, in GiB: it must not be written a second time.
+/// The size of the floor's files whose blocks were never written, in GiB: they must not be written a second time.
 pub const FRESH_FILE_GIB: u64 = 32;
+
+/// The generator's partitions at its defaults.
+const LOAD_PARTITIONS: u64 = 4;
 
 /// A load that the floor and Tora serve in turn, and how near Tora has to come.
 pub struct Workload {
@@ -74,16 +77,22 @@ struct Beside {
     /// The floor on blocks that were never written, as a log that grows always has them: each flush then commits
     /// metadata, too, and the floor's main figure is free of that.
     fresh_floor: Vec<Figures>,
+    /// The same with a file for each of the load's partitions, as logs have them: each is written and flushed for itself.
+    files_floor: Vec<Figures>,
     /// Tora with one partition on one core: one file and one thread, as the floor has them.
     alike: Vec<Figures>,
 }
 
 impl Beside {
     fn measure(&mut self, setup: &Setup, load: &Workload, round: u32) -> Result<(), String> {
-        let file = FRESH_FILE_GIB.to_string();
-        let floor: Vec<_> = load.floor.iter().copied().chain(["--fresh", "--file-gib", &file]).collect();
-        let name = format!("{}-{round}-floor-fresh", load.name);
-        self.fresh_floor.push(floor_round(setup, &name, load.load, &floor)?);
+        let fresh_floor = |name: &str, files: u64| {
+            let (count, gib) = (files.to_string(), (FRESH_FILE_GIB / files).to_string());
+            let how = ["--fresh", "--files", &count, "--file-gib", &gib];
+            let floor: Vec<_> = load.floor.iter().copied().chain(how).collect();
+            floor_round(setup, &format!("{}-{round}-{name}", load.name), load.load, &floor)
+        };
+        self.fresh_floor.push(fresh_floor("floor-fresh", 1)?);
+        self.files_floor.push(fresh_floor("floor-files", LOAD_PARTITIONS)?);
         let tora: Vec<_> = load.tora.iter().copied().chain(["--cores", "1"]).collect();
         let load_alike: Vec<_> = load.load.iter().copied().chain(["--partitions", "1"]).collect();
         let name = format!("{}-{round}-tora-alike", load.name);
@@ -94,15 +103,20 @@ impl Beside {
     fn report(&self, load: &Workload, floor: &[Figures], tora: &[Figures], report: &mut Report) {
         let records = |over, under| ratio(over, under, |f: &Figures| f.records_per_second);
         let cpu = |over, under| ratio(over, under, |f: &Figures| f.cpu_seconds_per_gb);
-        report.note(
-            &format!("{}: against the floor on fresh blocks", load.what),
-            &format!(
-                "{:.2} × the records/s, {:.2} × the CPU time (floor {})",
-                records(tora, &self.fresh_floor),
-                cpu(tora, &self.fresh_floor),
-                summary(&self.fresh_floor)
-            ),
-        );
+        for (what, rounds) in [
+            ("the floor on fresh blocks", &self.fresh_floor),
+            ("the floor on fresh blocks, a file for each partition", &self.files_floor),
+        ] {
+            report.note(
+                &format!("{}: against {what}", load.what),
+                &format!(
+                    "{:.2} × the records/s, {:.2} × the CPU time (floor {})",
+                    records(tora, rounds),
+                    cpu(tora, rounds),
+                    summary(rounds)
+                ),
+            );
+        }
         report.note(
             &format!("{}: one partition on one core, as the floor has", load.what),
             &format!(
@@ -115,7 +129,11 @@ impl Beside {
                 summary(&self.alike)
             ),
         );
-        let detail = json!({ "floor_fresh": raw(&self.fresh_floor), "tora_alike": raw(&self.alike) });
+        let detail = json!({
+            "floor_fresh": raw(&self.fresh_floor),
+            "floor_files": raw(&self.files_floor),
+            "tora_alike": raw(&self.alike),
+        });
         report.detail(&format!("{}_beside", load.name), detail);
     }
 }

@@ -1,10 +1,10 @@
-//! What each request gets: a broker with one core, one log and whatever topics it is asked for.
+//! What each request gets: a broker with one core, a few logs and whatever topics it is asked for.
 //!
 //! Source: the message schemas of Apache Kafka 4.3 (`common/message/*.json` in the kafka-clients jar).
 
 use crc_fast::CrcAlgorithm;
 
-use super::log::Log;
+use super::logs::{Logs, Positions};
 use super::stats::Stats;
 use super::wire::{Malformed, Read, Reader, Writer};
 
@@ -41,8 +41,8 @@ const BATCH_HEADER_BYTES: usize = 61;
 pub enum Outcome {
     /// A response was appended; it may leave at once (in order).
     Respond,
-    /// A response was appended; it may leave once the log is safe up to its present end.
-    RespondWhenSafe,
+    /// A response was appended; it may leave once the logs are safe up to these positions.
+    RespondWhenSafe(Positions),
     /// Nothing to answer: acks=0.
     Silent,
 }
@@ -53,7 +53,7 @@ struct Header {
     correlation: i32,
 }
 
-/// The broker's state besides the log.
+/// The broker's state besides the logs.
 pub struct Broker {
     host: Vec<u8>,
     port: u16,
@@ -73,7 +73,7 @@ impl Broker {
     pub fn handle(
         &mut self,
         frame: &[u8],
-        log: &mut Log,
+        logs: &mut Logs,
         stats: &mut Stats,
         out: &mut Vec<u8>,
     ) -> Read<Outcome> {
@@ -89,7 +89,7 @@ impl Broker {
             return Err(Malformed);
         }
         match header.key {
-            PRODUCE => return self.produce(&header, &mut body, log, stats, out),
+            PRODUCE => return self.produce(&header, &mut body, logs, stats, out),
             METADATA => self.metadata(&header, &mut body, out)?,
             CREATE_TOPICS => self.create_topics(&header, &mut body, out)?,
             DELETE_TOPICS => delete_topics(&header, &mut body, out)?,
@@ -103,7 +103,7 @@ impl Broker {
         &mut self,
         header: &Header,
         body: &mut Reader<'_>,
-        log: &mut Log,
+        logs: &mut Logs,
         stats: &mut Stats,
         out: &mut Vec<u8>,
     ) -> Read<Outcome> {
@@ -120,6 +120,7 @@ impl Broker {
         let _timeout_ms = body.int32()?;
         let topics = count(body, flexible)?;
         response.length(topics);
+        let mut until = Positions::default();
         for _ in 0..topics {
             if version >= 13 {
                 response.raw(&body.uuid()?);
@@ -132,7 +133,7 @@ impl Broker {
                 let index = body.int32()?;
                 let records = body.bytes(flexible)?.unwrap_or_default();
                 body.tags(flexible)?;
-                let (error, offset) = match self.append(index, records, log) {
+                let (error, offset) = match self.append(index, records, logs, &mut until) {
                     Ok(offset) => (0, offset),
                     Err(error) => (error, -1),
                 };
@@ -150,13 +151,20 @@ impl Broker {
             out.truncate(undo);
             return Ok(Outcome::Silent);
         }
-        Ok(Outcome::RespondWhenSafe)
+        Ok(Outcome::RespondWhenSafe(until))
     }
 
-    /// Checks one batch and copies it, stamped, to the log's end. Returns its base offset.
-    fn append(&mut self, index: i32, records: &[u8], log: &mut Log) -> Result<i64, i16> {
+    /// Checks one batch and copies it, stamped, to its log's end, up to where `until` moves. Returns its base offset.
+    fn append(
+        &mut self,
+        index: i32,
+        records: &[u8],
+        logs: &mut Logs,
+        until: &mut Positions,
+    ) -> Result<i64, i16> {
         let partition = usize::try_from(index).ok().filter(|p| *p < self.partitions);
-        let next = partition.map(|p| &mut self.offsets[p]).ok_or(UNKNOWN_TOPIC_OR_PARTITION)?;
+        let partition = partition.ok_or(UNKNOWN_TOPIC_OR_PARTITION)?;
+        let next = &mut self.offsets[partition];
         let fields = BatchFields::read(records).ok_or(CORRUPT_MESSAGE)?;
         let crc = checksum(&records[BATCH_HEAD_BYTES..]);
         if crc != fields.crc {
@@ -164,8 +172,7 @@ impl Broker {
         }
         let base_offset = *next;
         *next += i64::from(fields.records);
-        log.append(&base_offset.to_be_bytes());
-        log.append(&records[8..]);
+        logs.append(partition, [&base_offset.to_be_bytes(), &records[8..]], until);
         Ok(base_offset)
     }
 

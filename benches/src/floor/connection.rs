@@ -5,17 +5,17 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use super::broker::{Broker, Outcome};
 use super::buffer::Buffer;
-use super::log::Log;
+use super::logs::{Logs, Positions};
 use super::ring::Ring;
 use super::stats::Stats;
 use super::wire::{Malformed, Read};
 
-/// The longest frame taken. The log's pool holds two of them.
+/// The longest frame taken. The logs' pool holds two of them.
 const FRAME_BYTES_MAX: usize = 8 << 20;
 
-/// Responses up to `end` may leave once the log is safe up to `position`.
+/// Responses up to `end` may leave once the logs are safe up to `positions`.
 struct Release {
-    position: u64,
+    positions: Positions,
     end: usize,
 }
 
@@ -70,13 +70,13 @@ impl Connection {
         }
     }
 
-    /// Handles whole frames as long as the log has room; true when all are done and more may be received.
-    pub fn handle(&mut self, broker: &mut Broker, log: &mut Log, stats: &mut Stats) -> bool {
+    /// Handles whole frames as long as the logs have room; true when all are done and more may be received.
+    pub fn handle(&mut self, broker: &mut Broker, logs: &mut Logs, stats: &mut Stats) -> bool {
         if self.closing {
             return false;
         }
         let Some(mut buffer) = self.input.take() else { return false };
-        let done = self.handle_frames(&buffer, broker, log, stats);
+        let done = self.handle_frames(&buffer, broker, logs, stats);
         match done {
             Ok(true) => {
                 buffer = self.make_room(buffer, stats);
@@ -96,12 +96,12 @@ impl Connection {
     }
 
     /// Sends what has become releasable.
-    pub fn release(&mut self, safe: u64, ring: &mut Ring, stats: &mut Stats) {
+    pub fn release(&mut self, safe: &Positions, ring: &mut Ring, stats: &mut Stats) {
         if self.sending || self.closing {
             return;
         }
         let mut end = 0;
-        while let Some(next) = self.releases.front().filter(|r| r.position <= safe) {
+        while let Some(next) = self.releases.front().filter(|r| safe.cover(&r.positions)) {
             end = next.end;
             self.releases.pop_front();
         }
@@ -131,25 +131,25 @@ impl Connection {
         &mut self,
         buffer: &[u8],
         broker: &mut Broker,
-        log: &mut Log,
+        logs: &mut Logs,
         stats: &mut Stats,
     ) -> Read<bool> {
         loop {
             let unhandled = &buffer[self.start..self.end];
             let Some(length) = frame_length(unhandled)? else { return Ok(true) };
             let Some(frame) = unhandled.get(4..4 + length) else { return Ok(true) };
-            if !log.has_room(length) {
+            if !logs.has_room(length) {
                 return Ok(false);
             }
-            let outcome = broker.handle(frame, log, stats, &mut self.out)?;
+            let outcome = broker.handle(frame, logs, stats, &mut self.out)?;
             self.start += 4 + length;
-            let earlier = self.releases.back().map_or(0, |r| r.position);
-            let position = match outcome {
+            // They leave in order, so that none has to wait for what an earlier one waits for.
+            let positions = match outcome {
                 Outcome::Silent => continue,
-                Outcome::Respond => earlier,
-                Outcome::RespondWhenSafe => log.end(),
+                Outcome::Respond => Positions::default(),
+                Outcome::RespondWhenSafe(positions) => positions,
             };
-            self.releases.push_back(Release { position, end: self.out.len() });
+            self.releases.push_back(Release { positions, end: self.out.len() });
         }
     }
 

@@ -1,4 +1,4 @@
-//! The one log all partitions share: chunks are filled, written in order and flushed in groups.
+//! A log that partitions share: chunks are filled, written in order and flushed in groups.
 //!
 //! Positions are logical: they only grow. The file holds the last [`Options::file_bytes`] of them, wrapped around.
 
@@ -12,7 +12,8 @@ use std::path::PathBuf;
 use crate::os;
 
 use super::buffer::{BLOCK_BYTES, Buffer};
-use super::ring::Ring;
+use super::logs::Pool;
+use super::ring::{Purpose, Ring};
 use super::stats::Stats;
 
 /// When appended bytes count as safe, and so may be acknowledged.
@@ -26,12 +27,14 @@ pub enum Durability {
     Flushed,
 }
 
-/// What a log is made with.
+/// What the logs are made with.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The scratch file; removed at the end.
+    /// The scratch file; removed at the end. Where there are several, their numbers are appended to its name.
     pub path: PathBuf,
-    /// The file's size, a multiple of the block size and larger than the pool.
+    /// How many logs there are, a file each; partitions share them in turn.
+    pub files: usize,
+    /// Each file's size, a multiple of the block size and larger than the pool.
     pub file_bytes: u64,
     /// Whether blocks are left unwritten until the log first reaches them, as those of a new segment are.
     pub fresh: bool,
@@ -43,13 +46,16 @@ pub struct Options {
 ///
 /// With a flush, half a megabyte in flight keeps the device busy and more only lengthens each group's way; without,
 /// the device takes more. Measured in README.md.
-struct Pace {
-    write_bytes: usize,
+#[derive(Clone, Copy)]
+pub struct Pace {
+    /// Bytes of a chunk.
+    pub write_bytes: usize,
     writes_max: usize,
 }
 
 impl Pace {
-    fn of(durability: Durability) -> Self {
+    /// The pace at which `durability` costs least.
+    pub fn of(durability: Durability) -> Self {
         match durability {
             Durability::Flushed => Self { write_bytes: 256 << 10, writes_max: 2 },
             Durability::Written | Durability::Memory => Self { write_bytes: 512 << 10, writes_max: 4 },
@@ -70,16 +76,15 @@ struct InFlight {
     done: bool,
 }
 
-/// Bytes of memory in all chunks together.
-const POOL_BYTES: usize = 32 << 20;
-
-/// The log of all partitions.
+/// One log. Its chunks come from the [`Pool`] of all.
 pub struct Log {
+    /// Its place among all logs.
+    number: usize,
+    path: PathBuf,
     file: File,
-    options: Options,
+    file_bytes: u64,
+    durability: Durability,
     pace: Pace,
-    /// Chunks not in use.
-    free: Vec<Buffer>,
     /// Chunks that wait to be written.
     full: VecDeque<Chunk>,
     /// The chunk being filled.
@@ -96,32 +101,29 @@ pub struct Log {
 }
 
 impl Log {
-    /// Creates the file, allocates (and, unless fresh, writes) its space, and registers the chunks.
-    pub fn create(options: Options, ring: &mut Ring) -> io::Result<Self> {
-        let pace = Pace::of(options.durability);
+    /// Creates the file at `path`, and allocates (and, unless fresh, writes) its space.
+    pub fn create(number: usize, path: PathBuf, options: &Options, pool: &mut Pool) -> io::Result<Self> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(true)
             .custom_flags(libc::O_DIRECT)
-            .open(&options.path)?;
+            .open(&path)?;
         os::allocate(&file, options.file_bytes)?;
         if !options.fresh && options.durability != Durability::Memory {
             write_zeros(&file, options.file_bytes)?;
         }
         file.sync_all()?;
-        let mut free: Vec<_> =
-            (0..POOL_BYTES / pace.write_bytes).map(|_| Buffer::new(pace.write_bytes)).collect();
-        ring.register(&mut free)?;
-        let buffer = free.pop().expect("the pool holds several chunks");
         Ok(Self {
+            number,
+            path,
             file,
-            options,
-            pace,
-            free,
+            file_bytes: options.file_bytes,
+            durability: options.durability,
+            pace: Pace::of(options.durability),
             full: VecDeque::new(),
-            current: Chunk { buffer, start: 0, filled: 0 },
+            current: Chunk { buffer: pool.take(), start: 0, filled: 0 },
             in_flight: VecDeque::new(),
             writes_submitted: 0,
             written: 0,
@@ -130,19 +132,12 @@ impl Log {
         })
     }
 
-    /// Whether `bytes` more can be appended now.
-    pub fn has_room(&self, bytes: usize) -> bool {
-        self.options.durability == Durability::Memory
-            // One chunk is spare for the file's wrapping around, one for the end of a turn.
-            || self.free.len().saturating_sub(2) * self.pace.write_bytes >= bytes
-    }
-
-    /// Copies `bytes` to the log's end. [`Log::has_room`] must have said yes.
-    pub fn append(&mut self, mut bytes: &[u8]) {
+    /// Copies `bytes` to the log's end. The pool must have room for them ([`Pool::has_room`]).
+    pub fn append(&mut self, mut bytes: &[u8], pool: &mut Pool) {
         while !bytes.is_empty() {
             let room = self.capacity() - self.current.filled;
             if room == 0 {
-                self.seal();
+                self.seal(pool);
                 continue;
             }
             let (now, later) = bytes.split_at(room.min(bytes.len()));
@@ -160,7 +155,7 @@ impl Log {
 
     /// Up to where everything is as safe as the durability asks.
     pub fn safe(&self) -> u64 {
-        match self.options.durability {
+        match self.durability {
             Durability::Memory => self.end(),
             Durability::Written => self.written,
             Durability::Flushed => self.flushed,
@@ -168,8 +163,8 @@ impl Log {
     }
 
     /// Submits the writes and the flush that are due.
-    pub fn advance(&mut self, ring: &mut Ring, stats: &mut Stats) {
-        if self.options.durability == Durability::Memory {
+    pub fn advance(&mut self, pool: &mut Pool, ring: &mut Ring, stats: &mut Stats) {
+        if self.durability == Durability::Memory {
             return;
         }
         while self.in_flight.len() < self.pace.writes_max {
@@ -177,21 +172,21 @@ impl Log {
                 if self.current.filled == 0 {
                     break;
                 }
-                self.seal();
+                self.seal(pool);
             }
             let chunk = self.full.pop_front().expect("sealed just now, or before");
             self.write(chunk, ring, stats);
         }
-        let flush = self.options.durability == Durability::Flushed;
+        let flush = self.durability == Durability::Flushed;
         if flush && self.flushing.is_none() && self.written > self.flushed {
             self.flushing = Some(self.written);
             stats.flushes += 1;
-            ring.flush(self.file.as_raw_fd());
+            ring.flush(self.number, self.file.as_raw_fd());
         }
     }
 
-    /// A write has ended; `buffer` is its chunk's.
-    pub fn wrote(&mut self, id: u64, result: i32, buffer: Buffer) -> io::Result<()> {
+    /// A write has ended; its chunk is the pool's again.
+    pub fn wrote(&mut self, id: u64, result: i32) -> io::Result<()> {
         let write = self.in_flight.iter_mut().find(|w| w.id == id).expect("only writes in flight complete");
         if result < 0 {
             return Err(io::Error::from_raw_os_error(-result));
@@ -200,7 +195,6 @@ impl Log {
             return Err(io::Error::new(io::ErrorKind::WriteZero, "the device wrote only a part"));
         }
         write.done = true;
-        self.free.push(buffer);
         while let Some(first) = self.in_flight.front().filter(|w| w.done) {
             self.written = first.end;
             self.in_flight.pop_front();
@@ -224,29 +218,30 @@ impl Log {
         self.in_flight.push_back(InFlight { id: self.writes_submitted, end, bytes: padded, done: false });
         stats.writes += 1;
         stats.written_bytes += padded as u64;
-        let position = chunk.start % self.options.file_bytes;
-        ring.write(self.writes_submitted, self.file.as_raw_fd(), chunk.buffer, 0..padded, position);
+        let position = chunk.start % self.file_bytes;
+        let purpose = Purpose::Write { log: self.number, id: self.writes_submitted };
+        ring.write(purpose, self.file.as_raw_fd(), chunk.buffer, 0..padded, position);
     }
 
     /// How much the current chunk may hold: it must not wrap around in the file.
     fn capacity(&self) -> usize {
-        let to_end = self.options.file_bytes - self.current.start % self.options.file_bytes;
+        let to_end = self.file_bytes - self.current.start % self.file_bytes;
         self.pace.write_bytes.min(usize::try_from(to_end).unwrap_or(usize::MAX))
     }
 
     /// Ends the current chunk at a block boundary and starts the next.
-    fn seal(&mut self) {
+    fn seal(&mut self, pool: &mut Pool) {
         let padded = self.current.filled.next_multiple_of(BLOCK_BYTES);
         let filled = self.current.filled;
         self.current.buffer[filled..padded].fill(0);
         let start = self.current.start + padded as u64;
-        if self.options.durability == Durability::Memory {
+        if self.durability == Durability::Memory {
             self.current.start = start;
             self.current.filled = 0;
             return;
         }
-        let buffer = self.free.pop().expect("has_room leaves a chunk");
-        let sealed = std::mem::replace(&mut self.current, Chunk { buffer, start, filled: 0 });
+        let next = Chunk { buffer: pool.take(), start, filled: 0 };
+        let sealed = std::mem::replace(&mut self.current, next);
         self.full.push_back(sealed);
     }
 }
@@ -254,7 +249,7 @@ impl Log {
 impl Drop for Log {
     fn drop(&mut self) {
         // The file is scratch space; if it cannot be removed now, the next run truncates it.
-        let _ = fs::remove_file(&self.options.path);
+        let _ = fs::remove_file(&self.path);
     }
 }
 

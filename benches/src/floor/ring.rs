@@ -15,7 +15,7 @@ use super::buffer::Buffer;
 /// Operations that may be in flight at once. The completion queue is made twice as large, so it cannot overflow.
 const OPERATIONS_MAX: u32 = 4096;
 
-/// What an operation was for. The number names a connection or a write, as the caller likes.
+/// What an operation was for. The numbers are the caller's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// A connection arrives; completes again and again.
@@ -24,10 +24,15 @@ pub enum Purpose {
     Receive(usize),
     /// Responses leave on a connection.
     Send(usize),
-    /// A part of the log goes to the file.
-    Write(u64),
-    /// The file's data is flushed.
-    Flush,
+    /// A part of a log goes to its file.
+    Write {
+        /// The log's number.
+        log: usize,
+        /// The write's, within the log.
+        id: u64,
+    },
+    /// A log's file is flushed.
+    Flush(usize),
     /// A signal arrives.
     Signal,
 }
@@ -81,7 +86,7 @@ impl Ring {
     }
 
     /// Registers write buffers; each then carries its index. They must live until the ring is dropped, which holds
-    /// for the log's pool.
+    /// for the logs' pool.
     pub fn register(&mut self, buffers: &mut [Buffer]) -> io::Result<()> {
         let ranges: Vec<libc::iovec> = buffers
             .iter_mut()
@@ -119,7 +124,14 @@ impl Ring {
     }
 
     /// Writes `buffer[range]` at `position` of the file.
-    pub fn write(&mut self, id: u64, file: RawFd, buffer: Buffer, range: Range<usize>, position: u64) {
+    pub fn write(
+        &mut self,
+        purpose: Purpose,
+        file: RawFd,
+        buffer: Buffer,
+        range: Range<usize>,
+        position: u64,
+    ) {
         let source = &buffer[range];
         let entry = match buffer.registered() {
             Some(index) => opcode::WriteFixed::new(types::Fd(file), source.as_ptr(), length(source), index)
@@ -129,13 +141,13 @@ impl Ring {
                 opcode::Write::new(types::Fd(file), source.as_ptr(), length(source)).offset(position).build()
             }
         };
-        self.push(Purpose::Write(id), Memory::Buffer(buffer), entry);
+        self.push(purpose, Memory::Buffer(buffer), entry);
     }
 
     /// Flushes the file's data. A worker thread of the kernel runs it.
-    pub fn flush(&mut self, file: RawFd) {
+    pub fn flush(&mut self, log: usize, file: RawFd) {
         let entry = opcode::Fsync::new(types::Fd(file)).flags(types::FsyncFlags::DATASYNC).build();
-        self.push(Purpose::Flush, Memory::Nothing, entry);
+        self.push(Purpose::Flush(log), Memory::Nothing, entry);
     }
 
     /// Reads one record of a signalfd.

@@ -15,20 +15,21 @@ use super::*;
 use crate::floor::log::{Durability, Options};
 use crate::floor::ring::Ring;
 
-/// A broker on a log that only counts.
+/// A broker on two logs that only count: partitions 0 and 2 share the first, 1 and 3 the second.
 struct Bench {
     broker: Broker,
-    log: Log,
+    logs: Logs,
     _ring: Ring,
 }
 
 impl Bench {
     fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("tora-floor-{}-{name}", std::process::id()));
-        let options = Options { path, file_bytes: 64 << 20, fresh: true, durability: Durability::Memory };
+        let durability = Durability::Memory;
+        let options = Options { path, files: 2, file_bytes: 64 << 20, fresh: true, durability };
         let mut ring = Ring::new().expect("io_uring is there");
-        let log = Log::create(options, &mut ring).expect("the temporary folder takes a file");
-        Self { broker: Broker::new("127.0.0.1", 9092, 4), log, _ring: ring }
+        let logs = Logs::create(&options, &mut ring).expect("the temporary folder takes two files");
+        Self { broker: Broker::new("127.0.0.1", 9092, 4), logs, _ring: ring }
     }
 
     /// Sends the request and gives the answer's bytes after the correlation id's header.
@@ -47,7 +48,7 @@ impl Bench {
         header.encode(&mut frame, Q::header_version(version)).expect("a header can be encoded");
         request.encode(&mut frame, version).expect("the request can be encoded");
         let mut out = Vec::new();
-        let outcome = self.broker.handle(&frame, &mut self.log, &mut Stats::default(), &mut out);
+        let outcome = self.broker.handle(&frame, &mut self.logs, &mut Stats::default(), &mut out);
         (outcome, Bytes::from(out))
     }
 
@@ -110,13 +111,19 @@ fn produce_is_answered_in_every_version() {
 }
 
 #[test]
-fn a_batch_is_copied_whole_and_stamped() {
-    let mut bench = Bench::new("stamped");
-    let request = produce(-1, 7, &[(2, batch(5))]);
-    let before = bench.log.end();
-    let (outcome, _) = bench.raw(ApiKey::Produce, 7, &request);
-    assert_eq!(outcome, Ok(Outcome::RespondWhenSafe));
-    assert_eq!(bench.log.end() - before, batch(5).len() as u64);
+fn a_response_waits_for_the_logs_of_its_partitions_and_for_no_other() {
+    let mut bench = Bench::new("waits");
+    let bytes = |records| batch(records).len() as u64;
+    let (outcome, _) = bench.raw(ApiKey::Produce, 7, &produce(-1, 7, &[(2, batch(5))]));
+    assert_eq!(outcome, Ok(Outcome::RespondWhenSafe(Positions([bytes(5), 0, 0, 0]))));
+    let (outcome, _) = bench.raw(ApiKey::Produce, 7, &produce(-1, 7, &[(3, batch(2))]));
+    let second = Positions([0, bytes(2), 0, 0]);
+    assert_eq!(outcome, Ok(Outcome::RespondWhenSafe(second)));
+    assert!(second.cover(&second) && !second.cover(&Positions([1, 0, 0, 0])));
+    let (outcome, _) = bench.raw(ApiKey::Produce, 7, &produce(-1, 7, &[(0, batch(1)), (1, batch(4))]));
+    let both = Positions([bytes(5) + bytes(1), bytes(2) + bytes(4), 0, 0]);
+    assert_eq!(outcome, Ok(Outcome::RespondWhenSafe(both)));
+    assert_eq!(bench.logs.safe(), both);
 }
 
 #[test]
@@ -133,7 +140,7 @@ fn a_corrupt_batch_and_an_unknown_partition_are_refused() {
         errors,
         [CORRUPT_MESSAGE, CORRUPT_MESSAGE, UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_OR_PARTITION]
     );
-    assert_eq!(bench.log.end(), 0);
+    assert_eq!(bench.logs.safe(), Positions::default());
 }
 
 #[test]
@@ -213,7 +220,7 @@ fn an_unknown_version_of_api_versions_gets_error_35_in_version_0s_body() {
         frame.extend_from_slice(&i16::to_be_bytes(part));
     }
     let mut out = Vec::new();
-    let outcome = bench.broker.handle(&frame, &mut bench.log, &mut Stats::default(), &mut out);
+    let outcome = bench.broker.handle(&frame, &mut bench.logs, &mut Stats::default(), &mut out);
     assert_eq!(outcome, Ok(Outcome::Respond));
     let mut answer = Bytes::from(out).slice(8..);
     let body = ApiVersionsResponse::decode(&mut answer, 0).expect("version 0's body");
@@ -232,8 +239,12 @@ fn a_frame_cut_anywhere_is_malformed_and_never_panics() {
         header.encode(&mut frame, ProduceRequest::header_version(version)).expect("a header");
         produce(-1, version, &[(0, batch(3))]).encode(&mut frame, version).expect("a request");
         for length in 0..frame.len() - 1 {
-            let outcome =
-                bench.broker.handle(&frame[..length], &mut bench.log, &mut Stats::default(), &mut Vec::new());
+            let outcome = bench.broker.handle(
+                &frame[..length],
+                &mut bench.logs,
+                &mut Stats::default(),
+                &mut Vec::new(),
+            );
             assert_eq!(outcome, Err(Malformed), "version {version}, {length} of {} bytes", frame.len());
         }
     }
