@@ -11,21 +11,30 @@ pub fn seconds_of(pid: u32) -> Option<f64> {
     Some(ticks(&stat)? as f64 / sys::ticks_per_second() as f64)
 }
 
-/// Seconds of CPU that all processes and the kernel together have used since boot.
-pub fn seconds_of_machine() -> Option<f64> {
-    let stat = fs::read_to_string("/proc/stat").ok()?;
-    Some(busy_ticks(&stat)? as f64 / sys::ticks_per_second() as f64)
+/// All processors of the machine, whichever of them this process may use.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Machine {
+    /// Seconds that all processes and the kernel together have used since boot.
+    pub busy_seconds: f64,
+    /// Seconds that it would have used since boot and its host gave to others or withheld ("steal").
+    pub stolen_seconds: f64,
+    /// How many processors it runs.
+    pub processors: usize,
 }
 
-/// Seconds of CPU that the machine would have used since boot and its host gave to others or withheld ("steal").
-pub fn seconds_stolen_from_machine() -> Option<f64> {
-    let stat = fs::read_to_string("/proc/stat").ok()?;
-    Some(stolen_ticks(&stat)? as f64 / sys::ticks_per_second() as f64)
-}
+impl Machine {
+    /// Reads it now; `None` where the kernel does not tell.
+    pub fn now() -> Option<Self> {
+        Self::parse(&fs::read_to_string("/proc/stat").ok()?, sys::ticks_per_second() as f64)
+    }
 
-/// How many processors the machine runs, whichever of them this process may use.
-pub fn processors() -> Option<usize> {
-    processors_in(&fs::read_to_string("/proc/stat").ok()?)
+    fn parse(stat: &str, ticks_per_second: f64) -> Option<Self> {
+        Some(Self {
+            busy_seconds: busy_ticks(stat)? as f64 / ticks_per_second,
+            stolen_seconds: stolen_ticks(stat)? as f64 / ticks_per_second,
+            processors: processors(stat)?,
+        })
+    }
 }
 
 /// Bytes of memory that process `pid` holds; `None` where it is gone or hidden.
@@ -66,7 +75,7 @@ fn stolen_ticks(stat: &str) -> Option<u64> {
 }
 
 /// The lines of single processors, `cpu0` and so on.
-fn processors_in(stat: &str) -> Option<usize> {
+fn processors(stat: &str) -> Option<usize> {
     let single = |line: &&str| {
         line.strip_prefix("cpu").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
     };

@@ -9,7 +9,7 @@ use crate::check::Verdict;
 use crate::cli::{Phase, Rate};
 use crate::clock::Clock;
 use crate::consumer::Consumed;
-use crate::cpu;
+use crate::cpu::Machine;
 use crate::disk::Volume;
 use crate::histogram::Percentiles;
 use crate::meter::{Acknowledged, Meter, PhaseState, ThreadMeters};
@@ -195,7 +195,7 @@ impl Outcome {
 
     /// The share of the processors' time that the machine's host withheld; `None` where that is not counted.
     pub fn stolen_share(&self) -> Option<f64> {
-        Some(self.used.machine_stolen_cpu_seconds? / (self.seconds * cpu::processors()? as f64))
+        Some(self.used.machine_stolen_cpu_seconds? / (self.seconds * Machine::now()?.processors as f64))
     }
 
     /// Whether the host withheld so much that the pauses of the machine stand in the latencies.

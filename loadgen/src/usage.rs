@@ -1,7 +1,7 @@
 //! What broker, load generator, machine and disk have used, as the kernel counts it: /proc/PID/stat, status and io,
 //! /proc/stat, /proc/diskstats.
 
-use crate::cpu;
+use crate::cpu::{self, Machine};
 use crate::disk::{DiskUse, Volume};
 
 /// What was used since the machine or the process started, or between two such readings.
@@ -15,7 +15,7 @@ pub struct Usage {
     pub own_cpu_seconds: f64,
     /// All processors' together, whoever used them.
     pub machine_cpu_seconds: Option<f64>,
-    /// What the machine's host withheld of that (see [`cpu::seconds_stolen_from_machine`]).
+    /// What the machine's host withheld of that (see [`Machine::stolen_seconds`]).
     pub machine_stolen_cpu_seconds: Option<f64>,
     /// The broker's disk, whoever used it; `None` where it is unknown or memory.
     pub disk: Option<DiskUse>,
@@ -24,12 +24,13 @@ pub struct Usage {
 impl Usage {
     /// Reads all of it now.
     pub fn now(broker_pid: Option<u32>, volume: Option<&Volume>) -> Self {
+        let machine = Machine::now();
         Self {
             broker_cpu_seconds: broker_pid.and_then(cpu::seconds_of),
             broker_written_bytes: broker_pid.and_then(cpu::written_bytes_of),
             own_cpu_seconds: cpu::seconds_of(std::process::id()).unwrap_or(0.0),
-            machine_cpu_seconds: cpu::seconds_of_machine(),
-            machine_stolen_cpu_seconds: cpu::seconds_stolen_from_machine(),
+            machine_cpu_seconds: machine.map(|machine| machine.busy_seconds),
+            machine_stolen_cpu_seconds: machine.map(|machine| machine.stolen_seconds),
             disk: volume.and_then(Volume::used),
         }
     }

@@ -17,11 +17,12 @@ fn our_own_time_is_known_and_no_process_has_pid_0() {
 #[test]
 fn the_machines_busy_time_is_neither_idle_nor_stolen() {
     const STAT: &str = "cpu  100 20 30 4000 500 6 7 800 0 0\ncpu0 1 2 3 4 5 6 7 8 0 0\nintr 1\n";
-    assert_eq!(busy_ticks(STAT), Some(100 + 20 + 30 + 6 + 7));
-    assert_eq!(stolen_ticks(STAT), Some(800));
-    assert_eq!(processors_in(STAT), Some(1), "the sum of all is none");
-    assert_eq!(busy_ticks("cpu  1 2 3\n"), None);
-    assert_eq!(stolen_ticks("cpu  1 2 3\n"), None);
+    let machine = Machine::parse(STAT, 100.0).expect("all of it is there");
+    assert_eq!(machine.busy_seconds, 1.63, "100 + 20 + 30 + 6 + 7 ticks");
+    assert_eq!(machine.stolen_seconds, 8.0);
+    assert_eq!(machine.processors, 1, "the sum of all is none");
+    assert_eq!(Machine::parse("cpu  1 2 3\ncpu0 1 2 3\n", 100.0), None);
+    assert!(Machine::now().is_some_and(|machine| machine.busy_seconds > 0.0));
 }
 
 #[test]

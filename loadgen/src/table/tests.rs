@@ -55,7 +55,7 @@ fn a_machine_that_its_host_held_up_is_told() {
     let mut report = report();
     assert!(!render(&report).contains("withheld"));
     // A tenth of two seconds of all processors.
-    let processors = crate::cpu::processors().expect("/proc/stat has them");
+    let processors = crate::cpu::Machine::now().expect("/proc/stat has it").processors;
     report.phases[0].used.machine_stolen_cpu_seconds = Some(0.2 * processors as f64);
     assert!(render(&report).contains("produce: the machine's host withheld 10 % of its processors' time"));
 }
