@@ -1,8 +1,10 @@
 //! What the server is started with: Kafka's properties, from a file, from flags, from `--set`.
 
 pub mod file;
+pub mod property;
 pub mod table;
 pub mod topic;
+mod values;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,6 +14,7 @@ use tora_engine::Config as EngineConfig;
 
 use crate::coordinator::Settings as GroupSettings;
 use crate::limits;
+use property::Property;
 
 /// Everything that can be set, with its value.
 #[derive(Clone, Debug)]
@@ -136,7 +139,7 @@ impl Settings {
 
     /// What was set for a property, under whichever of its names; `None` where its default holds.
     #[must_use]
-    pub fn given(&self, property: &table::Property) -> Option<&str> {
+    pub fn given(&self, property: &Property) -> Option<&str> {
         self.given.get(property.same_as.unwrap_or(property.name)).map(String::as_str)
     }
 

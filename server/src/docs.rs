@@ -4,7 +4,8 @@
 use std::fmt::Write;
 
 use crate::api::APIS;
-use crate::config::table::{PROPERTIES, Property};
+use crate::config::property::Property;
+use crate::config::table::PROPERTIES;
 use crate::config::topic::TOPIC_SETTINGS;
 
 /// The generated documents, each with its file's name.

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use tora_engine::catalog::{Topic, TopicName};
 
 use super::{Call, Context, Immediate, Work};
-use crate::config::table::{Kind, PROPERTIES};
+use crate::config::property::Kind;
+use crate::config::table::PROPERTIES;
 use crate::config::topic::{Source, TOPIC_SETTINGS};
 use crate::error_code::ErrorCode;
 use crate::wire::{Malformed, Reader, Writer};

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::{print, print_json};
 use crate::client::Failure;
-use crate::config::table::{PROPERTIES, Property};
+use crate::config::property::Property;
+use crate::config::table::PROPERTIES;
 
 /// Prints every property with its default, unit and meaning.
 ///

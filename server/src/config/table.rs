@@ -3,75 +3,9 @@
 use tora_engine::config::FlushMethod;
 use tora_engine::limits::JOURNAL_BYTES_MIN;
 
+use super::property::{Kind, Property};
+use super::values::{int, number, signed, size, truth};
 use super::{HostPort, Settings};
-
-/// Reads a value into the settings, or says what would do.
-type Apply = fn(&mut Settings, &str) -> Result<(), String>;
-
-/// What a value is, and its unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// `true` or `false`.
-    Truth,
-    /// A number of bytes.
-    Bytes,
-    /// A time in milliseconds.
-    Milliseconds,
-    /// A time in minutes.
-    Minutes,
-    /// A time in hours.
-    Hours,
-    /// A number of something else.
-    Count,
-    /// A text.
-    Text,
-    /// Texts with commas between them.
-    List,
-}
-
-impl Kind {
-    /// Its number in DescribeConfigs (Kafka's `ConfigType`): every number is told as a 64-bit one.
-    #[must_use]
-    pub const fn number(self) -> i8 {
-        match self {
-            Self::Truth => 1,
-            Self::Text => 2,
-            Self::Bytes | Self::Milliseconds | Self::Minutes | Self::Hours | Self::Count => 5,
-            Self::List => 7,
-        }
-    }
-
-    /// Its unit, as the documentation has it.
-    #[must_use]
-    pub const fn unit(self) -> &'static str {
-        match self {
-            Self::Truth => "true or false",
-            Self::Bytes => "bytes",
-            Self::Milliseconds => "ms",
-            Self::Minutes => "minutes",
-            Self::Hours => "hours",
-            Self::Count => "number",
-            Self::Text => "text",
-            Self::List => "list",
-        }
-    }
-}
-
-/// One property.
-pub struct Property {
-    /// Kafka's name, or `tora.…` for what Kafka does not have.
-    pub name: &'static str,
-    /// The property of which this is another name.
-    pub same_as: Option<&'static str>,
-    /// What its value is.
-    pub kind: Kind,
-    /// Its default, as it would be written.
-    pub default: &'static str,
-    /// What it means.
-    pub doc: &'static str,
-    /// Sets it.
-    pub apply: Apply,
-}
 
 /// The property of this name.
 #[must_use]
@@ -537,30 +471,4 @@ fn data_dir(settings: &mut Settings, value: &str) -> Result<(), String> {
     }
     settings.engine.data_dir = value.into();
     Ok(())
-}
-
-fn number(value: &str, min: u64, max: u64) -> Result<u64, String> {
-    let number: Option<u64> = value.parse().ok();
-    number
-        .filter(|number| (min..=max).contains(number))
-        .ok_or_else(|| format!("use a whole number from {min} to {max}"))
-}
-
-fn int(value: u64) -> i32 {
-    i32::try_from(value).expect("it was bounded to an i32's")
-}
-
-fn signed(value: &str, min: i64, max: i64) -> Result<i64, String> {
-    let number: Option<i64> = value.parse().ok();
-    number
-        .filter(|number| (min..=max).contains(number))
-        .ok_or_else(|| format!("use a whole number from {min} to {max}"))
-}
-
-fn truth(value: &str) -> Result<bool, String> {
-    value.parse().map_err(|_| "use true or false".to_owned())
-}
-
-fn size(value: u64) -> usize {
-    usize::try_from(value).expect("a 64-bit machine, as io_uring's ring mappings need here")
 }

@@ -4,7 +4,8 @@
 use tora_engine::catalog::TopicConfig;
 
 use super::Settings;
-use super::table::{self, Kind, Property};
+use super::property::{Kind, Property};
+use super::table;
 
 /// A topic's setting.
 pub struct TopicSetting {
