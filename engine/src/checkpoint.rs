@@ -32,11 +32,13 @@
 //! | 52 | | the producer state, as `producers` describes it |
 #![forbid(unsafe_code)]
 
+mod reserve;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::io::{Fs, read_file, replace_file};
+use crate::io::{Fs, read_file};
 use crate::stored::{Reader, StoredError, Writer};
 use crate::types::{LeaderEpoch, Offset, PartitionId, Position, ShardId, TopicId};
 
@@ -146,12 +148,19 @@ impl Checkpoint {
         Ok(names.map(|entry| data_dir.join(entry.name)).collect())
     }
 
-    /// Replaces the shard's file, durably: after a crash it is the old or the new one.
+    /// Replaces the shard's file, durably: after a crash it is the old or the new one. On a full disk with the space that was
+    /// kept for it.
     ///
     /// # Errors
     /// The system's error.
     pub fn write<F: Fs>(&self, fs: &F, data_dir: &Path, shard: ShardId) -> io::Result<()> {
-        replace_file(fs, &data_dir.join(name(shard)), &self.encode())
+        reserve::replace(fs, &data_dir.join(name(shard)), &self.encode())
+    }
+
+    /// Keeps space for the shard's file on a full disk, if there is any left now.
+    pub fn keep_space<F: Fs>(fs: &F, data_dir: &Path, shard: ShardId) {
+        // Each checkpoint tries again.
+        let _ = reserve::keep(fs, &data_dir.join(name(shard)), 0);
     }
 
     /// Removes the files of shards from number `shards` on. Only to be called after
@@ -161,7 +170,8 @@ impl Checkpoint {
     /// The system's error; calling again is safe.
     pub fn remove_beyond<F: Fs>(fs: &F, data_dir: &Path, shards: u16) -> io::Result<()> {
         for entry in fs.list(data_dir)? {
-            if parse_name(&entry.name).is_some_and(|shard| shard.value() >= shards) {
+            let checkpoint = entry.name.strip_suffix(reserve::SUFFIX).unwrap_or(&entry.name);
+            if parse_name(checkpoint).is_some_and(|shard| shard.value() >= shards) {
                 fs.remove_file(&data_dir.join(&entry.name))?;
             }
         }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 /// How a small group of appends is made durable (`tora.flush.method`). Larger groups are always written and then flushed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FlushMethod {
-    /// As suits the device: durable writes where it has no volatile cache or takes single writes past it (FUA), else a
-    /// flush.
+    /// Durable writes into the journal, and into a log's own file where the device has no volatile cache or takes single writes
+    /// past it (FUA); else a write and a flush there.
     #[default]
     Auto,
     /// A write, then fdatasync(2).
@@ -66,8 +66,12 @@ pub struct Config {
     /// closed, and opened again when they are. 0: as many as the process may open (`ulimit -n`) allow, half of those for
     /// all shards together.
     pub open_files_max: usize,
-    /// Registered memory of each shard in bytes: log tails and cold reads come from it.
+    /// Registered memory of each shard in bytes: log tails and cold reads come from it, and from the heap where it is too
+    /// little for them. Rounded down to pieces of 256 KiB, one at least.
     pub buffer_bytes: usize,
+    /// Whether a shard that goes to rest has the process's allocator return what it keeps (malloc_trim(3)). That walks the memory
+    /// of the whole process, so that a service with a large one of its own may not want it; the server does.
+    pub return_memory: bool,
 }
 
 impl Config {
@@ -94,6 +98,7 @@ impl Config {
             journal_bytes: 64 << 20,
             open_files_max: 0,
             buffer_bytes: 12 << 20,
+            return_memory: false,
         }
     }
 }

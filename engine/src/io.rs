@@ -384,6 +384,10 @@ pub fn replace_file<F: Fs>(fs: &F, path: &Path, bytes: &[u8]) -> io::Result<()> 
     let file = fs.open(&beside, OpenMode::CreateNew)?;
     let written = fs.write_at(file, 0, bytes).and_then(|()| fs.sync(file));
     fs.close(file);
+    if written.is_err() {
+        // On a full disk others need what it took; where it stays, the next try removes it.
+        let _ = fs.remove_file(&beside);
+    }
     written?;
     fs.rename(&beside, path)?;
     fs.sync_folder(path.parent().unwrap_or_else(|| Path::new(".")))

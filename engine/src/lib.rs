@@ -174,6 +174,7 @@
 //! | error | what is true then |
 //! | --- | --- |
 //! | [`Busy`](Error::Busy) | nothing was done: try again when something was answered |
+//! | [`TooManyFiles`](Error::TooManyFiles) | nothing was done: the process has too few descriptors (`ulimit -n`) |
 //! | [`DiskFull`](Error::DiskFull) | nothing was appended and nothing lost; appends go on when there is space |
 //! | [`Storage`](Error::Storage) | a write or flush failed: the partition takes no more until the engine is opened again |
 //! | [`Stopped`](Error::Stopped) | the engine is closed; a request that was under way may have been done or not |
@@ -206,9 +207,11 @@
 //!
 //! # A good guest
 //!
-//! There is no global state: any number of engines may run in a process, each on a folder of its own. Threads are not
+//! Engines share no state: any number of them may run in a process, each on a folder of its own; what the machine lacks is
+//! warned of once a process. Threads are not
 //! tied to cores unless [`Config::pin`] says so. Each shard locks [`Config::buffer_bytes`] into memory if it may, and goes
-//! on without, a little slower, if not. What it has to say it says through the `log` crate.
+//! on without, a little slower, if not. The process's allocator is left alone unless [`Config::return_memory`] says otherwise.
+//! What it has to say it says through the `log` crate.
 //!
 //! # Inside
 //!
@@ -245,3 +248,8 @@ pub use config::Config;
 pub use engine::{Engine, OpenError};
 pub use error::Error;
 pub use handle::Handle;
+
+/// The example of the repository's README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

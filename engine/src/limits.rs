@@ -75,6 +75,10 @@ pub const PRODUCER_ID_BLOCK: i64 = 1000;
 /// A quiet shard writes its checkpoint after this time.
 pub const CHECKPOINT_IDLE_MS: u64 = 2_000;
 
+/// Space that a shard keeps for its checkpoint on a full disk, and in steps of which more is kept where checkpoints are large:
+/// one of ten thousand partitions without producers takes half of it.
+pub const CHECKPOINT_RESERVE_BYTES: u64 = 1 << 20;
+
 /// The index of an active segment that has grown by so much is saved with each checkpoint: it spares the next recovery a
 /// millisecond's read. Of smaller growth, two checkpoints' worth of bytes in all may go without.
 pub const INDEX_HINT_BYTES: u64 = 1 << 20;

@@ -349,6 +349,11 @@ impl Log {
         self.tail.memory()
     }
 
+    /// Gives back small pieces of memory that hold nothing appended since this was last called, and nothing unflushed.
+    pub fn give_back_old_memory(&mut self) {
+        self.tail.give_back_old(self.positions.flushed().position());
+    }
+
     /// Gives back all memory but one block, if everything is flushed.
     pub fn shrink(&mut self) {
         self.tail.shrink(self.positions.flushed().position());

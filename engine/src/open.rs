@@ -16,7 +16,7 @@ use crate::log::recovery::{self, Recovered, RecoveryError, RecoverySettings};
 use crate::log::segment;
 use crate::placement::{CATALOG_SHARD, owner};
 use crate::shard::DiskUse;
-use crate::types::{LeaderEpoch, Offset, PartitionId, TopicId};
+use crate::types::{LeaderEpoch, Offset, PartitionId, ShardId, TopicId};
 
 /// The topic id under which the catalog's own log is stored. No topic has it: its version bits are no UUID's.
 pub const CATALOG_TOPIC: TopicId = TopicId::new(*b"tora-catalog-log");
@@ -123,6 +123,9 @@ fn load_claimed<F: Fs>(
     })?;
     // Nothing is known in their files alone any more.
     Checkpoint::remove_beyond(fs, &config.data_dir, config.shards)?;
+    for shard in 0..config.shards {
+        Checkpoint::keep_space(fs, &config.data_dir, ShardId::new(shard));
+    }
     let mut folders: Vec<PartitionId> = fs
         .list(&config.data_dir)?
         .iter()
@@ -176,10 +179,23 @@ fn durable_writes<F: Fs>(fs: &F, config: &Config) -> bool {
         FlushMethod::Flush => false,
         FlushMethod::DurableWrite => true,
     };
-    let method = if durable { "durable writes (RWF_DSYNC)" } else { "a write, then a flush (fdatasync)" };
     let place = device.map_or_else(|| "an unknown device".to_owned(), |device| device.to_string());
-    log::info!("{} is on {place}; small groups of appends go as {method}", config.data_dir.display());
+    log::info!("{} is on {place}; {}", config.data_dir.display(), how_appends_go(config, durable));
     durable
+}
+
+/// What small and large groups of appends are made durable by.
+fn how_appends_go(config: &Config, durable: bool) -> String {
+    let method =
+        |durable| if durable { "durable writes (RWF_DSYNC)" } else { "a write, then a flush (fdatasync)" };
+    let into_files = method(durable);
+    if config.journal_bytes == 0 {
+        return format!("small groups of appends go as {into_files}, and there is no journal");
+    }
+    let into_journal = method(config.flush_method != FlushMethod::Flush);
+    format!(
+        "small groups of appends go into the journal as {into_journal}, into logs' own files as {into_files}"
+    )
 }
 
 impl Loaded {
@@ -238,3 +254,6 @@ fn replay<F: Fs>(fs: &F, config: &Config, log: &Recovered, catalog: &mut Catalog
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -86,6 +86,8 @@ pub struct Shard<I: Io> {
     chunk_clock: u64,
     /// What that was when room in the pool was last made.
     room_looked_at: u64,
+    /// When tails were last asked for old memory.
+    tails_looked_at: Nanos,
     /// Reads that may still be made ahead.
     ahead: usize,
     stopping: bool,
@@ -139,6 +141,7 @@ impl<I: Io> Shard<I> {
             next_housekeeping: None,
             chunk_clock: 0,
             room_looked_at: 0,
+            tails_looked_at: Nanos::default(),
             ahead: limits::READS_AHEAD_MAX,
             stopping: false,
             wanted: Vec::new(),

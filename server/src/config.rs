@@ -86,6 +86,7 @@ impl Default for Settings {
     fn default() -> Self {
         let mut engine = EngineConfig::new("./tora-data");
         engine.pin = true;
+        engine.return_memory = true;
         engine.shards = 0;
         Self {
             listen: HostPort { host: "127.0.0.1".to_owned(), port: 9092 },

@@ -1,4 +1,5 @@
 use super::*;
+use crate::io::replace_file;
 use crate::sim::{Faults, SimFs, SimWorld};
 
 fn data_dir() -> &'static Path {
@@ -126,7 +127,8 @@ fn files_of_shards_that_are_gone_are_removed() {
     }
     Checkpoint::remove_beyond(&fs, data_dir(), 2).expect("no faults");
     let names: Vec<_> = fs.list(data_dir()).expect("it exists").into_iter().map(|entry| entry.name).collect();
-    assert_eq!(names, ["checkpoint-0", "checkpoint-1"]);
+    let left = ["checkpoint-0", "checkpoint-0.reserve", "checkpoint-1", "checkpoint-1.reserve"];
+    assert_eq!(names, left);
 }
 
 #[test]

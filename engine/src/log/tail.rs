@@ -82,6 +82,8 @@ pub struct Tail {
     end: Position,
     /// Capacity of the next chunk: it grows with the partition's traffic, so that a slow one holds one block.
     next_capacity: usize,
+    /// Where it ended when it was last looked for what is old.
+    looked_at: Position,
 }
 
 impl Tail {
@@ -91,7 +93,7 @@ impl Tail {
         assert!(partial.len() < BLOCK_SIZE, "{} bytes are no partial block", partial.len());
         let start = Position::new(end.value() - partial.len() as u64);
         let resting = (!partial.is_empty()).then(|| TailChunk::resting(start, partial, 0));
-        Self { chunks: resting.into_iter().collect(), end, next_capacity: BLOCK_SIZE }
+        Self { chunks: resting.into_iter().collect(), end, next_capacity: BLOCK_SIZE, looked_at: end }
     }
 
     /// Appends `bytes`; new chunks come from `pool` while it has some. `clock` numbers the shard's chunks.
@@ -209,6 +211,22 @@ impl Tail {
     pub fn evict(&mut self) -> usize {
         assert!(self.chunks.len() > 1, "the last chunk stays");
         self.chunks.pop_front().map_or(0, |chunk| chunk.bytes.capacity())
+    }
+
+    /// Gives back memory outside the pool that holds only what was appended before this was last called. Ten thousand partitions
+    /// that a record comes to now and then would else fill their chunks, of larger and larger ones, over hours; the pool's chunks
+    /// are given back when others need them.
+    pub fn give_back_old(&mut self, flushed: Position) {
+        let old = self.looked_at.min(flushed);
+        self.looked_at = self.end;
+        while self.chunks.len() > 1
+            && let Some(first) = self.chunks.front()
+            && first.bytes.capacity() < CHUNK_SIZE
+            && first.end() <= old
+        {
+            self.chunks.pop_front();
+            self.next_capacity = BLOCK_SIZE;
+        }
     }
 
     /// Gives back all memory but that of the last block's bytes, if everything is flushed: the partition is idle.

@@ -29,6 +29,10 @@ pub struct Checkpoints {
     starts: Vec<(PartitionId, Offset)>,
     /// Whether a log's start waits for one.
     pub start_moves: bool,
+    /// The last one could not be written, which was said.
+    failing: bool,
+    /// Indexes could not be saved with the last one, which was said.
+    hints_failing: bool,
     /// What earlier checkpoints knew of partitions that were refused.
     pub carried: Vec<(PartitionId, Entry)>,
 }
@@ -115,12 +119,16 @@ impl<I: Io> Shard<I> {
         }
         let (data_dir, shard) = (Arc::clone(&self.data_dir), self.id);
         let token = self.ops.insert(Owner::Checkpoint);
+        let mut said = self.checkpoints.hints_failing;
         let job = move |fs: &I::Fs| {
             let mut lost = 0;
             for (partition, index) in &indexes {
                 // Only a hint: without it the next start reads more.
                 if let Err(error) = segment::save_index_hint(fs, &data_dir, *partition, index) {
-                    log::warn!("{partition}: its index is not saved: {error}");
+                    if !said {
+                        log::warn!("{partition}: its index is not saved, nor that of others, maybe: {error}");
+                    }
+                    said = true;
                     lost += 1;
                 }
             }
@@ -171,6 +179,9 @@ impl<I: Io> Shard<I> {
                 }
             }
         }
+        if let Ok(lost) = result {
+            self.checkpoints.hints_failing = lost > 0;
+        }
         for (id, start) in std::mem::take(&mut self.checkpoints.starts) {
             // A deleted one has answered everybody.
             let Some(slot) = self.slots.find(id) else { continue };
@@ -179,10 +190,19 @@ impl<I: Io> Shard<I> {
                 Some(error) => partition.start_not_stored(start, error, cx),
             });
         }
-        if let Err(error) = result {
-            log::warn!("writing a checkpoint failed, the next start has more to scan: {error}");
-            if !self.stopping {
-                self.checkpoints.note(1);
+        let was_failing = std::mem::replace(&mut self.checkpoints.failing, result.is_err());
+        match result {
+            Ok(_) if was_failing => log::info!("checkpoints are written again"),
+            Ok(_) => {}
+            Err(error) => {
+                if !was_failing {
+                    log::warn!(
+                        "writing a checkpoint failed, the next start has more to scan; it is tried again: {error}"
+                    );
+                }
+                if !self.stopping {
+                    self.checkpoints.note(1);
+                }
             }
         }
         if self.checkpoints.is_due() && self.next_housekeeping.is_none() && !self.stopping {

@@ -12,10 +12,10 @@ impl<I: Io> Shard<I> {
     /// Takes back tail memory, oldest first, while the pool runs low and it is tails that have it. Chunks that readers hold
     /// on to are none of a tail's: taking others for them would leave consumers that keep up without memory.
     pub(super) fn make_room(&mut self) {
-        let (chunks, enough) = (self.pool.chunks(), self.pool.chunks() / 4);
+        let (chunks, enough) = (self.pool.chunks(), (self.pool.chunks() / 4).max(1));
         // Few chunks were begun since it was last looked: nothing has changed.
-        let looked = self.chunk_clock < self.room_looked_at + (chunks / 16) as u64;
-        if self.pool.free() >= chunks / 8 || looked {
+        let looked = self.chunk_clock < self.room_looked_at + (chunks / 16).max(1) as u64;
+        if self.pool.free() >= (chunks / 8).max(1) || looked {
             return;
         }
         self.room_looked_at = self.chunk_clock;
@@ -41,12 +41,19 @@ impl<I: Io> Shard<I> {
         let unix_millis = self.io.unix_millis();
         let expiration_ms = self.config.producer_expiration_ms;
         let slots: Vec<usize> = self.slots.iter().map(|(slot, _)| slot).collect();
+        let look_at_tails = now.since(self.tails_looked_at) >= limits::IDLE_MS * 1_000_000;
+        if look_at_tails {
+            self.tails_looked_at = now;
+        }
         let mut busy = false;
         for slot in slots {
             let entry = self.slots.at(slot);
             entry.partition.expire_ahead(&mut self.ahead);
             if now.since(entry.last_used) < limits::IDLE_MS * 1_000_000 {
                 busy = true;
+                if look_at_tails {
+                    entry.partition.log_mut().give_back_old_memory();
+                }
             } else {
                 entry.partition.log_mut().shrink();
                 entry.partition.expire_producers(unix_millis, expiration_ms);
@@ -58,7 +65,7 @@ impl<I: Io> Shard<I> {
         // An idle shard sleeps until something comes.
         let again = busy || unsettled || self.checkpoints.is_due() || self.ahead < limits::READS_AHEAD_MAX;
         self.next_housekeeping = again.then(|| now.plus_millis(limits::HOUSEKEEPING_MS));
-        if !again {
+        if !again && self.config.return_memory {
             self.io.rest();
         }
     }

@@ -113,6 +113,40 @@ fn with_little_lockable_memory() {
 }
 
 #[test]
+fn little_memory_for_buffers_is_little_memory() {
+    let folder = Folder::new();
+    in_a_process("with_four_chunks", folder.path(), &[OsStr::new("env")]);
+}
+
+#[test]
+#[ignore = "measures the memory of its process; run by the test above"]
+fn with_four_chunks() {
+    const MIB: usize = 1 << 20;
+    let Some(folder) = alone() else { return };
+    let mut config = folder.config(1);
+    config.buffer_bytes = MIB;
+    let engine = Engine::open(config).unwrap();
+    let handle = engine.handle();
+    let partition = PartitionId::new(create(&handle, "clicks", 1), 0);
+    let large = vec![b'.'; MIB / 2];
+    let before = resident_bytes();
+    for _ in 0..200 {
+        append(&handle, partition, &large);
+    }
+    let grown = resident_bytes().saturating_sub(before);
+    assert!(grown < 20 * MIB, "{grown} bytes for 100 MiB appended");
+    engine.close();
+    println!("it works");
+}
+
+/// VmRSS of this process.
+fn resident_bytes() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() * 1024
+}
+
+#[test]
 fn on_a_file_system_without_direct_writes_it_works_with_one_warning() {
     if !is_root() {
         let text = "\n*** SKIPPED, not tested: a file system without O_DIRECT: mounting one takes root\n";

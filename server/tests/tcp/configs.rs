@@ -16,7 +16,7 @@ use crate::support::{Client, Server, contains};
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
 
-const SET: i8 = 0;
+pub const SET: i8 = 0;
 const DELETE: i8 = 1;
 const APPEND: i8 = 2;
 const SUBTRACT: i8 = 3;
@@ -38,7 +38,7 @@ fn describe(client: &mut Client, version: i16, kind: i8, name: &str) -> Describe
 }
 
 /// Changes one setting of a topic; gives the error and its text.
-fn alter(
+pub fn alter(
     client: &mut Client,
     version: i16,
     topic: &str,

@@ -13,7 +13,7 @@ use crate::support::requests::{batch, create, creation, fetch, list, name, produ
 use crate::support::{Client, Server};
 
 /// A request about some partitions of one topic, each with the offset before which everything is to go.
-fn delete(topic: &str, partitions: &[(i32, i64)]) -> DeleteRecordsRequest {
+pub fn delete(topic: &str, partitions: &[(i32, i64)]) -> DeleteRecordsRequest {
     let partitions = partitions.iter().map(|&(index, offset)| {
         DeleteRecordsPartition::default().with_partition_index(index).with_offset(offset)
     });
@@ -22,7 +22,7 @@ fn delete(topic: &str, partitions: &[(i32, i64)]) -> DeleteRecordsRequest {
 }
 
 /// What it is answered: error and low watermark of each partition.
-fn deleted(client: &mut Client, version: i16, request: &DeleteRecordsRequest) -> Vec<(i16, i64)> {
+pub fn deleted(client: &mut Client, version: i16, request: &DeleteRecordsRequest) -> Vec<(i16, i64)> {
     let response = client.call(version, request);
     let partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
     partitions.map(|partition| (partition.error_code, partition.low_watermark)).collect()

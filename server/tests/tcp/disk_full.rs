@@ -6,6 +6,8 @@ mod small_disk;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::configs::{SET, alter};
+use crate::delete_records::{delete, deleted};
 use crate::support::requests::{batch, create, fetch, idempotent_batch, metadata, produce, produced};
 use crate::support::stored::{end_offset, only, values};
 use crate::support::{Client, Folder, Server, refused};
@@ -146,6 +148,42 @@ fn a_full_disk_refuses_appends_and_takes_nothing() {
     let response = server.connect().call(9, &produce("new", 0, batch(&["space"])));
     assert_eq!((produced(&response).error_code, produced(&response).base_offset), (0, 0));
     producers.iter_mut().for_each(Producer::check);
+}
+
+/// What deletes needs space itself, for the checkpoint that says where the logs start then: each shard has kept some.
+#[test]
+fn a_disk_that_is_full_to_the_last_block_is_emptied_by_deleting_records() {
+    let folder = Folder::new();
+    let Some(disk) = SmallDisk::mount(&folder) else { return };
+    let mut command = disk.serve(&folder);
+    for setting in ["log.segment.bytes=1048576", "log.retention.check.interval.ms=200"] {
+        command.args(["--set", setting]);
+    }
+    let server = Server::run(command, folder);
+    let mut client = server.connect();
+    for topic in ["deleted", "retained"] {
+        create(&mut client, topic, 1);
+    }
+    disk.fill_but(24 << 20);
+    let mut producers = [Producer::new(&server, "deleted", 1), Producer::new(&server, "retained", 2)];
+    // Both have several segments.
+    for _ in 0..40 {
+        assert_eq!(producers.each_mut().map(Producer::append), [0, 0]);
+    }
+    let fill = |producers: &mut [Producer]| {
+        producers.iter_mut().for_each(Producer::fill);
+        disk.fill_up();
+        producers.iter_mut().for_each(Producer::fill);
+    };
+    fill(&mut producers);
+    let start = producers[0].stored - 1;
+    assert_eq!(deleted(&mut client, 2, &delete("deleted", &[(0, start)])), [(0, start)]);
+    producers[0].go_on();
+
+    fill(&mut producers);
+    let little = [("retention.bytes", SET, Some("2097152"))];
+    assert_eq!(alter(&mut client, 1, "retained", &little), (0, String::new()));
+    producers[1].go_on();
 }
 
 /// A journal whose only area was filled while there was no space for another is used again once there is.

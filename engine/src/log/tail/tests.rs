@@ -77,6 +77,33 @@ fn an_idle_tail_shrinks_to_its_partial_block() {
 }
 
 #[test]
+fn a_slow_tail_keeps_what_is_new() {
+    let (pool, mut clock) = (Pool::new(0), 0);
+    let mut tail = Tail::new(Position::ZERO, Vec::new());
+    let mut largest = 0;
+    for nth in 0..10_000 {
+        tail.push(&[1; 100], &pool, &mut clock);
+        if nth > 1_000 {
+            largest = largest.max(tail.memory());
+        }
+        tail.give_back_old(tail.end());
+    }
+    assert_eq!(largest, 2 * BLOCK_SIZE, "one in which it ended before, one in which it ends");
+
+    tail.give_back_old(tail.end());
+    let kept = tail.memory();
+    tail.push(&[1; 3 * BLOCK_SIZE], &pool, &mut clock);
+    let grown = tail.memory();
+    assert!(grown > kept);
+    tail.give_back_old(tail.end());
+    assert_eq!(tail.memory(), grown, "it is all new, in part");
+    tail.give_back_old(Position::ZERO);
+    assert_eq!(tail.memory(), grown, "nothing of it is flushed");
+    tail.give_back_old(tail.end());
+    assert!(tail.memory() < grown);
+}
+
+#[test]
 fn what_rests_where_a_file_ends_stays_there() {
     let (pool, mut clock) = (Pool::new(2), 0);
     let mut tail = Tail::new(Position::new(100), vec![1; 100]);
