@@ -485,3 +485,6 @@ impl<I: Io> Shard<I> {
         Ok(self.add_partition(id, &topic.config, None))
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -16,16 +16,19 @@ pub struct Rounds {
 }
 
 impl<I: Io> Shard<I> {
-    /// Notes when a partition has to be flushed.
+    /// Notes when a partition has to be flushed, if time has to see to that.
     pub(super) fn note_unflushed(&mut self, slot: usize) {
         let entry = self.slots.at(slot);
-        if let Some(within) = entry.partition.log().flush_within()
-            && entry.flush_at.is_none()
-        {
-            let at = self.io.now().plus_millis(within);
-            entry.flush_at = Some(at);
-            self.flushes.insert((at, slot));
+        let at = entry.partition.log().flush_within().map(|within| self.io.now().plus_millis(within));
+        // What is unflushed already keeps its time, unless a shortened `flush.ms` ends sooner.
+        let at = at.map(|at| entry.flush_at.map_or(at, |noted| noted.min(at)));
+        if entry.flush_at == at {
+            return;
         }
+        if let Some(noted) = std::mem::replace(&mut entry.flush_at, at) {
+            self.flushes.remove(&(noted, slot));
+        }
+        self.flushes.extend(at.map(|at| (at, slot)));
     }
 
     /// Has the partitions flushed whose time has come.

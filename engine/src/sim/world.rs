@@ -233,7 +233,9 @@ impl SimWorld {
         self.lock().rng.word()
     }
 
-    pub(super) fn unix_millis(&self) -> i64 {
+    /// Milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn unix_millis(&self) -> i64 {
         let millis = i64::try_from(self.now().value() / 1_000_000).expect("a run is short");
         UNIX_START_MS + self.lock().unix_skew_ms + millis
     }

@@ -1,0 +1,132 @@
+//! One shard on the simulated machine, where time passes as fast as a test wants it to.
+
+mod timed;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use super::*;
+use crate::batch::BatchBuilder;
+use crate::catalog::{SettingChange, SettingChangeKind, SettingsEdit};
+use crate::handle::{Clock, Handle, Pending};
+use crate::io::CHUNK_SIZE;
+use crate::mailbox::mail;
+use crate::open::load;
+use crate::reactor::Reactor;
+use crate::service::NoService;
+use crate::sim::{Faults, SimIo, SimWorld, Step};
+use crate::types::{Offset, TopicId};
+
+/// Steps until something is answered, at most.
+const STEPS_MAX: u32 = 1_000_000;
+
+impl Clock for SimWorld {
+    fn now(&self) -> Nanos {
+        self.now()
+    }
+
+    fn unix_millis(&self) -> i64 {
+        self.unix_millis()
+    }
+}
+
+/// A running engine of one shard.
+struct Rig {
+    world: SimWorld,
+    reactor: Reactor<SimIo, NoService>,
+    handle: Handle,
+    /// A partition that nothing is done with but waiting.
+    idle: PartitionId,
+}
+
+impl Rig {
+    fn open(config: Config) -> Self {
+        let world = SimWorld::new(1, Faults::none());
+        let (reactor, handle) = start(&world, &config);
+        let idle = PartitionId::new(TopicId::NONE, 0);
+        let mut rig = Self { world, reactor, handle, idle };
+        rig.idle = rig.create("idle", &[]);
+        rig
+    }
+
+    /// Lets things happen until there is an answer.
+    fn wait<T>(&mut self, pending: Result<Pending<T>, Error>) -> Result<T, Error> {
+        let pending = pending?;
+        for _ in 0..STEPS_MAX {
+            if pending.is_ready() {
+                return pending.wait();
+            }
+            self.step();
+        }
+        panic!("no answer comes");
+    }
+
+    /// Lets the next thing happen.
+    fn step(&mut self) {
+        match self.world.step() {
+            Step::Turn(_) => match self.reactor.turn() {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => panic!("the turn failed: {error}"),
+                _ => {}
+            },
+            Step::Inside => {}
+            step => panic!("nothing will ever happen: {step:?}"),
+        }
+    }
+
+    /// Lets time pass.
+    fn pass_ms(&mut self, millis: u64) {
+        let end = Offset::new(i64::MAX);
+        let waiting = self.handle.wait_for(self.idle, end, Duration::from_millis(millis));
+        assert_eq!(self.wait(waiting), Ok(false));
+    }
+
+    /// A topic of one partition.
+    fn create(&mut self, name: &str, configs: &[(&str, &str)]) -> PartitionId {
+        let pending = self.handle.create_topic(name, 1, configs);
+        PartitionId::new(self.wait(pending).unwrap().id, 0)
+    }
+
+    fn alter(&mut self, partition: PartitionId, name: &str, value: &str) {
+        let kind = SettingChangeKind::Set(value.into());
+        let edit = SettingsEdit::Each(vec![SettingChange { name: name.into(), kind }]);
+        let pending = self.handle.alter_topic(partition.topic, edit);
+        self.wait(pending).unwrap();
+    }
+
+    /// Appends a batch; answers its first offset.
+    fn append(&mut self, partition: PartitionId, batch: &[u8]) -> Result<i64, Error> {
+        let pending = self.handle.append(partition, batch);
+        self.wait(pending).map(|appended| appended.base_offset.value())
+    }
+}
+
+fn config() -> Config {
+    let mut config = Config::new("/data");
+    config.open_files_max = 100;
+    config.journal_bytes = 1 << 20;
+    config.buffer_bytes = 16 * CHUNK_SIZE;
+    config
+}
+
+fn start(world: &SimWorld, config: &Config) -> (Reactor<SimIo, NoService>, Handle) {
+    let (loaded, catalog_log) =
+        load(&world.fs(), config, world.unix_millis(), TopicId::from_random(1, 2)).unwrap();
+    let (peers, mut inboxes) = mail::open(1);
+    let inbox = inboxes.remove(0);
+    let io = world.io(0, Pool::new(config.buffer_bytes / CHUNK_SIZE));
+    let config = Arc::new(config.clone());
+    let shard = Shard::open(io, CATALOG_SHARD, config, &loaded, peers.clone(), inbox, catalog_log).unwrap();
+    let reactor = Reactor::new(shard, NoService, Arc::new(AtomicBool::new(false)));
+    (reactor, Handle::new(peers, Arc::new(world.clone())))
+}
+
+/// A batch of records with these timestamps.
+fn batch(timestamps: &[i64]) -> Vec<u8> {
+    let mut builder = BatchBuilder::new(1 << 20);
+    for timestamp in timestamps {
+        builder.push(*timestamp, None, Some(b"x")).unwrap();
+    }
+    builder.take().unwrap()
+}
