@@ -49,6 +49,8 @@ impl<I: Io> Shard<I> {
         for slot in slots {
             let entry = self.slots.at(slot);
             entry.partition.expire_ahead(&mut self.ahead);
+            // Of each partition only the producer is looked at that was silent the longest.
+            entry.partition.expire_producers(unix_millis, expiration_ms);
             if now.since(entry.last_used) < limits::IDLE_MS * 1_000_000 {
                 busy = true;
                 if look_at_tails {
@@ -56,7 +58,6 @@ impl<I: Io> Shard<I> {
                 }
             } else {
                 entry.partition.log_mut().shrink();
-                entry.partition.expire_producers(unix_millis, expiration_ms);
             }
         }
         self.let_journal_grow();

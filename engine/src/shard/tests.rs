@@ -17,7 +17,7 @@ use crate::open::load;
 use crate::reactor::Reactor;
 use crate::service::NoService;
 use crate::sim::{Faults, SimIo, SimWorld, Step};
-use crate::types::{Offset, TopicId};
+use crate::types::{Offset, ProducerId, TopicId};
 
 /// Steps until something is answered, at most.
 const STEPS_MAX: u32 = 1_000_000;

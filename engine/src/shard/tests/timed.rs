@@ -34,3 +34,27 @@ fn a_shortened_time_to_flush_holds_for_what_is_unflushed_and_for_what_comes() {
     rig.pass_ms(200);
     assert_eq!(flushed(&mut rig, partition), 3);
 }
+
+#[test]
+fn a_producer_is_forgotten_in_time_although_others_keep_its_partition_busy() {
+    let mut rig = Rig::open(Config { producer_expiration_ms: 60_000, ..config() });
+    let partition = rig.create("log", &[]);
+    let batch_of = |producer: i64, sequence: i32| {
+        let mut builder = BatchBuilder::new(1 << 20);
+        builder.set_producer(ProducerId::new(producer), 0, sequence);
+        builder.push(0, None, Some(b"x")).unwrap();
+        builder.take().unwrap()
+    };
+    rig.append(partition, &batch_of(1, 0)).unwrap();
+    for second in 0..62 {
+        rig.append(partition, &batch_of(2, second)).unwrap();
+        if second == 58 {
+            // A sequence number that does not follow is told from one of somebody new as long as it is remembered.
+            let refused = rig.append(partition, &batch_of(1, 5));
+            assert_eq!(refused, Err(Error::OutOfOrderSequence { expected: 1, found: 5 }));
+        }
+        rig.pass_ms(1_000);
+    }
+    assert_eq!(rig.append(partition, &batch_of(1, 5)), Ok(63));
+    assert_eq!(rig.append(partition, &batch_of(2, 62)), Ok(64), "who goes on is remembered");
+}
