@@ -106,7 +106,7 @@ impl Log {
     fn hot_read(&self, mut from: Position, find: Find, bytes_max: usize) -> Run {
         let visible = self.watermark.position();
         if let Find::Bytes(at) = find {
-            let to = at.plus(bytes_max as u64).min(visible);
+            let to = at.plus(visible.since(at).min(bytes_max as u64));
             return Run { at, slices: self.tail.slices(at, to), next: None };
         }
         let mut batch = self.tail.peek(from);
@@ -117,17 +117,15 @@ impl Log {
             }
             batch = self.tail.peek(from);
         }
-        let wanted_end = from.plus(bytes_max as u64);
+        let wanted_end = from.plus(visible.since(from).min(bytes_max as u64));
         let mut end = from.plus(batch.size as u64);
         // The index knows a batch's start close to the end of what is wanted: no need to walk there.
-        if let Some(near) =
-            self.segments.at(from).and_then(|segment| segment.index.floor(wanted_end.min(visible)))
-        {
+        if let Some(near) = self.segments.at(from).and_then(|segment| segment.index.floor(wanted_end)) {
             end = end.max(near);
         }
-        while end < visible {
+        while end < wanted_end {
             let next = end.plus(self.tail.peek(end).size as u64);
-            if next > wanted_end || next > visible {
+            if next > wanted_end {
                 break;
             }
             end = next;

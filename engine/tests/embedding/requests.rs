@@ -295,3 +295,29 @@ fn a_blocking_call_on_a_shards_thread_is_an_error() {
     }
     engine.close();
 }
+
+#[test]
+fn as_much_as_there_is_may_be_asked_for_from_anywhere() {
+    let folder = Folder::new();
+    let engine = folder.open(1);
+    let handle = engine.handle();
+    let partition = PartitionId::new(create(&handle, "clicks", 1), 0);
+    for number in 0..3 {
+        append(&handle, partition, number.to_string().as_bytes());
+    }
+    let bytes = |handle: &Handle, from: i64| {
+        handle.read(partition, Offset::new(from), usize::MAX).unwrap().wait().unwrap().bytes()
+    };
+    let all = bytes(&handle, 0);
+    for from in [0, 1, 2] {
+        assert_eq!(bytes(&handle, from) * 3, all * (3 - from as usize), "from {from}");
+    }
+    let mut tail = handle.tail(partition, Offset::new(1)).with_bytes_max(usize::MAX);
+    let run = tail.next_blocking().unwrap().unwrap();
+    assert_eq!((run.from(), run.end()), (Offset::new(1), Offset::new(3)));
+    engine.close();
+
+    // The same from the disk.
+    let engine = folder.open(1);
+    assert_eq!(bytes(&engine.handle(), 1) * 3, all * 2);
+}
