@@ -1,6 +1,11 @@
 //! Which record of a batch a ListOffsets question means.
+//!
+//! A shard decompresses nothing, and records are not looked at when they are produced. So a batch that is compressed, or
+//! whose records are not what its header says, is taken as a whole and at its header's word: the answer is its first record
+//! that counts with the batch's largest timestamp. From there a consumer finds the record that it asked for, or sees for
+//! itself what is wrong.
 
-use crate::batch::{Codec, CrcCheck, batches};
+use crate::batch::{Batch, BatchError, CrcCheck, batches};
 use crate::error::Error;
 use crate::io::Slice;
 use crate::log::read::Find;
@@ -33,30 +38,56 @@ impl Sought {
 
 /// The first record of the batch in `slices` whose timestamp is at least the one asked for, from the offset that counts.
 ///
-/// Records of a compressed batch are not decompressed on a shard: for those the answer is the batch's first record that
-/// counts, from where a consumer finds the record it asked for.
+/// # Errors
+/// Something that is no batch.
 pub fn find_record(slices: &[Slice], find: Find) -> Result<Sought, Error> {
     let Find::Timestamp { at_least, from } = find else { return Ok(Sought::Nowhere) };
-    let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+    let bytes = together(slices);
     let Some(batch) = batches(&bytes, CrcCheck::Skip).next() else { return Ok(Sought::Nowhere) };
-    let damaged =
-        |error: &dyn std::fmt::Display| Error::Storage(format!("a stored batch cannot be read: {error}"));
-    let batch = batch.map_err(|error| damaged(&error))?;
+    let batch = batch.map_err(damaged)?;
+    Ok(record_in(&batch, at_least, from).map_or(Sought::Behind(batch.header.end_offset()), Sought::Found))
+}
+
+/// The first record of a batch at or after `from` whose timestamp is at least `at_least`.
+fn record_in(batch: &Batch<'_>, at_least: i64, from: Offset) -> Option<FoundOffset> {
+    first_where(batch, from, |found| found.timestamp >= at_least)
+        .unwrap_or_else(|_| Some(as_a_whole(batch, from)))
+}
+
+/// The first record at or after `from` that `is_it` accepts.
+fn first_where(
+    batch: &Batch<'_>,
+    from: Offset,
+    mut is_it: impl FnMut(FoundOffset) -> bool,
+) -> Result<Option<FoundOffset>, BatchError> {
     let leader_epoch = batch.header.leader_epoch.value();
-    if batch.header.codec() != Codec::None {
-        let offset = batch.header.base_offset.max(from);
-        return Ok(Sought::Found(FoundOffset {
-            offset,
-            timestamp: batch.header.max_timestamp,
-            leader_epoch,
-        }));
-    }
-    for record in batch.records().map_err(|error| damaged(&error))? {
-        let record = record.map_err(|error| damaged(&error))?;
-        if record.timestamp >= at_least && record.offset >= from {
-            let found = FoundOffset { offset: record.offset, timestamp: record.timestamp, leader_epoch };
-            return Ok(Sought::Found(found));
+    for record in batch.records()? {
+        let record = record?;
+        let found = FoundOffset { offset: record.offset, timestamp: record.timestamp, leader_epoch };
+        if record.offset >= from && is_it(found) {
+            return Ok(Some(found));
         }
     }
-    Ok(Sought::Behind(batch.header.end_offset()))
+    Ok(None)
+}
+
+fn as_a_whole(batch: &Batch<'_>, from: Offset) -> FoundOffset {
+    FoundOffset {
+        offset: batch.header.base_offset.max(from),
+        timestamp: batch.header.max_timestamp,
+        leader_epoch: batch.header.leader_epoch.value(),
+    }
+}
+
+/// The batches' bytes in one piece: those of a single batch.
+fn together(slices: &[Slice]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(slices.iter().map(|slice| slice.len()).sum());
+    for slice in slices {
+        bytes.extend_from_slice(slice);
+    }
+    bytes
+}
+
+fn damaged(error: BatchError) -> Error {
+    Error::Storage(format!("a stored batch cannot be read: {error}"))
 }

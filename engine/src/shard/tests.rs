@@ -1,5 +1,6 @@
 //! One shard on the simulated machine, where time passes as fast as a test wants it to.
 
+mod searching;
 mod timed;
 
 use std::io;
@@ -35,6 +36,7 @@ impl Clock for SimWorld {
 /// A running engine of one shard.
 struct Rig {
     world: SimWorld,
+    config: Config,
     reactor: Reactor<SimIo, NoService>,
     handle: Handle,
     /// A partition that nothing is done with but waiting.
@@ -46,9 +48,15 @@ impl Rig {
         let world = SimWorld::new(1, Faults::none());
         let (reactor, handle) = start(&world, &config);
         let idle = PartitionId::new(TopicId::NONE, 0);
-        let mut rig = Self { world, reactor, handle, idle };
+        let mut rig = Self { world, config, reactor, handle, idle };
         rig.idle = rig.create("idle", &[]);
         rig
+    }
+
+    /// Kills it and opens it again: nothing is in memory then.
+    fn reopen(&mut self) {
+        self.world.kill();
+        (self.reactor, self.handle) = start(&self.world, &self.config);
     }
 
     /// Lets things happen until there is an answer.

@@ -6,6 +6,11 @@
 //! local offset (−4, KIP-405), which is the earliest; 9 the latest tiered one (−5, KIP-1005) and 11 the earliest that is
 //! still to be uploaded (−6, KIP-1023), of which there is none, −1; 10 a timeout for remote reads, of which there are none
 //! either. A negative timestamp that the request's version does not have yet gets UNSUPPORTED_VERSION.
+//!
+//! A compressed batch is not decompressed: where a search comes to one the answer is its first record's offset with the
+//! batch's largest timestamp, where Kafka answers with the record's own. From there a consumer that goes on finds the record.
+//! The same goes for a batch whose records cannot be read. A batch whose header promises a later time than its records have
+//! is passed.
 
 use tora_engine::request::{FoundOffset, OffsetQuery, Reply, Request};
 use tora_engine::types::{Offset, PartitionId};
