@@ -121,6 +121,10 @@ pub const READS_AHEAD_MAX: usize = 12;
 /// seconds or less, since a reader that goes on asks sooner.
 pub const READ_AHEAD_LOOKS: u32 = 4;
 
+/// Bytes of batches in memory that a search by timestamp goes through in one turn, a single larger batch aside: thousands of
+/// the smallest, which take a fraction of a millisecond.
+pub const SEARCH_STEP_BYTES: usize = 256 << 10;
+
 /// Segment files that a shard needs at least: a partition that begins a segment while the one before is flushed and an
 /// older one read has three, and a few partitions should be able to do so at once.
 pub const OPEN_FILES_MIN: usize = 8;

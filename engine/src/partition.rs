@@ -4,6 +4,7 @@ mod ahead;
 mod deletion;
 mod lookup;
 mod reading;
+mod searching;
 mod waiters;
 
 use std::collections::VecDeque;
@@ -13,16 +14,16 @@ use crate::catalog::TopicConfig;
 use crate::checkpoint::Entry;
 use crate::error::Error;
 use crate::io::{Completion, Fs, Pool, Slice};
-use crate::log::read::Find;
 use crate::log::{Admission, Log, LogOp, LogSettings, Wanted, no_descriptors};
 use crate::mailbox::ReplyTo;
 use crate::producers::{Producers, Verdict};
-use crate::request::{Appended, Described, FoundOffset, OffsetQuery, Origin, Reply};
+use crate::request::{Appended, Described, Origin, Reply};
 use crate::sim::plant::{Plant, planted};
 use crate::types::{Nanos, Offset, PartitionId, Position};
 
 use deletion::Deletion;
-use reading::{Purpose, Reading, Reads};
+use reading::Reads;
+pub use searching::Searches;
 use waiters::{Waiter, Waiters, Watcher};
 
 /// What a partition works with during one call; what it wants done and whom it answers comes out of it.
@@ -39,6 +40,8 @@ pub struct Context<'a, F> {
     pub replies: &'a mut Vec<(ReplyTo, Reply)>,
     /// Reads ahead that the shard may still begin.
     pub ahead: &'a mut usize,
+    /// The shard's searches that go on with later turns.
+    pub searches: &'a mut Searches,
     /// Set where a checkpoint has to be written, for a log's start to move.
     pub start_moves: &'a mut bool,
 }
@@ -198,7 +201,7 @@ impl Partition {
         }
     }
 
-    // ---- waiting, and finding
+    // ---- waiting
 
     /// Answers once records past `end` are visible or the time is up. Returns whether it has to wait for that.
     pub fn watch<F>(&mut self, from: ReplyTo, end: Offset, until: Nanos, cx: &mut Context<'_, F>) -> bool {
@@ -214,30 +217,6 @@ impl Partition {
     /// Answers the watchers whose time is up.
     pub fn expire_watchers<F>(&mut self, now: Nanos, cx: &mut Context<'_, F>) {
         self.waiters.expire(now, cx.replies);
-    }
-
-    /// Finds an offset.
-    pub fn list_offset<F: Fs>(&mut self, from: ReplyTo, query: OffsetQuery, cx: &mut Context<'_, F>) {
-        let at_least = match query {
-            OffsetQuery::Earliest => return self.found(from, self.log.start_offset(), cx),
-            OffsetQuery::Latest => return self.found(from, self.log.visible_upto(), cx),
-            OffsetQuery::ForTimestamp(timestamp) => timestamp,
-            OffsetQuery::MaxTimestamp => match self.log.max_timestamp() {
-                Some((timestamp, _)) => timestamp,
-                None => return self.found(from, Offset::new(-1), cx),
-            },
-        };
-        let find = Find::Timestamp { at_least, from: self.log.start_offset() };
-        // One batch is enough, and the first one is returned whatever its size.
-        self.plan(Reading { from, purpose: Purpose::Lookup, find, bytes_max: 1 }, cx);
-    }
-
-    fn found<F>(&self, from: ReplyTo, offset: Offset, cx: &mut Context<'_, F>) {
-        let found = match self.log.failure() {
-            Some(why) => Err(Error::Storage(why.to_owned())),
-            None => Ok(FoundOffset { offset, timestamp: -1, leader_epoch: -1 }),
-        };
-        cx.replies.push((from, Reply::ListOffset(found)));
     }
 
     /// Says how the partition stands.

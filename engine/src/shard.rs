@@ -32,7 +32,7 @@ use crate::log::{LogOp, Wanted};
 use crate::mailbox::mail::Lane;
 use crate::mailbox::{Credits, Inbox, Mail, Peers, ReplyTo};
 use crate::open::{CATALOG_PARTITION, Loaded};
-use crate::partition::{Context, Partition};
+use crate::partition::{Context, Partition, Searches};
 use crate::placement::{self, CATALOG_SHARD};
 use crate::request::{Reply, Request};
 use crate::types::{LeaderEpoch, Nanos, PartitionId, ShardId};
@@ -90,6 +90,7 @@ pub struct Shard<I: Io> {
     tails_looked_at: Nanos,
     /// Reads that may still be made ahead.
     ahead: usize,
+    searches: Searches,
     stopping: bool,
     // Reused from call to call.
     wanted: Wanted<I::Fs>,
@@ -143,6 +144,7 @@ impl<I: Io> Shard<I> {
             room_looked_at: 0,
             tails_looked_at: Nanos::default(),
             ahead: limits::READS_AHEAD_MAX,
+            searches: Searches::new(),
             stopping: false,
             wanted: Vec::new(),
             answers: Vec::new(),
@@ -286,6 +288,7 @@ impl<I: Io> Shard<I> {
             self.offer_to_journal(slot);
         }
         self.write_journal();
+        self.search_on();
         self.gate.open(&mut self.io);
         self.make_room();
         let now = self.io.now();
@@ -325,7 +328,8 @@ impl<I: Io> Shard<I> {
     /// Whether there is something to do before sleeping.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        !self.replies.is_empty() || !self.dirty.is_empty() || self.journal.may_settle()
+        !(self.replies.is_empty() && self.dirty.is_empty() && self.searches.is_empty())
+            || self.journal.may_settle()
     }
 
     /// Whether the shard may sleep; after true, senders wake it until [`Shard::awake`].
@@ -366,7 +370,7 @@ impl<I: Io> Shard<I> {
     pub fn has_stopped(&mut self) -> bool {
         let is_busy = |partition: &Partition| partition.is_changing() || partition.log().is_unsettled();
         let busy = self.slots.iter().any(|(_, entry)| is_busy(&entry.partition));
-        if busy || self.ops.len() > 0 {
+        if busy || self.ops.len() > 0 || !self.searches.is_empty() {
             return false;
         }
         self.remove_journal();
@@ -405,6 +409,7 @@ impl<I: Io> Shard<I> {
             chunk_clock: &mut self.chunk_clock,
             unix_millis: self.io.unix_millis(),
             ahead: &mut self.ahead,
+            searches: &mut self.searches,
             wanted: &mut wanted,
             replies: &mut answers,
             start_moves: &mut self.checkpoints.start_moves,

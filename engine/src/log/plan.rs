@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::io::{Fs, Op};
+use crate::limits;
 use crate::log::read::{Find, Place, Run};
 use crate::log::segment::HEADER_SIZE;
 use crate::log::segments::{FileState, Segment};
@@ -12,6 +13,8 @@ use crate::types::{Offset, Position};
 pub enum Plan {
     /// From memory.
     Ready(Run),
+    /// From memory, later: a search has gone through as much as it may in one go, and goes on with this offset.
+    Further(Offset),
     /// From the disk.
     Cold(Place),
     /// From the disk, once the file is open: ask again after the next [`LogOp::Open`].
@@ -50,7 +53,7 @@ impl Log {
             return Ok(Plan::Ready(Run::empty()));
         }
         if from >= self.tail.start() {
-            return Ok(Plan::Ready(self.hot_read(from, find, bytes_max)));
+            return Ok(self.hot_read(from, find, bytes_max));
         }
         // What is visible need not be in the file yet; the tail has it.
         let readable = segment.end.unwrap_or(visible).min(visible);
@@ -102,18 +105,26 @@ impl Log {
         }
     }
 
-    /// Whole batches from the tail; `from` is a batch's start at or before the one wanted.
-    fn hot_read(&self, mut from: Position, find: Find, bytes_max: usize) -> Run {
+    /// Whole batches from the tail; `begin` is a batch's start at or before the one wanted.
+    fn hot_read(&self, begin: Position, find: Find, bytes_max: usize) -> Plan {
         let visible = self.watermark.position();
         if let Find::Bytes(at) = find {
             let to = at.plus(visible.since(at).min(bytes_max as u64));
-            return Run { at, slices: self.tail.slices(at, to), next: None };
+            return Plan::Ready(Run { at, slices: self.tail.slices(at, to), next: None });
         }
+        let mut from = begin;
         let mut batch = self.tail.peek(from);
         while !find.matches(&batch) {
             from = from.plus(batch.size as u64);
             if from >= visible {
-                return Run::empty();
+                return Plan::Ready(Run::empty());
+            }
+            if let Find::Timestamp { from: searched, .. } = find
+                && from.since(begin) >= limits::SEARCH_STEP_BYTES as u64
+                // An interval of the index may lie before that.
+                && batch.last_offset >= searched.value()
+            {
+                return Plan::Further(Offset::new(batch.last_offset + 1));
             }
             batch = self.tail.peek(from);
         }
@@ -130,7 +141,7 @@ impl Log {
             }
             end = next;
         }
-        Run { at: from, slices: self.tail.slices(from, end), next: None }
+        Plan::Ready(Run { at: from, slices: self.tail.slices(from, end), next: None })
     }
 
     /// Where a search goes on that has found nothing in the first segment that it looked at: batches of that one reach the

@@ -19,33 +19,28 @@ pub enum Sought {
     Found(FoundOffset),
     /// There is no such batch where it was looked for.
     Nowhere,
-    /// The batch has no such record, though it promised one: the next may begin here.
+    /// No batch has such a record, though one promised it: the next may begin here.
     Behind(Offset),
 }
 
-impl Sought {
-    /// What is answered in the end.
-    #[must_use]
-    pub fn found(self) -> FoundOffset {
-        match self {
-            Self::Found(found) => found,
-            Self::Nowhere | Self::Behind(_) => {
-                FoundOffset { offset: Offset::new(-1), timestamp: -1, leader_epoch: -1 }
-            }
-        }
-    }
-}
-
-/// The first record of the batch in `slices` whose timestamp is at least the one asked for, from the offset that counts.
+/// The first record of the batches in `slices` whose timestamp is at least the one asked for, from the offset that counts.
 ///
 /// # Errors
 /// Something that is no batch.
 pub fn find_record(slices: &[Slice], find: Find) -> Result<Sought, Error> {
     let Find::Timestamp { at_least, from } = find else { return Ok(Sought::Nowhere) };
     let bytes = together(slices);
-    let Some(batch) = batches(&bytes, CrcCheck::Skip).next() else { return Ok(Sought::Nowhere) };
-    let batch = batch.map_err(damaged)?;
-    Ok(record_in(&batch, at_least, from).map_or(Sought::Behind(batch.header.end_offset()), Sought::Found))
+    let mut sought = Sought::Nowhere;
+    for batch in batches(&bytes, CrcCheck::Skip) {
+        let batch = batch.map_err(damaged)?;
+        if batch.header.max_timestamp >= at_least
+            && let Some(found) = record_in(&batch, at_least, from)
+        {
+            return Ok(Sought::Found(found));
+        }
+        sought = Sought::Behind(batch.header.end_offset());
+    }
+    Ok(sought)
 }
 
 /// The first record of a batch at or after `from` whose timestamp is at least `at_least`.
@@ -79,7 +74,7 @@ fn as_a_whole(batch: &Batch<'_>, from: Offset) -> FoundOffset {
     }
 }
 
-/// The batches' bytes in one piece: those of a single batch.
+/// The batches' bytes in one piece: those of a step, or of a single batch.
 fn together(slices: &[Slice]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(slices.iter().map(|slice| slice.len()).sum());
     for slice in slices {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::ahead::{Ahead, Found};
-use super::lookup::{self, Sought};
 use super::{Context, Partition};
 use crate::error::Error;
 use crate::io::{Completion, File, Fs};
@@ -20,11 +19,11 @@ pub enum Purpose {
     Records,
     /// For bytes that were found before.
     Stored,
-    /// For one record's offset.
-    Lookup,
+    /// For the first record at or after a time.
+    AtTime,
 }
 
-/// A read that goes to the disk, or waits for a file.
+/// A read that goes to the disk, or waits for a file or for a later turn.
 pub struct Reading {
     /// Whom to answer.
     pub from: ReplyTo,
@@ -69,11 +68,20 @@ impl Partition {
         self.plan(Reading { from, purpose: Purpose::Stored, find: Find::Bytes(at), bytes_max: bytes }, cx);
     }
 
-    /// Answers a read from memory, or begins it.
-    pub(super) fn plan<F: Fs>(&mut self, reading: Reading, cx: &mut Context<'_, F>) {
-        let mut next = Some(reading);
-        while let Some(reading) = next.take() {
-            next = self.try_plan(reading, cx);
+    /// Answers a read from memory, starts one from the disk, or has it wait for its file.
+    pub fn plan<F: Fs>(&mut self, reading: Reading, cx: &mut Context<'_, F>) {
+        match self.log.plan_read(reading.find, reading.bytes_max, cx.wanted) {
+            Ok(Plan::Ready(run)) => self.answer_read(reading, Ok(run), None, cx),
+            Ok(Plan::Further(from)) => self.search_later(reading, from, cx),
+            Ok(Plan::AfterOpening) => self.reads.after_opening.push(reading),
+            Ok(Plan::Cold(place)) => {
+                let Some(reading) = self.take_ahead(reading, cx) else { return };
+                let id = self.reads.next;
+                self.reads.next += 1;
+                let read = ColdRead::start(id, place, reading.find, reading.bytes_max, cx.pool, cx.wanted);
+                self.reads.cold.insert(id, (Some(reading), read));
+            }
+            Err(error) => self.answer_read(reading, Err(error), None, cx),
         }
     }
 
@@ -82,23 +90,6 @@ impl Partition {
         for reading in std::mem::take(&mut self.reads.after_opening) {
             self.plan(reading, cx);
         }
-    }
-
-    /// Answers what is in memory, and starts what is not. A search may have to go on from elsewhere.
-    fn try_plan<F: Fs>(&mut self, reading: Reading, cx: &mut Context<'_, F>) -> Option<Reading> {
-        match self.log.plan_read(reading.find, reading.bytes_max, cx.wanted) {
-            Ok(Plan::Ready(run)) => return self.answer_read(reading, Ok(run), None, cx),
-            Ok(Plan::AfterOpening) => self.reads.after_opening.push(reading),
-            Ok(Plan::Cold(place)) => {
-                let reading = self.take_ahead(reading, cx)?;
-                let id = self.reads.next;
-                self.reads.next += 1;
-                let read = ColdRead::start(id, place, reading.find, reading.bytes_max, cx.pool, cx.wanted);
-                self.reads.cold.insert(id, (Some(reading), read));
-            }
-            Err(error) => return self.answer_read(reading, Err(error), None, cx),
-        }
-        None
     }
 
     /// Serves a read by one that was made ahead for it, if there is one; else hands it back.
@@ -111,7 +102,7 @@ impl Partition {
         };
         match ahead {
             Found::Done(run) => {
-                let _ = self.finish(reading, run, None, cx);
+                self.finish(reading, run, None, cx);
             }
             Found::UnderWay(id) => {
                 let entry = self.reads.cold.get_mut(&id).expect("a read lasts until its last piece has come");
@@ -145,31 +136,22 @@ impl Partition {
             return;
         };
         let outcome = if self.closed { Err(Error::UnknownPartition) } else { outcome };
-        let again = match outcome {
+        match outcome {
             Ok(run) => self.finish(reading, run, read.behind(), cx),
             Err(error) => self.answer_read(reading, Err(error), None, cx),
-        };
-        if let Some(again) = again {
-            self.plan(again, cx);
         }
     }
 
     /// Answers a read from the disk, and reads on ahead of a reader that goes through the log. `behind` is
     /// [`ColdRead::behind`].
-    fn finish<F: Fs>(
-        &mut self,
-        reading: Reading,
-        run: Run,
-        behind: Option<Offset>,
-        cx: &mut Context<'_, F>,
-    ) -> Option<Reading> {
+    fn finish<F: Fs>(&mut self, reading: Reading, run: Run, behind: Option<Offset>, cx: &mut Context<'_, F>) {
         if let (Purpose::Records, Find::Offset(offset), Some(next)) =
             (reading.purpose, reading.find, run.next)
             && self.reads.ahead.goes_on(offset, next)
         {
             self.read_ahead(next, reading.bytes_max, cx);
         }
-        self.answer_read(reading, Ok(run), behind, cx)
+        self.answer_read(reading, Ok(run), behind, cx);
     }
 
     /// Begins to read from `offset` on for whoever will ask for it, if it is on the disk and there is room.
@@ -188,15 +170,14 @@ impl Partition {
         }
     }
 
-    /// Answers a read; or, where a search has not found anything yet, says where it goes on: at `behind`, or in the next
-    /// segment.
+    /// Answers a read, or takes it for a step of a search.
     fn answer_read<F>(
         &self,
         reading: Reading,
         outcome: Result<Run, Error>,
         behind: Option<Offset>,
         cx: &mut Context<'_, F>,
-    ) -> Option<Reading> {
+    ) {
         let reply = match reading.purpose {
             Purpose::Records => Reply::Read(outcome.map(|run| Records {
                 slices: run.slices,
@@ -211,27 +192,15 @@ impl Partition {
                     end: self.log.visible_upto(),
                 }),
             })),
-            Purpose::Lookup => {
-                let sought = outcome.and_then(|run| lookup::find_record(&run.slices, reading.find));
-                let next = match sought {
-                    Ok(Sought::Nowhere) => behind.or_else(|| self.log.search_goes_on(reading.find)),
-                    Ok(Sought::Behind(offset)) => Some(offset),
-                    _ => None,
-                };
-                if let (Some(from), Find::Timestamp { at_least, .. }) = (next, reading.find) {
-                    return Some(Reading { find: Find::Timestamp { at_least, from }, ..reading });
-                }
-                Reply::ListOffset(sought.map(Sought::found))
-            }
+            Purpose::AtTime => return self.searched(reading, outcome, behind, cx),
         };
         cx.replies.push((reading.from, reply));
-        None
     }
 
     /// Answers the reads that wait for a file.
     pub(super) fn refuse_readings<F>(&mut self, error: &Error, cx: &mut Context<'_, F>) {
         for reading in std::mem::take(&mut self.reads.after_opening) {
-            let _ = self.answer_read(reading, Err(error.clone()), None, cx);
+            self.answer_read(reading, Err(error.clone()), None, cx);
         }
     }
 

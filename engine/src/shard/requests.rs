@@ -125,6 +125,15 @@ impl<I: Io> Shard<I> {
         }
     }
 
+    /// Has the search that has waited the longest go on.
+    pub(super) fn search_on(&mut self) {
+        let Some((id, search)) = self.searches.pop_front() else { return };
+        match self.slots.find(id) {
+            Some(slot) => self.with_quietly(slot, |partition, cx| partition.plan(search, cx)),
+            None => self.answer(search.from, Reply::ListOffset(Err(Error::UnknownPartition))),
+        }
+    }
+
     pub(super) fn append_gathered(&mut self, gathering: Gathering) {
         for Batch { partition, batch, from } in gathering.take() {
             self.perform(from, Request::Append { partition, batch, origin: Origin::Client });

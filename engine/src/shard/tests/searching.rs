@@ -12,6 +12,11 @@ fn changed(mut batch: Vec<u8>, at: usize, bytes: &[u8]) -> Vec<u8> {
     batch
 }
 
+/// A batch whose header promises this timestamp.
+fn promising(timestamp: i64, timestamps: &[i64]) -> Vec<u8> {
+    changed(batch(timestamps), layout::MAX_TIMESTAMP, &timestamp.to_be_bytes())
+}
+
 /// A batch of records that nobody looks into.
 fn compressed(timestamps: &[i64]) -> Vec<u8> {
     changed(batch(timestamps), layout::ATTRIBUTES, &1i16.to_be_bytes())
@@ -106,4 +111,49 @@ fn a_batch_whose_records_are_damaged_is_taken_as_a_whole() {
     }
     rig.delete(partition, 2);
     assert_eq!(rig.at(partition, 0), (2, 300));
+}
+
+#[test]
+fn a_batch_that_promises_more_than_it_holds_is_passed() {
+    let mut rig = Rig::open(config());
+    let partition = rig.holding("log", &[batch(&[50]), promising(900, &[60, 70]), batch(&[250])]);
+    for _ in 0..2 {
+        for (time, found) in [(61, (2, 70)), (71, (3, 250)), (251, NOTHING)] {
+            assert_eq!(rig.at(partition, time), found, "at or after {time}");
+        }
+        rig.reopen();
+    }
+}
+
+#[test]
+fn a_long_search_lets_others_have_their_turns() {
+    const BATCHES: i64 = 20_000;
+    let mut rig = Rig::open(config());
+    let log = rig.holding("log", &[]);
+    // A promise that is not kept, and then as many batches as take several steps: none of them promises anything, or all do.
+    for (name, rest) in [("silent", batch(&[5])), ("promising", promising(900, &[5]))] {
+        let partition = rig.create(name, &[]);
+        rig.append(partition, &promising(900, &[5])).unwrap();
+        for _ in 0..BATCHES / 1_000 {
+            let pending: Vec<_> = (0..1_000).map(|_| rig.handle.append(partition, &rest).unwrap()).collect();
+            for pending in pending {
+                rig.wait(Ok(pending)).unwrap();
+            }
+        }
+        rig.append(partition, &batch(&[700])).unwrap();
+
+        let bytes = BATCHES as usize * rest.len();
+        for (time, found) in [(600, (BATCHES + 1, 700)), (800, NOTHING)] {
+            let search = rig.handle.list_offset(partition, OffsetQuery::ForTimestamp(time)).unwrap();
+            let mut others = 0;
+            while !search.is_ready() {
+                // Whoever asks meanwhile is answered in one turn.
+                assert_eq!(rig.newest(log), NOTHING);
+                others += 1;
+            }
+            assert_eq!(rig.wait(Ok(search)).map(place), Ok(found), "{name}, at or after {time}");
+            assert!(others >= bytes / limits::SEARCH_STEP_BYTES, "{others} turns for {bytes} bytes");
+            assert!(others <= 4 * bytes / limits::SEARCH_STEP_BYTES, "{others} turns for {bytes} bytes");
+        }
+    }
 }

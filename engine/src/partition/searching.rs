@@ -1,0 +1,109 @@
+//! Searches for an offset by timestamp, in steps.
+//!
+//! A step goes through so many bytes of batches in memory ([`limits::SEARCH_STEP_BYTES`]), or makes one read from the
+//! disk. Where it does not come to an answer the search goes to the end of the shard's queue, of which one a turn takes
+//! its next step: producers decide what the headers of batches promise, and no search keeps a core busy because of it.
+
+use std::collections::VecDeque;
+
+use super::lookup::{self, Sought};
+use super::reading::{Purpose, Reading};
+use super::{Context, Partition};
+use crate::error::Error;
+use crate::io::Fs;
+use crate::limits;
+use crate::log::read::{Find, Run};
+use crate::mailbox::ReplyTo;
+use crate::request::{FoundOffset, OffsetQuery, Reply};
+use crate::types::{Offset, PartitionId};
+
+/// Searches that go on with later turns, the next one first.
+pub type Searches = VecDeque<(PartitionId, Reading)>;
+
+/// No such record.
+const NOTHING: FoundOffset = FoundOffset { offset: Offset::new(-1), timestamp: -1, leader_epoch: -1 };
+
+/// What comes of a step.
+enum Step {
+    /// The answer.
+    Found(FoundOffset),
+    /// The search reads this next.
+    Next { find: Find, bytes_max: usize },
+}
+
+impl Partition {
+    /// Finds an offset.
+    pub fn list_offset<F: Fs>(&mut self, from: ReplyTo, query: OffsetQuery, cx: &mut Context<'_, F>) {
+        if let Some(why) = self.log.failure() {
+            let failed = Err(Error::Storage(why.to_owned()));
+            cx.replies.push((from, Reply::ListOffset(failed)));
+            return;
+        }
+        let step = match query {
+            OffsetQuery::Earliest => Step::Found(FoundOffset { offset: self.log.start_offset(), ..NOTHING }),
+            OffsetQuery::Latest => Step::Found(FoundOffset { offset: self.log.visible_upto(), ..NOTHING }),
+            OffsetQuery::ForTimestamp(at_least) => {
+                let find = Find::Timestamp { at_least, from: self.log.start_offset() };
+                // One batch is enough, and the first one is returned whatever its size.
+                Step::Next { find, bytes_max: 1 }
+            }
+            OffsetQuery::MaxTimestamp => match self.log.max_timestamp() {
+                Some((at_least, _)) => {
+                    let find = Find::Timestamp { at_least, from: self.log.start_offset() };
+                    Step::Next { find, bytes_max: 1 }
+                }
+                None => Step::Found(NOTHING),
+            },
+        };
+        match step {
+            Step::Found(found) => cx.replies.push((from, Reply::ListOffset(Ok(found)))),
+            Step::Next { find, bytes_max } => {
+                self.plan(Reading { from, purpose: Purpose::AtTime, find, bytes_max }, cx);
+            }
+        }
+    }
+
+    /// A search's read has ended, or failed: answers it, or has it go on later. `behind` is
+    /// [`ColdRead::behind`](crate::log::read::ColdRead::behind).
+    pub(super) fn searched<F>(
+        &self,
+        search: Reading,
+        outcome: Result<Run, Error>,
+        behind: Option<Offset>,
+        cx: &mut Context<'_, F>,
+    ) {
+        let found = match self.step(search.find, outcome, behind) {
+            Ok(Step::Next { find, bytes_max }) => {
+                cx.searches.push_back((self.id, Reading { find, bytes_max, ..search }));
+                return;
+            }
+            Ok(Step::Found(found)) => Ok(found),
+            Err(error) => Err(error),
+        };
+        cx.replies.push((search.from, Reply::ListOffset(found)));
+    }
+
+    /// A search has found nothing before `from` so far.
+    pub(super) fn search_later<F>(&self, search: Reading, from: Offset, cx: &mut Context<'_, F>) {
+        let find = further_on(search.find, from);
+        cx.searches.push_back((self.id, Reading { find, ..search }));
+    }
+
+    fn step(&self, find: Find, outcome: Result<Run, Error>, behind: Option<Offset>) -> Result<Step, Error> {
+        let (from, bytes_max) = match lookup::find_record(&outcome?.slices, find)? {
+            Sought::Found(found) => return Ok(Step::Found(found)),
+            Sought::Nowhere => (behind.or_else(|| self.log.search_goes_on(find)), 1),
+            // Where batches do not hold what they promise, fetching them one by one would take too long.
+            Sought::Behind(offset) => (Some(offset), limits::SEARCH_STEP_BYTES),
+        };
+        Ok(from.map_or(Step::Found(NOTHING), |from| Step::Next { find: further_on(find, from), bytes_max }))
+    }
+}
+
+/// The same search from an offset on.
+fn further_on(find: Find, from: Offset) -> Find {
+    match find {
+        Find::Timestamp { at_least, .. } => Find::Timestamp { at_least, from },
+        Find::Offset(_) | Find::Bytes(_) => find,
+    }
+}
