@@ -24,9 +24,10 @@ pub enum OffsetQuery {
     Earliest,
     /// The offset after the last visible record.
     Latest,
-    /// The first record whose timestamp is at least this, in milliseconds since the Unix epoch.
+    /// The first record whose timestamp is at least this, in milliseconds since the Unix epoch. A batch that is compressed, or
+    /// whose records cannot be read, is taken as a whole: its first record, with the largest timestamp of the batch.
     ForTimestamp(i64),
-    /// The record with the largest timestamp.
+    /// The first record with the largest timestamp of those that readers get; of a batch taken as a whole, as above.
     MaxTimestamp,
 }
 

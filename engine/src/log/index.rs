@@ -99,17 +99,12 @@ impl SparseIndex {
         }
         let kept = self.entries.partition_point(|entry| self.offset_of(entry) <= offset);
         let last = kept.checked_sub(1).map(|at| self.entries[at]);
+        (self.max_timestamp, self.max_from) = self.max_before(last);
         self.entries.truncate(kept);
         self.end = CoveredTo {
             position: last.map_or(self.base_position, |entry| self.position_of(&entry)),
             offset: last.map_or(self.base_offset, |entry| self.offset_of(&entry)),
         };
-        self.max_timestamp = last.map_or(NO_TIMESTAMP, |entry| entry.max_before);
-        if self.max_from >= self.end.offset {
-            let below = self.entries.partition_point(|entry| entry.max_before < self.max_timestamp);
-            let before = below.checked_sub(1).map(|at| self.entries[at]);
-            self.max_from = before.map_or(self.base_offset, |entry| self.offset_of(&entry));
-        }
         self.end
     }
 
@@ -172,6 +167,20 @@ impl SparseIndex {
         (self.max_timestamp > NO_TIMESTAMP).then_some((self.max_timestamp, self.max_from))
     }
 
+    /// The same of the batches below `offset`, except for the few from the last entry on: also says the offset up to which
+    /// they are counted.
+    #[must_use]
+    pub fn max_timestamp_below(&self, offset: Offset) -> (Option<(i64, Offset)>, Offset) {
+        if offset >= self.end.offset {
+            return (self.max_timestamp_batch(), self.end.offset);
+        }
+        let counted = self.entries.partition_point(|entry| self.offset_of(entry) <= offset);
+        let last = counted.checked_sub(1).map(|at| self.entries[at]);
+        let (timestamp, from) = self.max_before(last);
+        let upto = last.map_or(self.base_offset, |entry| self.offset_of(&entry));
+        ((timestamp > NO_TIMESTAMP).then_some((timestamp, from)), upto)
+    }
+
     /// Whether any batch is covered.
     #[must_use]
     pub fn is_started(&self) -> bool {
@@ -200,6 +209,19 @@ impl SparseIndex {
     #[must_use]
     pub const fn memory(&self) -> usize {
         self.entries.capacity() * size_of::<Entry>()
+    }
+
+    /// The largest timestamp of the batches before an entry (`None` for the segment's base), and an offset at or before the
+    /// first batch that has it.
+    fn max_before(&self, entry: Option<Entry>) -> (i64, Offset) {
+        let timestamp = entry.map_or(NO_TIMESTAMP, |entry| entry.max_before);
+        if timestamp == self.max_timestamp {
+            return (timestamp, self.max_from);
+        }
+        // It came between the last entry that does not have it yet and the next.
+        let below = self.entries.partition_point(|entry| entry.max_before < timestamp);
+        let before = below.checked_sub(1).map(|at| self.entries[at]);
+        (timestamp, before.map_or(self.base_offset, |entry| self.offset_of(&entry)))
     }
 
     fn offset_of(&self, entry: &Entry) -> Offset {

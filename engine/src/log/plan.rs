@@ -151,13 +151,4 @@ impl Log {
         let searched = self.segment_for(find).ok().flatten()?;
         searched.end.map(|_| searched.index.covered_to().offset)
     }
-
-    /// The largest timestamp of the log and the offset of a batch that has it. A segment in which the log starts behind that
-    /// batch does not count: what else it holds is not known without reading it.
-    #[must_use]
-    pub fn max_timestamp(&self) -> Option<(i64, Offset)> {
-        let batches = self.segments.iter().filter_map(|segment| segment.index.max_timestamp_batch());
-        let batches = batches.filter(|(_, offset)| *offset >= self.start_offset());
-        batches.max_by_key(|(timestamp, offset)| (*timestamp, -offset.value()))
-    }
 }

@@ -8,6 +8,7 @@
 use crate::batch::{Batch, BatchError, CrcCheck, batches};
 use crate::error::Error;
 use crate::io::Slice;
+use crate::log::Newest;
 use crate::log::read::Find;
 use crate::request::FoundOffset;
 use crate::types::Offset;
@@ -43,10 +44,57 @@ pub fn find_record(slices: &[Slice], find: Find) -> Result<Sought, Error> {
     Ok(sought)
 }
 
+/// The same for the largest timestamp, which is known to be that of the batch in `slices`: that is taken at its word where
+/// no record has it.
+///
+/// # Errors
+/// Something that is no batch.
+pub fn newest_record(slices: &[Slice], find: Find) -> Result<Sought, Error> {
+    let Find::Timestamp { at_least, from } = find else { return Ok(Sought::Nowhere) };
+    let bytes = together(slices);
+    let Some(batch) = batches(&bytes, CrcCheck::Skip).next() else { return Ok(Sought::Nowhere) };
+    let batch = batch.map_err(damaged)?;
+    Ok(Sought::Found(record_in(&batch, at_least, from).unwrap_or_else(|| as_a_whole(&batch, from))))
+}
+
+/// Considers the batches in `slices`, and those that are there no more where there are none.
+///
+/// # Errors
+/// Something that is no batch.
+pub fn look_for_newest(slices: &[Slice], newest: &mut Newest) -> Result<(), Error> {
+    let bytes = together(slices);
+    if bytes.is_empty() {
+        newest.looked_at_all();
+    }
+    for batch in batches(&bytes, CrcCheck::Skip) {
+        let batch = batch.map_err(damaged)?;
+        let (base, from) = (batch.header.base_offset, newest.from());
+        if base >= from {
+            newest.consider(batch.header.max_timestamp, base);
+        } else if let Some(found) = newest_in(&batch, from) {
+            newest.consider(found.timestamp, found.offset);
+        }
+        newest.looked_upto(batch.header.end_offset());
+    }
+    Ok(())
+}
+
 /// The first record of a batch at or after `from` whose timestamp is at least `at_least`.
 fn record_in(batch: &Batch<'_>, at_least: i64, from: Offset) -> Option<FoundOffset> {
     first_where(batch, from, |found| found.timestamp >= at_least)
         .unwrap_or_else(|_| Some(as_a_whole(batch, from)))
+}
+
+/// The first of those records of a batch at or after `from` that have the largest timestamp.
+fn newest_in(batch: &Batch<'_>, from: Offset) -> Option<FoundOffset> {
+    let mut newest: Option<FoundOffset> = None;
+    let looked = first_where(batch, from, |found| {
+        if newest.is_none_or(|newest| found.timestamp > newest.timestamp) {
+            newest = Some(found);
+        }
+        false
+    });
+    looked.map_or_else(|_| Some(as_a_whole(batch, from)), |_| newest)
 }
 
 /// The first record at or after `from` that `is_it` accepts.

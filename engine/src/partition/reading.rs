@@ -6,8 +6,8 @@ use super::ahead::{Ahead, Found};
 use super::{Context, Partition};
 use crate::error::Error;
 use crate::io::{Completion, File, Fs};
-use crate::log::Plan;
 use crate::log::read::{ColdRead, Find, Progress, Run};
+use crate::log::{Newest, Plan};
 use crate::mailbox::ReplyTo;
 use crate::request::{Records, Reply};
 use crate::types::{Offset, Position};
@@ -21,6 +21,8 @@ pub enum Purpose {
     Stored,
     /// For the first record at or after a time.
     AtTime,
+    /// For the record with the largest timestamp.
+    Newest(Newest),
 }
 
 /// A read that goes to the disk, or waits for a file or for a later turn.
@@ -192,7 +194,7 @@ impl Partition {
                     end: self.log.visible_upto(),
                 }),
             })),
-            Purpose::AtTime => return self.searched(reading, outcome, behind, cx),
+            Purpose::AtTime | Purpose::Newest(_) => return self.searched(reading, outcome, behind, cx),
         };
         cx.replies.push((reading.from, reply));
     }

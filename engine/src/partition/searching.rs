@@ -12,6 +12,7 @@ use super::{Context, Partition};
 use crate::error::Error;
 use crate::io::Fs;
 use crate::limits;
+use crate::log::Newest;
 use crate::log::read::{Find, Run};
 use crate::mailbox::ReplyTo;
 use crate::request::{FoundOffset, OffsetQuery, Reply};
@@ -28,7 +29,7 @@ enum Step {
     /// The answer.
     Found(FoundOffset),
     /// The search reads this next.
-    Next { find: Find, bytes_max: usize },
+    Next { purpose: Purpose, find: Find, bytes_max: usize },
 }
 
 impl Partition {
@@ -45,20 +46,14 @@ impl Partition {
             OffsetQuery::ForTimestamp(at_least) => {
                 let find = Find::Timestamp { at_least, from: self.log.start_offset() };
                 // One batch is enough, and the first one is returned whatever its size.
-                Step::Next { find, bytes_max: 1 }
+                Step::Next { purpose: Purpose::AtTime, find, bytes_max: 1 }
             }
-            OffsetQuery::MaxTimestamp => match self.log.max_timestamp() {
-                Some((at_least, _)) => {
-                    let find = Find::Timestamp { at_least, from: self.log.start_offset() };
-                    Step::Next { find, bytes_max: 1 }
-                }
-                None => Step::Found(NOTHING),
-            },
+            OffsetQuery::MaxTimestamp => self.seek_newest(self.log.newest()),
         };
         match step {
             Step::Found(found) => cx.replies.push((from, Reply::ListOffset(Ok(found)))),
-            Step::Next { find, bytes_max } => {
-                self.plan(Reading { from, purpose: Purpose::AtTime, find, bytes_max }, cx);
+            Step::Next { purpose, find, bytes_max } => {
+                self.plan(Reading { from, purpose, find, bytes_max }, cx);
             }
         }
     }
@@ -72,9 +67,9 @@ impl Partition {
         behind: Option<Offset>,
         cx: &mut Context<'_, F>,
     ) {
-        let found = match self.step(search.find, outcome, behind) {
-            Ok(Step::Next { find, bytes_max }) => {
-                cx.searches.push_back((self.id, Reading { find, bytes_max, ..search }));
+        let found = match self.step(search.purpose, search.find, outcome, behind) {
+            Ok(Step::Next { purpose, find, bytes_max }) => {
+                cx.searches.push_back((self.id, Reading { purpose, find, bytes_max, ..search }));
                 return;
             }
             Ok(Step::Found(found)) => Ok(found),
@@ -89,14 +84,58 @@ impl Partition {
         cx.searches.push_back((self.id, Reading { find, ..search }));
     }
 
-    fn step(&self, find: Find, outcome: Result<Run, Error>, behind: Option<Offset>) -> Result<Step, Error> {
-        let (from, bytes_max) = match lookup::find_record(&outcome?.slices, find)? {
+    fn step(
+        &self,
+        purpose: Purpose,
+        find: Find,
+        outcome: Result<Run, Error>,
+        behind: Option<Offset>,
+    ) -> Result<Step, Error> {
+        let sought = match (purpose, find) {
+            (Purpose::Newest(newest), Find::Offset(_)) => return self.looked_for_newest(newest, outcome),
+            (Purpose::Newest(_), _) => lookup::newest_record(&outcome?.slices, find)?,
+            _ => lookup::find_record(&outcome?.slices, find)?,
+        };
+        let (from, bytes_max) = match sought {
             Sought::Found(found) => return Ok(Step::Found(found)),
             Sought::Nowhere => (behind.or_else(|| self.log.search_goes_on(find)), 1),
             // Where batches do not hold what they promise, fetching them one by one would take too long.
             Sought::Behind(offset) => (Some(offset), limits::SEARCH_STEP_BYTES),
         };
-        Ok(from.map_or(Step::Found(NOTHING), |from| Step::Next { find: further_on(find, from), bytes_max }))
+        Ok(match (from, purpose) {
+            (Some(from), _) => Step::Next { purpose, find: further_on(find, from), bytes_max },
+            // The log's start has moved past the newest one meanwhile.
+            (None, Purpose::Newest(newest)) if newest.lies_before(self.log.start_offset()) => {
+                self.seek_newest(self.log.newest())
+            }
+            (None, _) => Step::Found(NOTHING),
+        })
+    }
+
+    /// What to read for the largest timestamp: batches that may have it, or, where it is known, its record's.
+    fn seek_newest(&self, mut newest: Newest) -> Step {
+        let unseen = self.log.newest_unseen(&mut newest);
+        let purpose = Purpose::Newest(newest);
+        match (unseen, newest.best()) {
+            (Some(unseen), _) => {
+                Step::Next { purpose, find: Find::Offset(unseen), bytes_max: limits::SEARCH_STEP_BYTES }
+            }
+            (None, Some((at_least, from))) => {
+                Step::Next { purpose, find: Find::Timestamp { at_least, from }, bytes_max: 1 }
+            }
+            (None, None) => Step::Found(NOTHING),
+        }
+    }
+
+    /// Batches that may have the largest timestamp are here.
+    fn looked_for_newest(&self, mut newest: Newest, outcome: Result<Run, Error>) -> Result<Step, Error> {
+        match outcome {
+            Ok(run) => lookup::look_for_newest(&run.slices, &mut newest)?,
+            // The log's start has moved past them meanwhile.
+            Err(Error::OffsetOutOfRange { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(self.seek_newest(newest))
     }
 }
 

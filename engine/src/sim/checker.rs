@@ -16,6 +16,7 @@
 //! Every submitted batch carries a number of its own as its records' key, by which it is recognised.
 
 mod changes;
+mod searches;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -34,6 +34,7 @@ enum What {
     Watch { partition: PartitionId, end: i64, until: Nanos },
     Latest { partition: PartitionId, floor: i64 },
     Earliest { partition: PartitionId, floor: Floor },
+    Newest { partition: PartitionId, floor: Floor },
     AnyOffset { partition: PartitionId },
     DeleteRecords { partition: PartitionId, before: i64 },
     Create { name: String },

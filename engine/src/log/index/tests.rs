@@ -121,6 +121,25 @@ fn truncated_and_filled_again_it_answers_as_before() {
 }
 
 #[test]
+fn the_largest_timestamp_below_an_offset_is_that_of_the_batches_it_counts() {
+    let (index, places) = filled(120);
+    for (offset, position, _) in &places {
+        let (found, upto) = index.max_timestamp_below(*offset);
+        let counted = places.iter().take_while(|place| place.0 < upto);
+        let expected = counted.map(|place| place.2).max();
+        assert_eq!(found.map(|found| found.0), expected);
+        if let Some((timestamp, at)) = found {
+            let first = places.iter().find(|place| place.2 == timestamp).expect("some batch has it");
+            assert!(at <= first.0, "the search for the batch begins at or before it");
+        }
+        let last = places.iter().find(|place| place.0 == upto).expect("where a batch begins");
+        assert!(position.since(last.1) <= INTERVAL + 22_000, "few are not counted");
+    }
+    let end = index.covered_to().offset;
+    assert_eq!(index.max_timestamp_below(end), (index.max_timestamp_batch(), end));
+}
+
+#[test]
 fn truncating_inside_a_batch_forgets_it() {
     let (whole, places) = filled(10);
     let mut index = whole.clone();

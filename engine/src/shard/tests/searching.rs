@@ -28,6 +28,13 @@ fn undecodable(timestamps: &[i64]) -> Vec<u8> {
     changed(batch(timestamps), first, &[0x7e])
 }
 
+/// A batch of one record of so many bytes.
+fn large(timestamp: i64, size: usize) -> Vec<u8> {
+    let mut builder = BatchBuilder::new(1 << 20);
+    builder.push(timestamp, None, Some(&vec![7; size])).unwrap();
+    builder.take().unwrap()
+}
+
 impl Rig {
     /// A partition with these batches.
     fn holding(&mut self, name: &str, batches: &[Vec<u8>]) -> PartitionId {
@@ -65,6 +72,56 @@ fn place(found: FoundOffset) -> (i64, i64) {
 const NOTHING: (i64, i64) = (-1, -1);
 
 #[test]
+fn the_newest_is_found_while_newer_ones_are_not_acknowledged() {
+    // In its journal, and without one.
+    for journal_bytes in [0, 1 << 20] {
+        let mut rig = Rig::open(Config { journal_bytes, ..config() });
+        // Small ones alone; and so many bytes that the index has entries.
+        for (name, size) in [("small", 1), ("large", 10_000)] {
+            let partition = rig.holding(name, &[]);
+            for nth in 0..20 {
+                rig.append(partition, &large(1_000 + nth, size)).unwrap();
+                let appending = rig.handle.append(partition, &large(2_000 + nth, 1)).unwrap();
+                let newest = rig.handle.list_offset(partition, OffsetQuery::MaxTimestamp).unwrap();
+                let latest = rig.handle.list_offset(partition, OffsetQuery::Latest).unwrap();
+                let expected = if nth == 0 { (0, 1_000) } else { (2 * nth - 1, 1_999 + nth) };
+                assert_eq!(rig.wait(Ok(newest)).map(place), Ok(expected));
+                assert_eq!(rig.wait(Ok(latest)).map(place), Ok((2 * nth + 1, -1)), "it was not acknowledged");
+                rig.wait(Ok(appending)).unwrap();
+                assert_eq!(rig.newest(partition), (2 * nth + 1, 2_000 + nth));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_newest_is_found_behind_what_was_deleted() {
+    let mut rig = Rig::open(config());
+    let small = [9_000, 5_000, 6_000, 6_000, 4_000].map(|timestamp| batch(&[timestamp]));
+    let small = rig.holding("small", &small);
+    let in_part = rig.holding("in-part", &[batch(&[300, 10, 30, 30]), batch(&[20])]);
+    // More than a step looks at, and a second segment that is older.
+    let mut many: Vec<_> = (0..9).map(|nth| large(1_000 + nth, 100_000)).collect();
+    many[0] = large(9_000, 100_000);
+    many.extend([large(500, 100_000), large(600, 100_000)]);
+    let many = rig.holding("many", &many);
+    for partition in [small, in_part, many] {
+        rig.delete(partition, 1);
+    }
+    for _ in 0..2 {
+        assert_eq!(rig.newest(small), (2, 6_000));
+        assert_eq!(rig.newest(in_part), (2, 30));
+        assert_eq!(rig.newest(many), (8, 1_008));
+        // Nothing is in memory then.
+        rig.reopen();
+    }
+    rig.delete(many, 9);
+    assert_eq!(rig.newest(many), (10, 600));
+    rig.delete(many, 11);
+    assert_eq!(rig.newest(many), NOTHING);
+}
+
+#[test]
 fn an_empty_log_holds_nothing_of_any_time() {
     let mut rig = Rig::open(config());
     let never = rig.holding("never", &[]);
@@ -93,7 +150,7 @@ fn a_compressed_batch_is_taken_as_a_whole() {
     }
     // What is left of it counts.
     rig.delete(partition, 3);
-    assert_eq!(rig.at(partition, 0), (3, 300));
+    assert_eq!((rig.at(partition, 0), rig.newest(partition)), ((3, 300), (3, 300)));
 }
 
 #[test]
@@ -114,13 +171,14 @@ fn a_batch_whose_records_are_damaged_is_taken_as_a_whole() {
 }
 
 #[test]
-fn a_batch_that_promises_more_than_it_holds_is_passed() {
+fn a_batch_that_promises_more_than_it_holds_is_passed_and_its_word_taken_for_the_newest() {
     let mut rig = Rig::open(config());
     let partition = rig.holding("log", &[batch(&[50]), promising(900, &[60, 70]), batch(&[250])]);
     for _ in 0..2 {
         for (time, found) in [(61, (2, 70)), (71, (3, 250)), (251, NOTHING)] {
             assert_eq!(rig.at(partition, time), found, "at or after {time}");
         }
+        assert_eq!(rig.newest(partition), (1, 900));
         rig.reopen();
     }
 }

@@ -62,6 +62,10 @@ impl Bench {
                 Ok(start) => self.checker.records_deleted(partition, before, start.value()),
                 Err(error) => self.excuse(partition, &error),
             },
+            (What::Newest { partition, floor }, Reply::ListOffset(result)) => match result {
+                Ok(found) => self.checker.newest_at(partition, floor, found.offset.value()),
+                Err(error) => self.excuse(partition, &error),
+            },
             (What::AnyOffset { partition }, Reply::ListOffset(result)) => self.found(partition, result),
             (What::Create { name }, Reply::CreateTopic(result)) => match result {
                 Ok(topic) => self.checker.created(&name, topic.id),

@@ -300,7 +300,10 @@ impl Bench {
                 let floor = self.checker.floor(partition);
                 (What::Earliest { partition, floor }, OffsetQuery::Earliest)
             }
-            _ if self.rng.coin() => (What::AnyOffset { partition }, OffsetQuery::MaxTimestamp),
+            _ if self.rng.coin() => {
+                let floor = self.checker.floor(partition);
+                (What::Newest { partition, floor }, OffsetQuery::MaxTimestamp)
+            }
             _ => {
                 let timestamp = shard.io().unix_millis() - i64::from(self.rng.coin()) * 50;
                 (What::AnyOffset { partition }, OffsetQuery::ForTimestamp(timestamp))
