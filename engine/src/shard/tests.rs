@@ -1,5 +1,6 @@
 //! One shard on the simulated machine, where time passes as fast as a test wants it to.
 
+mod altering;
 mod searching;
 mod timed;
 
