@@ -3,6 +3,7 @@
 mod ahead;
 mod deletion;
 mod lookup;
+mod read_room;
 mod reading;
 mod searching;
 mod waiters;
@@ -22,6 +23,7 @@ use crate::sim::plant::{Plant, planted};
 use crate::types::{Nanos, Offset, PartitionId, Position};
 
 use deletion::Deletion;
+pub use read_room::{Held, ReadRoom};
 use reading::Reads;
 pub use searching::Searches;
 use waiters::{Waiter, Waiters, Watcher};
@@ -42,6 +44,8 @@ pub struct Context<'a, F> {
     pub ahead: &'a mut usize,
     /// The shard's searches that go on with later turns.
     pub searches: &'a mut Searches,
+    /// What the shard's reads from the disk may hold of memory.
+    pub reads: &'a mut ReadRoom,
     /// Set where a checkpoint has to be written, for a log's start to move.
     pub start_moves: &'a mut bool,
 }
@@ -250,7 +254,7 @@ impl Partition {
         }
         if opened {
             if lacks_descriptors {
-                self.refuse_readings(&Error::TooManyFiles, cx);
+                self.refuse_openings(&Error::TooManyFiles, cx);
             }
             self.plan_again(cx);
         }

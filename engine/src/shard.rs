@@ -32,7 +32,7 @@ use crate::log::{LogOp, Wanted};
 use crate::mailbox::mail::Lane;
 use crate::mailbox::{Credits, Inbox, Mail, Peers, ReplyTo};
 use crate::open::{CATALOG_PARTITION, Loaded};
-use crate::partition::{Context, Partition, Searches};
+use crate::partition::{Context, Partition, ReadRoom, Searches};
 use crate::placement::{self, CATALOG_SHARD};
 use crate::request::{Reply, Request};
 use crate::types::{LeaderEpoch, Nanos, PartitionId, ShardId};
@@ -91,6 +91,7 @@ pub struct Shard<I: Io> {
     /// Reads that may still be made ahead.
     ahead: usize,
     searches: Searches,
+    reads: ReadRoom,
     stopping: bool,
     // Reused from call to call.
     wanted: Wanted<I::Fs>,
@@ -145,6 +146,7 @@ impl<I: Io> Shard<I> {
             tails_looked_at: Nanos::default(),
             ahead: limits::READS_AHEAD_MAX,
             searches: Searches::new(),
+            reads: ReadRoom::default(),
             stopping: false,
             wanted: Vec::new(),
             answers: Vec::new(),
@@ -289,6 +291,7 @@ impl<I: Io> Shard<I> {
         }
         self.write_journal();
         self.search_on();
+        self.begin_reads();
         self.gate.open(&mut self.io);
         self.make_room();
         let now = self.io.now();
@@ -301,6 +304,19 @@ impl<I: Io> Shard<I> {
         }
         if self.next_housekeeping.is_some_and(|at| at <= now) {
             self.keep_house(now);
+        }
+    }
+
+    /// Begins the reads from the disk whose turn has come.
+    fn begin_reads(&mut self) {
+        if self.reads.wants_ahead() && self.ahead < limits::READS_AHEAD_MAX {
+            for entry in self.slots.iter_mut() {
+                entry.partition.give_up_ahead(&mut self.ahead);
+            }
+        }
+        while let Some((id, turn)) = self.reads.next_turn() {
+            let slot = self.slots.find(id).expect("a partition that goes takes its reads out of the line");
+            self.with_quietly(slot, |partition, cx| partition.take_turn(turn, cx));
         }
     }
 
@@ -328,8 +344,11 @@ impl<I: Io> Shard<I> {
     /// Whether there is something to do before sleeping.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        !(self.replies.is_empty() && self.dirty.is_empty() && self.searches.is_empty())
+        !self.replies.is_empty()
+            || !self.dirty.is_empty()
+            || !self.searches.is_empty()
             || self.journal.may_settle()
+            || self.reads.may_go_on()
     }
 
     /// Whether the shard may sleep; after true, senders wake it until [`Shard::awake`].
@@ -370,7 +389,8 @@ impl<I: Io> Shard<I> {
     pub fn has_stopped(&mut self) -> bool {
         let is_busy = |partition: &Partition| partition.is_changing() || partition.log().is_unsettled();
         let busy = self.slots.iter().any(|(_, entry)| is_busy(&entry.partition));
-        if busy || self.ops.len() > 0 || !self.searches.is_empty() {
+        let waiting = !self.searches.is_empty() || self.reads.is_waited_for();
+        if busy || waiting || self.ops.len() > 0 {
             return false;
         }
         self.remove_journal();
@@ -410,6 +430,7 @@ impl<I: Io> Shard<I> {
             unix_millis: self.io.unix_millis(),
             ahead: &mut self.ahead,
             searches: &mut self.searches,
+            reads: &mut self.reads,
             wanted: &mut wanted,
             replies: &mut answers,
             start_moves: &mut self.checkpoints.start_moves,

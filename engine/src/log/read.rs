@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::io::{BLOCK_SIZE, CHUNK_SIZE, ChunkMut, Completion, File, Fs, Op, Pool, Returned, Slice};
+use crate::limits;
 use crate::log::LogOp;
 use crate::log::tail::{BatchPeek, PEEK_SIZE};
 use crate::types::{Offset, Position};
@@ -11,7 +12,15 @@ use crate::types::{Offset, Position};
 pub const COLD_READ_MAX: usize = 1 << 20;
 
 /// Read beyond what was asked for, so that the batch before the one wanted does not cost a second read.
-const SLACK: u64 = 64 * 1024;
+const SLACK: usize = 64 * 1024;
+
+/// What is read beyond what is wanted, since a read begins and ends with whole blocks.
+const BLOCKS_CUT: usize = 2 * BLOCK_SIZE;
+
+const _: () = assert!(
+    limits::COLD_READS_BYTES
+        >= (limits::READS_MAX + limits::READS_AHEAD_MAX) * (COLD_READ_MAX + SLACK + BLOCKS_CUT)
+);
 
 /// Which batch a read begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +101,8 @@ pub struct ColdRead {
     find: Find,
     bytes_max: usize,
     id: u64,
+    /// Bytes that its pieces may take.
+    room: usize,
     /// File offset of the first piece.
     start: u64,
     pieces: Vec<Piece>,
@@ -105,25 +116,49 @@ pub enum Progress {
     Pending,
     /// Whole batches, from the one wanted; nothing where the segment holds none that matches.
     Done(Run),
+    /// The batch wanted takes more room than the read has: it is to be made again with so much, from this position on.
+    Larger {
+        /// A batch's start at or before the one wanted.
+        from: Position,
+        /// The room.
+        bytes: usize,
+    },
     /// It cannot be read.
     Failed(io::Error),
 }
 
 impl ColdRead {
-    /// Starts a read known as `id`, which looks for whole batches of at most `bytes_max` in all.
+    /// The room that a read takes, unless its first batch alone is larger than `bytes_max`.
+    #[must_use]
+    pub fn room_for(find: Find, bytes_max: usize) -> usize {
+        let slack = if matches!(find, Find::Bytes(_)) { 0 } else { SLACK };
+        bytes_max.min(COLD_READ_MAX) + slack + BLOCKS_CUT
+    }
+
+    /// Starts a read known as `id`, which looks for whole batches of at most `bytes_max` in all, in `room` bytes of
+    /// memory.
     pub fn start<F: Fs>(
         id: u64,
         place: Place,
         find: Find,
         bytes_max: usize,
+        room: usize,
         pool: &Pool,
         out: &mut Vec<(LogOp, Op<F>)>,
     ) -> Self {
         let bytes_max = bytes_max.min(COLD_READ_MAX);
-        let mut read =
-            Self { place, find, bytes_max, id, start: 0, pieces: Vec::new(), in_flight: 0, failed: None };
-        let slack = if matches!(find, Find::Bytes(_)) { 0 } else { SLACK };
-        read.submit(bytes_max as u64 + slack, pool, out);
+        let mut read = Self {
+            place,
+            find,
+            bytes_max,
+            id,
+            room,
+            start: 0,
+            pieces: Vec::new(),
+            in_flight: 0,
+            failed: None,
+        };
+        read.submit(pool, out);
         read
     }
 
@@ -139,12 +174,13 @@ impl ColdRead {
         self.place.behind
     }
 
-    /// Reads `len` bytes from `place.from` on.
-    fn submit<F: Fs>(&mut self, len: u64, pool: &Pool, out: &mut Vec<(LogOp, Op<F>)>) {
+    /// Reads from `place.from` on as much as it has room for.
+    fn submit<F: Fs>(&mut self, pool: &Pool, out: &mut Vec<(LogOp, Op<F>)>) {
         assert_eq!(self.in_flight, 0, "a read is submitted again only when it has ended");
         let block = BLOCK_SIZE as u64;
         let from = self.place.header_size + self.place.from.since(self.place.base);
-        let end = (from + len).min(self.place.header_size + self.place.limit.since(self.place.base));
+        let len = self.room - BLOCKS_CUT;
+        let end = (from + len as u64).min(self.place.header_size + self.place.limit.since(self.place.base));
         self.start = from / block * block;
         self.pieces.clear();
         let mut at = self.start;
@@ -236,7 +272,7 @@ impl ColdRead {
             }
             match first {
                 None if !self.find.matches(&batch) => {}
-                None if next > end => return self.go_on(at, batch.size as u64, pool, out),
+                None if next > end => return self.go_on(at, batch.size, pool, out),
                 None => first = Some(at),
                 Some(first) if next > end || next.since(first) > self.bytes_max as u64 => break,
                 Some(_) => {}
@@ -251,16 +287,20 @@ impl ColdRead {
         }))
     }
 
-    /// Reads again, from `from`, with room for a batch of `size` bytes.
+    /// Reads again, from `from`, where a batch of `size` bytes begins, if there is room for it.
     fn go_on<F: Fs>(
         &mut self,
         from: Position,
-        size: u64,
+        size: usize,
         pool: &Pool,
         out: &mut Vec<(LogOp, Op<F>)>,
     ) -> Progress {
+        let bytes = size + SLACK + BLOCKS_CUT;
+        if bytes > self.room {
+            return Progress::Larger { from, bytes };
+        }
         self.place.from = from;
-        self.submit(size.max(self.bytes_max as u64) + SLACK, pool, out);
+        self.submit(pool, out);
         Progress::Pending
     }
 
@@ -268,6 +308,12 @@ impl ColdRead {
     fn end(&self) -> Position {
         let bytes: usize = self.pieces.iter().map(|piece| piece.needed).sum();
         self.position(self.start + bytes as u64)
+    }
+
+    /// Bytes of memory that it has.
+    #[cfg(test)]
+    pub fn memory(&self) -> usize {
+        self.pieces.iter().map(|piece| piece.len).sum()
     }
 
     fn position(&self, file_offset: u64) -> Position {

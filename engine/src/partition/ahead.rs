@@ -5,6 +5,7 @@
 //! is asked for. A reader that asks for less than was read ahead does without. How much a shard's readers may have ahead
 //! of them is bounded, and what nobody asks for is dropped after a moment.
 
+use super::read_room::Held;
 use crate::limits;
 use crate::log::read::Run;
 use crate::types::Offset;
@@ -24,7 +25,11 @@ struct Piece {
 enum State {
     /// The read with this number.
     UnderWay(u64),
-    Done(Run),
+    Done {
+        run: Run,
+        /// Until it is asked for, or dropped.
+        _room: Held,
+    },
     /// Under way, but nobody is to have it any more.
     Unwanted(u64),
 }
@@ -81,20 +86,20 @@ impl Ahead {
         *free += 1;
         Some(match piece.state {
             State::UnderWay(id) => Found::UnderWay(id),
-            State::Done(run) => Found::Done(run),
+            State::Done { run, .. } => Found::Done(run),
             State::Unwanted(_) => unreachable!("it was left out"),
         })
     }
 
     /// A read that nobody has asked for yet has ended; `None` where it failed or nobody is to have it.
-    pub fn came(&mut self, id: u64, run: Option<Run>, free: &mut usize) {
+    pub fn came(&mut self, id: u64, run: Option<(Run, Held)>, free: &mut usize) {
         let is_it = |piece: &Piece| match piece.state {
             State::UnderWay(under_way) | State::Unwanted(under_way) => under_way == id,
-            State::Done(_) => false,
+            State::Done { .. } => false,
         };
         let at = self.pieces.iter().position(is_it).expect("a read without a reader was made ahead");
         match run.filter(|_| matches!(self.pieces[at].state, State::UnderWay(_))) {
-            Some(run) => self.pieces[at].state = State::Done(run),
+            Some((run, room)) => self.pieces[at].state = State::Done { run, _room: room },
             None => {
                 self.pieces.swap_remove(at);
                 *free += 1;
@@ -109,6 +114,13 @@ impl Ahead {
         }
     }
 
+    /// Others wait for the room that it has: drops what has come. What is under way may still be asked for before that.
+    pub fn give_up(&mut self, free: &mut usize) {
+        let before = self.pieces.len();
+        self.pieces.retain(|piece| !matches!(piece.state, State::Done { .. }));
+        *free += before - self.pieces.len();
+    }
+
     /// The shard looks: drops what nobody has asked for in so many looks.
     pub fn expire(&mut self, free: &mut usize) {
         for at in (0..self.pieces.len()).rev() {
@@ -119,12 +131,22 @@ impl Ahead {
         }
     }
 
+    /// Bytes of what has come.
+    #[cfg(test)]
+    pub fn bytes(&self) -> usize {
+        let bytes = |piece: &Piece| match &piece.state {
+            State::Done { run, .. } => run.slices.iter().map(|slice| slice.len()).sum(),
+            State::UnderWay(_) | State::Unwanted(_) => 0,
+        };
+        self.pieces.iter().map(bytes).sum()
+    }
+
     /// Drops a piece, whose place is given back when its read has ended.
     fn forget(&mut self, at: usize, free: &mut usize) {
         match self.pieces[at].state {
             State::UnderWay(id) => self.pieces[at].state = State::Unwanted(id),
             State::Unwanted(_) => {}
-            State::Done(_) => {
+            State::Done { .. } => {
                 self.pieces.swap_remove(at);
                 *free += 1;
             }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::ahead::{Ahead, Found};
+use super::read_room::{Held, Turn};
 use super::{Context, Partition};
 use crate::error::Error;
 use crate::io::{Completion, File, Fs};
-use crate::log::read::{ColdRead, Find, Progress, Run};
+use crate::log::read::{ColdRead, Find, Place, Progress, Run};
 use crate::log::{Newest, Plan};
 use crate::mailbox::ReplyTo;
 use crate::request::{Records, Reply};
@@ -37,20 +38,44 @@ pub struct Reading {
     pub bytes_max: usize,
 }
 
-/// The reads of a partition that are not answered.
+/// A read on its way to the disk.
+struct Cold {
+    /// Its reader; none yet where it is made ahead.
+    reading: Option<Reading>,
+    read: ColdRead,
+    room: Held,
+}
+
+/// A read to be planned, for the first time or again.
+struct Attempt {
+    reading: Reading,
+    /// Its room, once it has any.
+    room: Option<Held>,
+    /// No batch before this is the one wanted.
+    from: Position,
+}
+
+impl From<Reading> for Attempt {
+    fn from(reading: Reading) -> Self {
+        Self { reading, room: None, from: Position::ZERO }
+    }
+}
+
+/// The reads of a partition that are not answered and not in line for room.
 #[derive(Default)]
 pub struct Reads {
-    /// Those that are on their way to the disk, each with its reader; one that is made ahead has none yet.
-    cold: BTreeMap<u64, (Option<Reading>, ColdRead)>,
+    /// Those that are on their way to the disk.
+    cold: BTreeMap<u64, Cold>,
     next: u64,
-    after_opening: Vec<Reading>,
+    /// Those that wait for a file; one whose turn has come has its room.
+    after_opening: Vec<Attempt>,
     ahead: Ahead,
 }
 
 impl Reads {
     /// Whether one of them reads this file.
     pub fn are_of(&self, file: File) -> bool {
-        self.cold.values().any(|(_, read)| read.is_of(file))
+        self.cold.values().any(|cold| cold.read.is_of(file))
     }
 
     /// Drops what was read ahead and not asked for, giving its places back to `free`.
@@ -70,18 +95,35 @@ impl Partition {
         self.plan(Reading { from, purpose: Purpose::Stored, find: Find::Bytes(at), bytes_max: bytes }, cx);
     }
 
-    /// Answers a read from memory, starts one from the disk, or has it wait for its file.
+    /// Answers a read from memory, or begins it.
     pub fn plan<F: Fs>(&mut self, reading: Reading, cx: &mut Context<'_, F>) {
+        self.attempt(reading.into(), cx);
+    }
+
+    /// Begins a read that has waited for its turn.
+    pub fn take_turn<F: Fs>(&mut self, turn: Turn, cx: &mut Context<'_, F>) {
+        let Turn { reading, held, from } = turn;
+        self.attempt(Attempt { reading, room: Some(held), from }, cx);
+    }
+
+    /// Answers what is in memory, and starts what is not, if there is room for it.
+    fn attempt<F: Fs>(&mut self, attempt: Attempt, cx: &mut Context<'_, F>) {
+        let Attempt { reading, room, from } = attempt;
         match self.log.plan_read(reading.find, reading.bytes_max, cx.wanted) {
             Ok(Plan::Ready(run)) => self.answer_read(reading, Ok(run), None, cx),
             Ok(Plan::Further(from)) => self.search_later(reading, from, cx),
-            Ok(Plan::AfterOpening) => self.reads.after_opening.push(reading),
-            Ok(Plan::Cold(place)) => {
+            Ok(Plan::AfterOpening) => self.reads.after_opening.push(Attempt { reading, room, from }),
+            Ok(Plan::Cold(mut place)) => {
                 let Some(reading) = self.take_ahead(reading, cx) else { return };
-                let id = self.reads.next;
-                self.reads.next += 1;
-                let read = ColdRead::start(id, place, reading.find, reading.bytes_max, cx.pool, cx.wanted);
-                self.reads.cold.insert(id, (Some(reading), read));
+                place.from = place.from.max(from);
+                let bytes = ColdRead::room_for(reading.find, reading.bytes_max);
+                match room.or_else(|| cx.reads.take(bytes)) {
+                    Some(room) => {
+                        let (find, bytes_max) = (reading.find, reading.bytes_max);
+                        self.start_read(Some(reading), place, find, bytes_max, room, cx);
+                    }
+                    None => cx.reads.wait(self.id, reading, bytes),
+                }
             }
             Err(error) => self.answer_read(reading, Err(error), None, cx),
         }
@@ -89,9 +131,26 @@ impl Partition {
 
     /// Goes on with the reads that waited for a file.
     pub(super) fn plan_again<F: Fs>(&mut self, cx: &mut Context<'_, F>) {
-        for reading in std::mem::take(&mut self.reads.after_opening) {
-            self.plan(reading, cx);
+        for attempt in std::mem::take(&mut self.reads.after_opening) {
+            self.attempt(attempt, cx);
         }
+    }
+
+    /// Starts a read from the disk, for its reader or ahead of any, and says by which number it is known.
+    fn start_read<F: Fs>(
+        &mut self,
+        reading: Option<Reading>,
+        place: Place,
+        find: Find,
+        bytes_max: usize,
+        room: Held,
+        cx: &mut Context<'_, F>,
+    ) -> u64 {
+        let id = self.reads.next;
+        self.reads.next += 1;
+        let read = ColdRead::start(id, place, find, bytes_max, room.bytes(), cx.pool, cx.wanted);
+        self.reads.cold.insert(id, Cold { reading, read, room });
+        id
     }
 
     /// Serves a read by one that was made ahead for it, if there is one; else hands it back.
@@ -108,7 +167,7 @@ impl Partition {
             }
             Found::UnderWay(id) => {
                 let entry = self.reads.cold.get_mut(&id).expect("a read lasts until its last piece has come");
-                entry.0 = Some(reading);
+                entry.reading = Some(reading);
             }
         }
         None
@@ -122,25 +181,41 @@ impl Partition {
         completion: Completion,
         cx: &mut Context<'_, F>,
     ) {
-        let (_, read) = self.reads.cold.get_mut(&id).expect("a read lasts until its last piece has come");
-        let outcome = match read.complete(piece, completion, cx.pool, cx.wanted) {
+        let cold = self.reads.cold.get_mut(&id).expect("a read lasts until its last piece has come");
+        let outcome = match cold.read.complete(piece, completion, cx.pool, cx.wanted) {
             Progress::Pending => return,
             Progress::Done(run) => Ok(run),
+            Progress::Larger { from, bytes } => return self.read_larger(id, from, bytes, cx),
             Progress::Failed(error) => {
                 log::error!("{}: reading failed: {error}", self.id);
                 Err(Error::Storage(format!("reading failed: {error}")))
             }
         };
-        let (reading, read) = self.reads.cold.remove(&id).expect("it was just there");
+        let Cold { reading, read, room } = self.reads.cold.remove(&id).expect("it was just there");
         let Some(reading) = reading else {
             // Whoever asks for it later reads again where this has failed.
-            self.reads.ahead.came(id, outcome.ok(), cx.ahead);
+            let kept = outcome.ok().filter(|_| !cx.reads.is_waited_for());
+            self.reads.ahead.came(id, kept.map(|run| (run, room)), cx.ahead);
             return;
         };
+        // It is answered now, so that what is read ahead may have its room.
+        drop(room);
         let outcome = if self.closed { Err(Error::UnknownPartition) } else { outcome };
         match outcome {
             Ok(run) => self.finish(reading, run, read.behind(), cx),
             Err(error) => self.answer_read(reading, Err(error), None, cx),
+        }
+    }
+
+    /// A read has to be made again with more room, for which it is first in line. Nothing that large is read ahead.
+    fn read_larger<F>(&mut self, id: u64, from: Position, bytes: usize, cx: &mut Context<'_, F>) {
+        let cold = self.reads.cold.remove(&id).expect("it was just there");
+        match cold.reading {
+            None => self.reads.ahead.came(id, None, cx.ahead),
+            Some(reading) if self.closed => {
+                self.answer_read(reading, Err(Error::UnknownPartition), None, cx);
+            }
+            Some(reading) => cx.reads.wait_first(self.id, reading, bytes, from),
         }
     }
 
@@ -161,13 +236,11 @@ impl Partition {
         if !self.reads.ahead.may_begin(offset, cx.ahead) {
             return;
         }
-        // Where the next segment's file has to be opened first, that is what is done ahead.
         let find = Find::Offset(offset);
+        let Some(room) = cx.reads.take(ColdRead::room_for(find, bytes_max)) else { return };
+        // Where the next segment's file has to be opened first, that is what is done ahead.
         if let Ok(Plan::Cold(place)) = self.log.plan_read(find, bytes_max, cx.wanted) {
-            let id = self.reads.next;
-            self.reads.next += 1;
-            let read = ColdRead::start(id, place, find, bytes_max, cx.pool, cx.wanted);
-            self.reads.cold.insert(id, (None, read));
+            let id = self.start_read(None, place, find, bytes_max, room, cx);
             self.reads.ahead.begin(offset, bytes_max, id, cx.ahead);
         }
     }
@@ -200,14 +273,33 @@ impl Partition {
     }
 
     /// Answers the reads that wait for a file.
+    pub(super) fn refuse_openings<F>(&mut self, error: &Error, cx: &mut Context<'_, F>) {
+        for attempt in std::mem::take(&mut self.reads.after_opening) {
+            self.answer_read(attempt.reading, Err(error.clone()), None, cx);
+        }
+    }
+
+    /// Answers all reads that are not on their way to the disk.
     pub(super) fn refuse_readings<F>(&mut self, error: &Error, cx: &mut Context<'_, F>) {
-        for reading in std::mem::take(&mut self.reads.after_opening) {
+        self.refuse_openings(error, cx);
+        for reading in cx.reads.leave(self.id) {
             self.answer_read(reading, Err(error.clone()), None, cx);
         }
+    }
+
+    /// Others wait for room: drops what was read ahead, as far as it has come.
+    pub fn give_up_ahead(&mut self, free: &mut usize) {
+        self.reads.ahead.give_up(free);
     }
 
     /// The shard looks: drops what was read ahead and nobody has asked for in a while.
     pub fn expire_ahead(&mut self, free: &mut usize) {
         self.reads.ahead.expire(free);
+    }
+
+    /// Bytes of memory that its reads from the disk have.
+    #[cfg(test)]
+    pub fn read_bytes(&self) -> usize {
+        self.reads.cold.values().map(|cold| cold.read.memory()).sum::<usize>() + self.reads.ahead.bytes()
     }
 }

@@ -1,12 +1,13 @@
 //! One shard on the simulated machine, where time passes as fast as a test wants it to.
 
 mod altering;
+mod reading;
 mod searching;
 mod timed;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::*;
@@ -16,7 +17,7 @@ use crate::handle::{Clock, Handle, Pending};
 use crate::io::CHUNK_SIZE;
 use crate::mailbox::mail;
 use crate::open::load;
-use crate::reactor::Reactor;
+use crate::reactor::{Reactor, Turned};
 use crate::service::NoService;
 use crate::sim::{Faults, SimIo, SimWorld, Step};
 use crate::types::{Offset, ProducerId, TopicId};
@@ -40,24 +41,42 @@ struct Rig {
     config: Config,
     reactor: Reactor<SimIo, NoService>,
     handle: Handle,
-    /// A partition that nothing is done with but waiting.
-    idle: PartitionId,
+    stop: Arc<AtomicBool>,
+    /// A partition that nothing is done with but waiting, where a test lets time pass.
+    idle: Option<PartitionId>,
 }
 
 impl Rig {
+    /// On a machine of its own.
     fn open(config: Config) -> Self {
-        let world = SimWorld::new(1, Faults::none());
-        let (reactor, handle) = start(&world, &config);
-        let idle = PartitionId::new(TopicId::NONE, 0);
-        let mut rig = Self { world, config, reactor, handle, idle };
-        rig.idle = rig.create("idle", &[]);
+        let mut rig = Self::open_on(&world(), config);
+        rig.idle = Some(rig.create("idle", &[]));
         rig
+    }
+
+    /// On a machine that may have run it before.
+    fn open_on(world: &SimWorld, config: Config) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (reactor, handle) = start(world, &config, &stop);
+        Self { world: world.clone(), config, reactor, handle, stop, idle: None }
+    }
+
+    fn shard(&mut self) -> &mut Shard<SimIo> {
+        self.reactor.shard()
     }
 
     /// Kills it and opens it again: nothing is in memory then.
     fn reopen(&mut self) {
         self.world.kill();
-        (self.reactor, self.handle) = start(&self.world, &self.config);
+        (self.reactor, self.handle) = start(&self.world, &self.config, &self.stop);
+    }
+
+    /// Stops it, as an engine is closed.
+    fn close(mut self) {
+        self.stop.store(true, Ordering::Release);
+        self.shard().wake(CATALOG_SHARD);
+        while self.step() {}
+        self.world.kill();
     }
 
     /// Lets things happen until there is an answer.
@@ -72,22 +91,31 @@ impl Rig {
         panic!("no answer comes");
     }
 
-    /// Lets the next thing happen.
-    fn step(&mut self) {
+    /// Lets the next thing happen; false once the shard has stopped.
+    fn step(&mut self) -> bool {
         match self.world.step() {
             Step::Turn(_) => match self.reactor.turn() {
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock => panic!("the turn failed: {error}"),
-                _ => {}
+                Ok(turned) => !matches!(turned, Turned::Stopped),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
+                Err(error) => panic!("the turn failed: {error}"),
             },
-            Step::Inside => {}
+            Step::Inside => true,
             step => panic!("nothing will ever happen: {step:?}"),
+        }
+    }
+
+    /// Lets things happen until nothing is in flight.
+    fn settle(&mut self) {
+        while self.shard().ops.len() > 0 {
+            self.step();
         }
     }
 
     /// Lets time pass.
     fn pass_ms(&mut self, millis: u64) {
         let end = Offset::new(i64::MAX);
-        let waiting = self.handle.wait_for(self.idle, end, Duration::from_millis(millis));
+        let idle = self.idle.expect("a rig on a machine of its own has one");
+        let waiting = self.handle.wait_for(idle, end, Duration::from_millis(millis));
         assert_eq!(self.wait(waiting), Ok(false));
     }
 
@@ -95,6 +123,20 @@ impl Rig {
     fn create(&mut self, name: &str, configs: &[(&str, &str)]) -> PartitionId {
         let pending = self.handle.create_topic(name, 1, configs);
         PartitionId::new(self.wait(pending).unwrap().id, 0)
+    }
+
+    /// A topic of several.
+    fn create_many(&mut self, name: &str, partitions: i32) -> Vec<PartitionId> {
+        let pending = self.handle.create_topic(name, partitions, &[]);
+        let id = self.wait(pending).unwrap().id;
+        (0..partitions).map(|index| PartitionId::new(id, index)).collect()
+    }
+
+    /// Appends a record of so many bytes.
+    fn append_bytes(&mut self, partition: PartitionId, bytes: usize) -> Offset {
+        let mut builder = BatchBuilder::new(2 * limits::COLD_READS_BYTES);
+        builder.push(0, None, Some(&vec![7; bytes])).unwrap();
+        Offset::new(self.append(partition, builder.finish().unwrap()).unwrap())
     }
 
     fn alter(&mut self, partition: PartitionId, name: &str, value: &str) {
@@ -119,7 +161,11 @@ fn config() -> Config {
     config
 }
 
-fn start(world: &SimWorld, config: &Config) -> (Reactor<SimIo, NoService>, Handle) {
+fn world() -> SimWorld {
+    SimWorld::new(1, Faults::none())
+}
+
+fn start(world: &SimWorld, config: &Config, stop: &Arc<AtomicBool>) -> (Reactor<SimIo, NoService>, Handle) {
     let (loaded, catalog_log) =
         load(&world.fs(), config, world.unix_millis(), TopicId::from_random(1, 2)).unwrap();
     let (peers, mut inboxes) = mail::open(1);
@@ -127,7 +173,7 @@ fn start(world: &SimWorld, config: &Config) -> (Reactor<SimIo, NoService>, Handl
     let io = world.io(0, Pool::new(config.buffer_bytes / CHUNK_SIZE));
     let config = Arc::new(config.clone());
     let shard = Shard::open(io, CATALOG_SHARD, config, &loaded, peers.clone(), inbox, catalog_log).unwrap();
-    let reactor = Reactor::new(shard, NoService, Arc::new(AtomicBool::new(false)));
+    let reactor = Reactor::new(shard, NoService, Arc::clone(stop));
     (reactor, Handle::new(peers, Arc::new(world.clone())))
 }
 

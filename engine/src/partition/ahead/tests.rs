@@ -1,13 +1,15 @@
 use super::*;
 use crate::io::Slice;
+use crate::partition::ReadRoom;
 use crate::types::Position;
 
 fn at(offset: i64) -> Offset {
     Offset::new(offset)
 }
 
-fn run() -> Run {
-    Run { at: Position::new(7), slices: vec![Slice::copy_from(b"batches")], next: Some(at(20)) }
+fn run() -> (Run, Held) {
+    let run = Run { at: Position::new(7), slices: vec![Slice::copy_from(b"batches")], next: Some(at(20)) };
+    (run, ReadRoom::default().take(100).expect("it is all there"))
 }
 
 #[test]
@@ -66,4 +68,19 @@ fn what_nobody_asks_for_goes_after_a_while() {
     assert_eq!(free, 0);
     ahead.expire(&mut free);
     assert_eq!(free, 1);
+}
+
+#[test]
+fn what_has_come_is_given_up_for_others_and_what_is_under_way_is_not() {
+    let (mut ahead, mut free) = (Ahead::default(), 2);
+    let mut room = ReadRoom::default();
+    ahead.begin(at(10), 1000, 1, &mut free);
+    ahead.begin(at(20), 1000, 2, &mut free);
+    ahead.came(1, room.take(limits::COLD_READS_BYTES).map(|held| (run().0, held)), &mut free);
+    assert!(room.take(1).is_none());
+    ahead.give_up(&mut free);
+    assert_eq!(free, 1);
+    assert!(room.take(1).is_some(), "its room is there for others");
+    assert!(ahead.take(at(10), 1000, &mut free).is_none());
+    assert!(matches!(ahead.take(at(20), 1000, &mut free), Some(Found::UnderWay(2))));
 }

@@ -1,0 +1,128 @@
+//! How much memory a shard's reads from the disk have, from their beginning to their answer.
+//!
+//! A read takes room for all that it will read before it allocates any of it, and gives it back when it is answered. Where
+//! there is not enough, it waits in line, as nothing but its request: it holds neither memory nor a file, and is planned
+//! anew when its turn comes. What was read ahead takes room as well, but never while somebody waits: then it is dropped,
+//! unless it is still on its way.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use super::reading::Reading;
+use crate::limits;
+use crate::types::{PartitionId, Position};
+
+/// See the module.
+#[derive(Default)]
+pub struct ReadRoom {
+    taken: Rc<Cell<usize>>,
+    line: VecDeque<(PartitionId, Queued)>,
+    /// Somebody has begun to wait since it was last asked.
+    wants_ahead: bool,
+}
+
+/// A read in line.
+struct Queued {
+    reading: Reading,
+    bytes: usize,
+    from: Position,
+}
+
+/// A read whose turn has come.
+pub struct Turn {
+    /// What is wanted.
+    pub reading: Reading,
+    /// Room for it.
+    pub held: Held,
+    /// No batch before this is the one wanted.
+    pub from: Position,
+}
+
+/// Room that a read has. It is given back when this is dropped.
+pub struct Held {
+    bytes: usize,
+    taken: Rc<Cell<usize>>,
+}
+
+impl Held {
+    /// How much that is.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.taken.set(self.taken.get() - self.bytes);
+    }
+}
+
+impl ReadRoom {
+    /// Room for a read of so many bytes; `None` where it has to wait.
+    #[must_use]
+    pub fn take(&mut self, bytes: usize) -> Option<Held> {
+        (self.line.is_empty() && self.has(bytes)).then(|| self.hold(bytes))
+    }
+
+    /// Whether there is room for so many bytes. More than there is in all have it alone.
+    fn has(&self, bytes: usize) -> bool {
+        let taken = self.taken.get();
+        taken == 0 || taken + bytes <= limits::COLD_READS_BYTES
+    }
+
+    fn hold(&self, bytes: usize) -> Held {
+        self.taken.set(self.taken.get() + bytes);
+        Held { bytes, taken: Rc::clone(&self.taken) }
+    }
+
+    /// A read waits for room, behind the others.
+    pub fn wait(&mut self, id: PartitionId, reading: Reading, bytes: usize) {
+        self.wants_ahead |= self.line.is_empty();
+        self.line.push_back((id, Queued { reading, bytes, from: Position::ZERO }));
+    }
+
+    /// A read that was begun waits for more room than it had, before the others. No batch before `from` is the one wanted.
+    pub fn wait_first(&mut self, id: PartitionId, reading: Reading, bytes: usize, from: Position) {
+        self.wants_ahead |= self.line.is_empty();
+        self.line.push_front((id, Queued { reading, bytes, from }));
+    }
+
+    /// Whether somebody waits.
+    #[must_use]
+    pub fn is_waited_for(&self) -> bool {
+        !self.line.is_empty()
+    }
+
+    /// Whether what was read ahead is to be dropped: true once each time that somebody begins to wait.
+    pub fn wants_ahead(&mut self) -> bool {
+        std::mem::take(&mut self.wants_ahead)
+    }
+
+    /// Whether there is room for who is first in line.
+    #[must_use]
+    pub fn may_go_on(&self) -> bool {
+        self.line.front().is_some_and(|(_, first)| self.has(first.bytes))
+    }
+
+    /// The next in line, once there is room for it.
+    pub fn next_turn(&mut self) -> Option<(PartitionId, Turn)> {
+        if !self.may_go_on() {
+            return None;
+        }
+        let (id, Queued { reading, bytes, from }) = self.line.pop_front()?;
+        Some((id, Turn { reading, held: self.hold(bytes), from }))
+    }
+
+    /// Takes a partition's reads out of the line.
+    pub fn leave(&mut self, id: PartitionId) -> Vec<Reading> {
+        let (gone, left) = std::mem::take(&mut self.line).into_iter().partition(|(of, _)| *of == id);
+        self.line = left;
+        let gone: VecDeque<(PartitionId, Queued)> = gone;
+        gone.into_iter().map(|(_, queued)| queued.reading).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

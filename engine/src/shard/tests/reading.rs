@@ -1,0 +1,163 @@
+//! The memory of many reads from the disk at once.
+
+use super::*;
+use crate::request::Records;
+
+/// A configuration that takes batches that are larger than all of the memory of reads.
+fn large_batches() -> Config {
+    Config { max_message_bytes: 2 * limits::COLD_READS_BYTES, ..config() }
+}
+
+/// Bytes of a record; some of them are a read.
+const RECORD_BYTES: usize = 100_000;
+const RECORDS: i64 = 60;
+const READERS: usize = 100;
+const READ_BYTES: usize = 1 << 20;
+
+/// A shard with two partitions of old data, of which nothing is in memory.
+fn old_data(world: &SimWorld) -> (Rig, Vec<PartitionId>) {
+    let mut rig = Rig::open_on(world, large_batches());
+    let partitions = rig.create_many("old", 2);
+    for _ in 0..RECORDS {
+        for &partition in &partitions {
+            rig.append_bytes(partition, RECORD_BYTES);
+        }
+    }
+    rig.close();
+    (Rig::open_on(world, large_batches()), partitions)
+}
+
+/// Bytes that all partitions' reads have allocated.
+fn read_bytes(rig: &mut Rig) -> usize {
+    rig.shard().slots.iter().map(|(_, entry)| entry.partition.read_bytes()).sum()
+}
+
+/// Lets things happen until all reads are answered, and looks at their memory all the while.
+fn answer_all(rig: &mut Rig, reads: Vec<(i64, Pending<Records>)>) {
+    let mut most = 0;
+    while !reads.iter().all(|(_, read)| read.is_ready()) {
+        rig.step();
+        let bytes = read_bytes(rig);
+        assert!(bytes <= limits::COLD_READS_BYTES, "reads have {bytes} bytes");
+        most = most.max(bytes);
+    }
+    assert!(most > limits::COLD_READS_BYTES / 2, "what there is is used, and not {most} bytes of it");
+    for (from, read) in reads {
+        let records = read.wait().unwrap();
+        let first: Vec<u8> = records.slices.iter().flat_map(|slice| slice.to_vec()).take(8).collect();
+        assert_eq!(first, from.to_be_bytes(), "a batch begins with its offset");
+    }
+}
+
+fn read_all(rig: &Rig, partitions: &[PartitionId]) -> Vec<(i64, Pending<Records>)> {
+    let read = |number: usize| {
+        let from = number as i64 * 7 % (RECORDS - 20);
+        let partition = partitions[number % partitions.len()];
+        (from, rig.handle.read(partition, Offset::new(from), READ_BYTES).unwrap())
+    };
+    (0..READERS).map(read).collect()
+}
+
+#[test]
+fn a_hundred_readers_of_old_data_have_bounded_memory() {
+    let world = world();
+    let (mut rig, partitions) = old_data(&world);
+    let reads = read_all(&rig, &partitions);
+    answer_all(&mut rig, reads);
+    rig.close();
+}
+
+#[test]
+fn beside_appends_they_have_no_more() {
+    let world = world();
+    let (mut rig, partitions) = old_data(&world);
+    let busy = rig.create_many("busy", 1)[0];
+    rig.append_bytes(busy, 100);
+    let reads = read_all(&rig, &partitions);
+    answer_all(&mut rig, reads);
+    rig.append_bytes(busy, 100);
+    rig.close();
+}
+
+#[test]
+fn who_goes_through_old_data_is_read_ahead_of_until_others_need_the_memory() {
+    let world = world();
+    let (mut rig, partitions) = old_data(&world);
+    let mut next = Offset::ZERO;
+    for _ in 0..2 {
+        let read = rig.handle.read(partitions[0], next, READ_BYTES).unwrap();
+        next = next.plus(10);
+        rig.wait(Ok(read)).unwrap();
+    }
+    rig.settle();
+    assert!(read_bytes(&mut rig) > 0, "what comes next is there");
+    assert_eq!(rig.shard().ahead, limits::READS_AHEAD_MAX - 1);
+    let reads = read_all(&rig, &partitions[1..]);
+    answer_all(&mut rig, reads);
+    let slot = rig.shard().slots.find(partitions[0]).unwrap();
+    assert_eq!(rig.shard().slots.at(slot).partition.read_bytes(), 0, "it is given up");
+    rig.close();
+}
+
+#[test]
+fn a_batch_larger_than_all_of_the_memory_is_read_alone() {
+    let world = world();
+    let mut rig = Rig::open_on(&world, large_batches());
+    let partition = rig.create_many("large", 1)[0];
+    rig.append_bytes(partition, limits::COLD_READS_BYTES + 1);
+    rig.append_bytes(partition, 100);
+    rig.close();
+    let mut rig = Rig::open_on(&world, large_batches());
+    let reads: Vec<_> = (0..3).map(|_| rig.handle.read(partition, Offset::ZERO, 1000).unwrap()).collect();
+    for read in reads {
+        while !read.is_ready() {
+            rig.step();
+            assert!(read_bytes(&mut rig) < 2 * limits::COLD_READS_BYTES, "one at a time");
+        }
+        let bytes: usize = read.wait().unwrap().slices.iter().map(|slice| slice.len()).sum();
+        assert!(bytes > limits::COLD_READS_BYTES);
+    }
+    rig.close();
+}
+
+#[test]
+fn reads_that_wait_are_refused_with_their_topic_and_keep_nobody_waiting() {
+    let world = world();
+    let (mut rig, partitions) = old_data(&world);
+    let other = rig.create_many("other", 1)[0];
+    let reads = read_all(&rig, &partitions);
+    while !rig.shard().reads.is_waited_for() {
+        rig.step();
+    }
+    let deleted = rig.handle.delete_topic(partitions[0].topic).unwrap();
+    rig.wait(Ok(deleted)).unwrap();
+    let (mut answered, mut refused) = (0, 0);
+    for (_, read) in reads {
+        match rig.wait(Ok(read)) {
+            Ok(_) => answered += 1,
+            Err(error) => {
+                assert_eq!(error, Error::UnknownPartition);
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > READERS / 2, "{answered} were answered");
+    rig.append_bytes(other, 100);
+    assert_eq!(read_bytes(&mut rig), 0);
+    assert!(rig.shard().reads.take(limits::COLD_READS_BYTES).is_some(), "all of it is there again");
+    rig.close();
+}
+
+#[test]
+fn a_stop_answers_reads_that_wait() {
+    let world = world();
+    let (mut rig, partitions) = old_data(&world);
+    let reads = read_all(&rig, &partitions);
+    while !rig.shard().reads.is_waited_for() {
+        rig.step();
+    }
+    rig.close();
+    for (_, read) in reads {
+        assert!(read.wait().is_ok());
+    }
+}
