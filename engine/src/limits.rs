@@ -100,6 +100,10 @@ pub const IDLE_MS: u64 = 5_000;
 /// A deleted file shrinks in steps of this: freeing a large one at once would hold up the file system's journal.
 pub const DELETE_STEP: u64 = 256 << 20;
 
+/// Deleted partitions whose files a shard removes at a time: it has two helper threads, and one of them is left to what
+/// appends wait for.
+pub const REMOVALS_MAX: usize = 1;
+
 /// Partitions of which retention deletes something at a time: each has its segments removed by the shard's helpers, and
 /// perhaps a new one made, which appends' own needs wait behind.
 pub const RETENTION_STEP: usize = 8;
@@ -150,6 +154,8 @@ pub const READ_TURN_NANOS_MAX: u64 = 10_000_000;
 
 /// For so long after a write reads still make room for the next one: appends that come a few a second count, too.
 pub const READS_YIELD_MS: u64 = 1_000;
+
+const _: () = assert!(REMOVALS_MAX > 0);
 
 const _: () = assert!(READ_BESIDE_WRITES_BYTES.is_multiple_of(BLOCK_SIZE) && READS_MAX > 0);
 

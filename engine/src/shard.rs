@@ -13,6 +13,7 @@ mod journal;
 mod keeper;
 mod ops;
 mod recovering;
+mod removals;
 mod requests;
 mod slots;
 mod timed;
@@ -45,6 +46,7 @@ use journal::Journal;
 use keeper::Keeper;
 pub use ops::SERVICE_BIT;
 use ops::{Ops, Owner};
+use removals::Removals;
 use slots::Slots;
 use timed::Rounds;
 
@@ -81,6 +83,7 @@ pub struct Shard<I: Io> {
     flushes: BTreeSet<(Nanos, usize)>,
     rounds: Rounds,
     checkpoints: Checkpoints,
+    removals: Removals,
     next_housekeeping: Option<Nanos>,
     /// Numbers the chunks of tail memory.
     chunk_clock: u64,
@@ -140,6 +143,7 @@ impl<I: Io> Shard<I> {
             flushes: BTreeSet::new(),
             rounds: Rounds::default(),
             checkpoints: Checkpoints::default(),
+            removals: Removals::default(),
             next_housekeeping: None,
             chunk_clock: 0,
             room_looked_at: 0,
@@ -157,8 +161,9 @@ impl<I: Io> Shard<I> {
             shard.add_partition(CATALOG_PARTITION, &config, catalog_log);
         }
         shard.recover(loaded);
-        shard.clear_tombstones(loaded);
+        // First, since appends wait for it.
         shard.make_journal();
+        shard.clear_tombstones(loaded);
         Ok(shard)
     }
 
@@ -269,13 +274,7 @@ impl<I: Io> Shard<I> {
             }
             Owner::Checkpoint => self.checkpoint_written(completion.result),
             Owner::Journal(op) => self.journal_completed(op, completion.result),
-            Owner::Removal => {
-                if let Err(error) = completion.result {
-                    log::warn!(
-                        "a deleted partition's files could not be removed, the next start tries again: {error}"
-                    );
-                }
-            }
+            Owner::Removal => self.removed(completion.result),
         }
     }
 
@@ -469,34 +468,6 @@ impl<I: Io> Shard<I> {
             self.watches.pop_first();
             self.with_quietly(slot, |partition, cx| partition.expire_watchers(now, cx));
         }
-    }
-
-    /// Closes and removes a deleted partition once nothing of it is in flight.
-    fn bury(&mut self, slot: usize) {
-        let entry = self.slots.at(slot);
-        if !entry.deleted || entry.in_flight > 0 {
-            return;
-        }
-        self.with_quietly(slot, |partition, cx| partition.log_mut().close(cx.wanted));
-        if self.slots.at(slot).in_flight > 0 {
-            return;
-        }
-        let entry = self.slots.remove(slot);
-        self.dirty.retain(|dirty| *dirty != slot);
-        self.files.forget(slot);
-        self.journal.forget(slot);
-        self.watches.retain(|watch| watch.1 != slot);
-        self.flushes.retain(|flush| flush.1 != slot);
-        self.remove_files(entry.id);
-    }
-
-    fn remove_files(&mut self, id: PartitionId) {
-        let data_dir = Arc::clone(&self.data_dir);
-        let token = self.ops.insert(Owner::Removal);
-        let job = move |fs: &I::Fs| {
-            crate::log::segment::remove_partition(fs, &data_dir, id, limits::DELETE_STEP).map(|()| 0)
-        };
-        self.io.submit(token, Op::Job(Box::new(job)));
     }
 
     /// The slot of a live topic's partition, made if it has never been used.

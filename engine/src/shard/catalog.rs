@@ -1,5 +1,6 @@
 //! The catalog on a shard: its changes, kept on shard 0 and applied everywhere.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Shard;
@@ -97,7 +98,11 @@ impl<I: Io> Shard<I> {
         let effect = self.catalog.apply(change).expect("what the keeper planned holds until it is applied");
         match &effect {
             Effect::TopicDeleted(topic) => {
-                for slot in self.slots_of(topic) {
+                let slots = self.slots_of(topic);
+                // At once, since there may be thousands of both. Who watches is told when its partition is closed.
+                let gone: BTreeSet<usize> = slots.iter().copied().collect();
+                self.watches.retain(|watch| !gone.contains(&watch.1));
+                for slot in slots {
                     let entry = self.slots.at(slot);
                     entry.deleted = true;
                     let id = entry.id;

@@ -79,6 +79,12 @@ impl Ops {
         entry.owner.take().expect("a completion came twice")
     }
 
+    /// Whose the operations in flight are; on a new shard in the order in which they were begun.
+    #[cfg(test)]
+    pub fn owners(&self) -> impl Iterator<Item = Owner> {
+        self.entries.iter().filter_map(|entry| entry.owner)
+    }
+
     /// Operations in flight.
     #[must_use]
     pub fn len(&self) -> usize {

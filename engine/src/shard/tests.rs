@@ -1,6 +1,7 @@
 //! One shard on the simulated machine, where time passes as fast as a test wants it to.
 
 mod altering;
+mod deleting;
 mod reading;
 mod searching;
 mod timed;

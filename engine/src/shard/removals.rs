@@ -1,0 +1,76 @@
+//! Partitions of deleted topics, and their files.
+//!
+//! Removing files is a job for the shard's helpers, and a topic may have thousands of partitions. They wait here for their
+//! turn and not among the helpers' jobs: there, whatever other partitions need would stand behind all of them. Those that a
+//! stop or a crash finds here are removed by the next start, which finds their topic's tombstone in the catalog.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+
+use super::Shard;
+use super::ops::Owner;
+use crate::io::{Io, Op};
+use crate::limits;
+use crate::log::segment;
+use crate::types::PartitionId;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Removals {
+    waiting: VecDeque<PartitionId>,
+    under_way: usize,
+}
+
+impl<I: Io> Shard<I> {
+    /// Closes a deleted partition once nothing of it is in flight, and has its files removed.
+    pub(super) fn bury(&mut self, slot: usize) {
+        let entry = self.slots.at(slot);
+        if !entry.deleted || entry.in_flight > 0 {
+            return;
+        }
+        self.with_quietly(slot, |partition, cx| partition.log_mut().close(cx.wanted));
+        if self.slots.at(slot).in_flight > 0 {
+            return;
+        }
+        let entry = self.slots.remove(slot);
+        self.dirty.retain(|dirty| *dirty != slot);
+        self.files.forget(slot);
+        self.journal.forget(slot);
+        if let Some(at) = entry.flush_at {
+            self.flushes.remove(&(at, slot));
+        }
+        self.remove_files(entry.id);
+    }
+
+    /// Has a partition's files removed, now or when it is its turn.
+    pub(super) fn remove_files(&mut self, id: PartitionId) {
+        self.removals.waiting.push_back(id);
+        self.go_on_removing();
+    }
+
+    fn go_on_removing(&mut self) {
+        while self.removals.under_way < limits::REMOVALS_MAX
+            && let Some(id) = self.removals.waiting.pop_front()
+        {
+            self.removals.under_way += 1;
+            let data_dir = Arc::clone(&self.data_dir);
+            let job = move |fs: &I::Fs| {
+                segment::remove_partition(fs, &data_dir, id, limits::DELETE_STEP).map(|()| 0)
+            };
+            let token = self.ops.insert(Owner::Removal);
+            self.io.submit(token, Op::Job(Box::new(job)));
+        }
+    }
+
+    /// A removal has ended.
+    pub(super) fn removed(&mut self, result: io::Result<u64>) {
+        if let Err(error) = result {
+            log::warn!(
+                "a deleted partition's files could not be removed, the next start tries again: {error}"
+            );
+        }
+        self.removals.under_way -= 1;
+        self.go_on_removing();
+    }
+}

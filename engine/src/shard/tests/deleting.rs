@@ -1,0 +1,105 @@
+//! Topics with many partitions that are deleted.
+
+use std::time::Duration;
+
+use super::*;
+use crate::io::Fs;
+use crate::log::segment;
+use crate::shard::ops::JournalOp;
+
+const PARTITIONS: i32 = 60;
+
+/// A shard with a topic of many partitions, all of them used, and another topic's partition.
+fn large_topic(world: &SimWorld) -> (Rig, Vec<PartitionId>, PartitionId) {
+    let mut rig = Rig::open_on(world, config());
+    let partitions = rig.create_many("large", PARTITIONS);
+    for &partition in &partitions {
+        rig.append_bytes(partition, 100);
+    }
+    let other = rig.create_many("other", 1)[0];
+    (rig, partitions, other)
+}
+
+fn removals(rig: &mut Rig) -> usize {
+    rig.shard().ops.owners().filter(|owner| matches!(owner, Owner::Removal)).count()
+}
+
+/// How many of the partitions have a folder.
+fn folders(world: &SimWorld, partitions: &[PartitionId]) -> usize {
+    let fs = world.fs();
+    let is_there = |id: &&PartitionId| fs.list(&segment::folder(&config().data_dir, **id)).is_ok();
+    partitions.iter().filter(is_there).count()
+}
+
+#[test]
+fn files_of_a_large_topic_are_removed_a_few_at_a_time() {
+    let world = world();
+    let (mut rig, partitions, other) = large_topic(&world);
+    let deleted = rig.handle.delete_topic(partitions[0].topic).unwrap();
+    rig.wait(Ok(deleted)).unwrap();
+    assert!(folders(&world, &partitions) > 0, "the answer does not wait for the files");
+    let mut most = 0;
+    while rig.shard().ops.len() > 0 {
+        rig.step();
+        most = most.max(removals(&mut rig));
+    }
+    assert_eq!(most, limits::REMOVALS_MAX);
+    assert_eq!(folders(&world, &partitions), 0);
+    rig.append_bytes(other, 100);
+    rig.close();
+}
+
+#[test]
+fn what_a_crash_leaves_is_removed_by_the_next_start_behind_its_journal() {
+    let world = world();
+    let (mut rig, partitions, other) = large_topic(&world);
+    let deleted = rig.handle.delete_topic(partitions[0].topic).unwrap();
+    rig.wait(Ok(deleted)).unwrap();
+    while removals(&mut rig) == 0 {
+        rig.step();
+    }
+    drop(rig);
+    world.kill();
+    let left = folders(&world, &partitions);
+    assert!(left > 2, "{left} are left");
+
+    let mut rig = Rig::open_on(&world, config());
+    let owners: Vec<Owner> = rig.shard().ops.owners().collect();
+    assert!(matches!(owners[0], Owner::Journal(JournalOp::Make)), "{:?} before the journal", owners[0]);
+    assert_eq!(removals(&mut rig), limits::REMOVALS_MAX);
+    rig.append_bytes(other, 100);
+    rig.settle();
+    assert_eq!(folders(&world, &partitions), 0);
+    rig.close();
+}
+
+#[test]
+fn a_failed_removal_does_not_keep_the_others_from_theirs() {
+    let world = world();
+    let (mut rig, partitions, _) = large_topic(&world);
+    let foreign = segment::folder(&config().data_dir, partitions[0]).join("foreign");
+    world.fs().create_folder(&foreign).unwrap();
+    let deleted = rig.handle.delete_topic(partitions[0].topic).unwrap();
+    rig.wait(Ok(deleted)).unwrap();
+    rig.settle();
+    assert_eq!(folders(&world, &partitions), 1, "a folder in it is nobody's to remove");
+    rig.close();
+}
+
+#[test]
+fn who_watches_a_deleted_partition_is_told() {
+    let world = world();
+    let (mut rig, partitions, other) = large_topic(&world);
+    let watch =
+        |partition| rig.handle.wait_for(partition, Offset::new(1), Duration::from_secs(3_600)).unwrap();
+    let (watched, waiting) = (watch(partitions[3]), watch(other));
+    let deleted = rig.handle.delete_topic(partitions[0].topic).unwrap();
+    rig.wait(Ok(deleted)).unwrap();
+    assert_eq!(rig.wait(Ok(watched)), Ok(true));
+    assert_eq!(rig.shard().watches.len(), 1, "of the other topic alone");
+    rig.append_bytes(other, 100);
+    rig.append_bytes(other, 100);
+    assert_eq!(rig.wait(Ok(waiting)), Ok(true));
+    rig.settle();
+    rig.close();
+}
