@@ -11,7 +11,7 @@ use super::sync::{AtomicU32, Fence, Mutex, MutexGuard, Ordering};
 /// while somebody waits.
 ///
 /// Who waits stands in line, but whoever comes by while there is room takes it: a task that was woken and does not come
-/// for a while holds up nobody else.
+/// holds up nobody else for longer than what is under way takes to be given back.
 pub struct Room {
     left: AtomicU32,
     total: u32,
@@ -87,14 +87,23 @@ impl Room {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Wakes those in line for whom there is room.
+    ///
+    /// Who was woken before is counted on to take its share; but it may never come, and then others want the room. So each
+    /// time that nobody else would be woken one more is, and everybody is once all of the room is there: nothing will be
+    /// given back any more that would wake them.
     fn rouse(&self) {
         let mut woken = Vec::new();
         let mut line = self.line();
-        let mut left = self.left.load(Ordering::Acquire);
+        let left = self.left.load(Ordering::Acquire);
+        let mut unclaimed = left;
         for waiter in line.waiters.values_mut() {
-            // Who was woken already is about to take its share.
-            let Some(rest) = left.checked_sub(waiter.wanted) else { break };
-            left = rest;
+            let rest = unclaimed.checked_sub(waiter.wanted);
+            let one_more = woken.is_empty() && waiter.wanted <= left;
+            if rest.is_none() && !one_more && left < self.total {
+                break;
+            }
+            unclaimed = rest.unwrap_or(0);
             woken.extend(waiter.waker.take());
         }
         drop(line);
@@ -166,3 +175,6 @@ impl Drop for Place {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

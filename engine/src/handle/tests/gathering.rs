@@ -3,7 +3,12 @@ use crate::mailbox::gather::Batch;
 use crate::request::Described;
 
 /// An appender of partition 0 whose topic takes batches of `batch_bytes`, with room for `bytes_max`.
-fn appender_of(handle: &Handle, inbox: &mut Inbox<Mail>, batch_bytes: usize, bytes_max: u32) -> Appender {
+fn appender_of(
+    handle: &Handle,
+    inbox: &mut Inbox<Mail>,
+    batch_bytes: usize,
+    bytes_max: u32,
+) -> Appender {
     let options = AppenderOptions { bytes_max, ..AppenderOptions::default() };
     let pending = handle.appender_with(partition(0), options).unwrap();
     let (from, request) = next_request(inbox);
@@ -125,6 +130,8 @@ fn whoever_waits_for_room_is_woken_in_turn_and_may_leave_the_line() {
     let appender = appender_of(&handle, &mut inboxes[0], 1 << 20, 5_000);
     let text = ".".repeat(3_000);
     let _first = appender.append(value(&text)).unwrap();
+    let first = gathered(&mut inboxes[0]).remove(0);
+    let _small = appender.append(value("not answered yet")).unwrap();
     let tasks: Vec<_> = (0..3).map(|_| Arc::new(Task::default())).collect();
     let poll = |room: &mut std::pin::Pin<Box<RecordRoom<'_>>>, task: &Arc<Task>| {
         let waker = Waker::from(Arc::clone(task));
@@ -135,15 +142,32 @@ fn whoever_waits_for_room_is_woken_in_turn_and_may_leave_the_line() {
     assert!(poll(&mut rooms[0], &tasks[0]).is_pending(), "the task that polled last counts");
     assert!(poll(&mut rooms[1], &tasks[1]).is_pending());
 
-    answer_group(gathered(&mut inboxes[0]).remove(0), Ok(appended(0)));
+    answer_group(first, Ok(appended(0)));
     let woken = || tasks.iter().map(|task| task.woken()).collect::<Vec<_>>();
     assert_eq!(woken(), [1, 0, 0], "there is room for one");
     drop(rooms.remove(0));
     assert_eq!(woken(), [1, 1, 0], "who leaves passes the room on");
     let Poll::Ready(Ok(pending)) = poll(&mut rooms[0], &tasks[1]) else { panic!("there is room") };
     answer_group(gathered(&mut inboxes[0]).remove(0), Ok(appended(1)));
-    assert_eq!(pending.wait(), Ok(Offset::new(1)));
+    assert_eq!(pending.wait(), Ok(Offset::new(2)));
     assert_eq!(appender.bytes_left(), 5_000);
+}
+
+#[test]
+fn a_future_that_is_kept_and_never_polled_holds_up_no_other() {
+    let (handle, mut inboxes) = handle_of(1);
+    let appender = appender_of(&handle, &mut inboxes[0], 1 << 20, 5_000);
+    let text = ".".repeat(3_000);
+    let _first = appender.append(value(&text)).unwrap();
+    let (mut kept, mut other) =
+        (Box::pin(appender.append_async(value(&text))), Box::pin(appender.append_async(value(&text))));
+    let task = Arc::new(Task::default());
+    let waker = Waker::from(Arc::clone(&task));
+    assert!(kept.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert!(other.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    answer_group(gathered(&mut inboxes[0]).remove(0), Ok(appended(0)));
+    assert_eq!(task.woken(), 1, "there is room, and nothing is under way that would wake it later");
+    assert!(other.as_mut().poll(&mut Context::from_waker(&waker)).is_ready());
 }
 
 #[test]
