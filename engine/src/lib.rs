@@ -159,6 +159,13 @@
 //! # }
 //! ```
 //!
+//! Of some things a shard takes only so many at a time; more shards take more:
+//!
+//! | of a shard's partitions | at most | past it |
+//! | --- | --- | --- |
+//! | requests under way | 4,096 | [`Error::Busy`], or waiting as above |
+//! | tails that wait for news, and [`Handle::wait_for`] | 1,024 | tails take turns, so that each may learn of news seconds later ([`Tail`](handle::Tail)); `wait_for` says [`Error::Busy`] |
+//!
 //! # Reading, following, and time
 //!
 //! [`Handle::read`] returns whole batches where they lie in the engine's memory, [`Handle::tail`] follows a partition.

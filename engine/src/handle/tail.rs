@@ -91,6 +91,10 @@ enum Step {
 /// error it ends, too, unless [`Tail::seek`] sends it on: [`Error::OffsetOutOfRange`] names the first offset that is
 /// still held, where the one asked for is not.
 ///
+/// Of the tails of one shard's partitions that wait for more, [1,024](Lane::handle_credits) are told as soon as there is some.
+/// Where there are more, they take turns of [`limits::TAIL_WATCH_MS`] at most: a tail then finds what has come when its turn
+/// does, up to two seconds later for each 1,024 that wait before it. An engine with more shards has more turns at a time.
+///
 /// It may be dropped at any time; [`TailRun::end`] of the last run is where another can go on.
 pub struct Tail {
     handle: Handle,
