@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::batch::BatchError;
+use crate::limits::APPENDERS_MAX;
 use crate::types::Offset;
 
 /// Why a request was refused. Each variant is a case of its own for the caller; `Display` says what to do about it.
@@ -45,6 +46,8 @@ pub enum Error {
     /// The process has as many files open as it may, and the engine could not do with fewer. Nothing was done, and it may
     /// be tried again.
     TooManyFiles,
+    /// The shard has as many appenders as it may: [`limits::APPENDERS_MAX`](crate::limits::APPENDERS_MAX).
+    TooManyAppenders,
     /// Too much is under way; the request was not started and may be sent again.
     Busy,
     /// The engine is stopping or has stopped.
@@ -78,6 +81,11 @@ impl fmt::Display for Error {
             }
             Self::TooManyFiles => f.write_str(
                 "too many files are open in this process: raise the limit with `ulimit -n` or LimitNOFILE=, then try again",
+            ),
+            Self::TooManyAppenders => write!(
+                f,
+                "this partition's shard has {APPENDERS_MAX} appenders, and no more: share one per partition by cloning it, \
+                 drop those that are not used, or open the engine with more shards"
             ),
             Self::Busy => f.write_str("too many requests are under way: send it again in a moment"),
             Self::Stopped => f.write_str("the engine has stopped"),

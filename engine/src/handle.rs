@@ -72,12 +72,18 @@ struct Inner {
 struct Budgets {
     requests: Budget,
     watches: Budget,
+    /// Appenders, each for as long as it lives: how many there are keeps no request waiting.
+    appenders: Budget,
 }
 
 impl Default for Budgets {
     fn default() -> Self {
         let budget = |lane: Lane| Budget::new(lane.handle_credits());
-        Self { requests: budget(Lane::Request), watches: budget(Lane::Watch) }
+        Self {
+            requests: budget(Lane::Request),
+            watches: budget(Lane::Watch),
+            appenders: Budget::new(limits::APPENDERS_MAX),
+        }
     }
 }
 
@@ -208,17 +214,19 @@ impl Handle {
         self.appender_with(partition, AppenderOptions::default())
     }
 
-    /// An [`Appender`] for a partition: gathers single records from any thread into batches.
+    /// An [`Appender`] for a partition: gathers single records from any thread into batches. One is enough for a partition:
+    /// cloning shares it. A shard's partitions have [`limits::APPENDERS_MAX`] of them at most.
     ///
     /// # Errors
-    /// At once [`Error::Busy`]; then [`Error::UnknownPartition`], [`Error::Storage`] or [`Error::Stopped`].
+    /// At once [`Error::Busy`] or [`Error::TooManyAppenders`]; then [`Error::UnknownPartition`], [`Error::Storage`] or [`Error::Stopped`].
     pub fn appender_with(
         &self,
         partition: PartitionId,
         options: AppenderOptions,
     ) -> Result<Pending<Appender>, Error> {
         let shard = self.owner(partition);
-        let slot = self.permit(shard, Lane::Request)?;
+        let appenders = &self.inner.budgets[usize::from(shard.value())].appenders;
+        let slot = appenders.try_take().ok_or(Error::TooManyAppenders)?;
         let handle = self.clone();
         let read = move |reply| {
             let described = reply!(Describe(result) => result)(reply)?;

@@ -164,6 +164,7 @@
 //! | of a shard's partitions | at most | past it |
 //! | --- | --- | --- |
 //! | requests under way | 4,096 | [`Error::Busy`], or waiting as above |
+//! | appenders, each until it is dropped | 4,096 ([`limits::APPENDERS_MAX`]) | [`Error::TooManyAppenders`]: share one by cloning it |
 //! | tails that wait for news, and [`Handle::wait_for`] | 1,024 | tails take turns, so that each may learn of news seconds later ([`Tail`](handle::Tail)); `wait_for` says [`Error::Busy`] |
 //!
 //! # Reading, following, and time
@@ -181,6 +182,7 @@
 //! | error | what is true then |
 //! | --- | --- |
 //! | [`Busy`](Error::Busy) | nothing was done: try again when something was answered |
+//! | [`TooManyAppenders`](Error::TooManyAppenders) | a shard has all the appenders that it may: clone one rather than make another |
 //! | [`TooManyFiles`](Error::TooManyFiles) | nothing was done: the process has too few descriptors (`ulimit -n`) |
 //! | [`DiskFull`](Error::DiskFull) | nothing was appended and nothing lost; appends go on when there is space |
 //! | [`Storage`](Error::Storage) | a write or flush failed: the partition takes no more until the engine is opened again |

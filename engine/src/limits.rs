@@ -52,6 +52,10 @@ pub const MAIL_PER_TURN: usize = 256;
 /// one appender does not make itself wait for flushes, and far more than a device moves while one is under way.
 pub const APPENDER_BYTES: u32 = 4 << 20;
 
+/// Appenders of one shard's partitions: each holds a place in the shard's mailbox for as long as it lives, which costs a
+/// hundred bytes or two. One for each partition of a shard with thousands of them.
+pub const APPENDERS_MAX: u32 = 4_096;
+
 /// An appender takes no less than this, so that a small limit means few records and not none.
 pub const APPENDER_BYTES_MIN: u32 = 4 << 10;
 

@@ -2,9 +2,8 @@
 //!
 //! Sending never blocks and never fails. Every message takes a slot that was reserved before: a request by one of its
 //! sender's [`Credits`], its reply by the same credit, which comes back with the reply; an embedding service's request
-//! by its [budget](budget::Budget), gathered records by a permit of that budget that their [gatherer](gather) keeps. A
-//! mailbox has room for all of them together ([`mail::open`]), so a full one is a
-//! bug and asserted.
+//! by its [budget](budget::Budget), gathered records by a permit that their [gatherer](gather) keeps. A mailbox has room for
+//! all of them together ([`mail::open`]), so a full one is a bug and asserted.
 //!
 //! Going to sleep and sending are each other's mirror image: the shard stores "asleep" and then looks at its queue,
 //! the sender puts its message there and then looks for "asleep", each with a sequentially consistent fence between.

@@ -154,7 +154,7 @@ impl ErrorCode {
             Error::DuplicateSequence => Self::DUPLICATE_SEQUENCE_NUMBER,
             Error::InvalidProducerEpoch => Self::INVALID_PRODUCER_EPOCH,
             Error::Storage(_) | Error::DiskFull | Error::TooManyFiles => Self::KAFKA_STORAGE_ERROR,
-            Error::Busy => Self::REQUEST_TIMED_OUT,
+            Error::Busy | Error::TooManyAppenders => Self::REQUEST_TIMED_OUT,
             Error::Stopped => Self::NOT_LEADER_OR_FOLLOWER,
             Error::WouldDeadlock => Self::UNKNOWN_SERVER_ERROR,
         }

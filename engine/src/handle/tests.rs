@@ -9,6 +9,7 @@ use crate::batch::{BatchBuilder, BatchError, CrcCheck, batches};
 use crate::io::Wake as WakeShard;
 use crate::mailbox::{Inbox, mail, mark_shard_thread};
 
+mod appenders;
 mod gathering;
 mod scanning;
 mod tailing;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::gather::Gathering;
 use super::group::GroupCompleter;
 use super::{Completer, Inbox, Peers, mailboxes};
+use crate::limits;
 use crate::request::{Reply, Request};
 use crate::types::ShardId;
 
@@ -119,11 +120,15 @@ impl Lane {
 /// Catalog messages under way from one shard to another: a version is sent when the one before is applied.
 const CATALOG_MAIL_MAX: usize = 1;
 
-/// Slots in a mailbox: the sum of all that may lie in it at once, so that sending never fails.
+/// Slots in a mailbox: the sum of all that may lie in it at once, so that sending never fails. An appender has one message
+/// on its way at most.
 #[must_use]
 pub const fn capacity(shards: u16) -> usize {
     let others = (shards as usize).saturating_sub(1);
-    Lane::Request.slots(others) + Lane::Watch.slots(others) + others * CATALOG_MAIL_MAX
+    Lane::Request.slots(others)
+        + Lane::Watch.slots(others)
+        + others * CATALOG_MAIL_MAX
+        + limits::APPENDERS_MAX as usize
 }
 
 /// The mailboxes of an engine.

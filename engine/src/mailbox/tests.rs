@@ -161,7 +161,7 @@ fn a_mailbox_has_room_for_every_credit() {
     let mut inbox = inboxes.remove(0);
     inbox.register(Arc::new(Bell::default()));
     let per_lane = |lane: Lane| 2 * 2 * lane.shard_credits() + lane.handle_credits();
-    let all = per_lane(Lane::Request) + per_lane(Lane::Watch) + 2;
+    let all = per_lane(Lane::Request) + per_lane(Lane::Watch) + 2 + crate::limits::APPENDERS_MAX;
     for version in 0..u64::from(all) {
         peers.send(SHARD, Mail::CatalogApplied { shard: ShardId::new(1), version });
     }

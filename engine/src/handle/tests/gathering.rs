@@ -3,7 +3,7 @@ use crate::mailbox::gather::Batch;
 use crate::request::Described;
 
 /// An appender of partition 0 whose topic takes batches of `batch_bytes`, with room for `bytes_max`.
-fn appender_of(
+pub(super) fn appender_of(
     handle: &Handle,
     inbox: &mut Inbox<Mail>,
     batch_bytes: usize,
