@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::limits;
+
 /// How a small group of appends is made durable (`tora.flush.method`). Larger groups are always written and then flushed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FlushMethod {
@@ -69,6 +71,9 @@ pub struct Config {
     /// Registered memory of each shard in bytes: log tails and cold reads come from it, and from the heap where it is too
     /// little for them. Rounded down to pieces of 256 KiB, one at least.
     pub buffer_bytes: usize,
+    /// Memory of each shard's reads from the disk, from their beginning to their answer, in bytes: what `buffer_bytes` has no
+    /// place for of them is taken beside it. Reads past it wait, one that is larger has its turn alone.
+    pub cold_read_bytes: usize,
     /// Whether a shard that goes to rest has the process's allocator return what it keeps (malloc_trim(3)). That walks the memory
     /// of the whole process, so that a service with a large one of its own may not want it; the server does.
     pub return_memory: bool,
@@ -98,6 +103,7 @@ impl Config {
             journal_bytes: 64 << 20,
             open_files_max: 0,
             buffer_bytes: 12 << 20,
+            cold_read_bytes: limits::COLD_READ_BYTES,
             return_memory: false,
         }
     }

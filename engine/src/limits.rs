@@ -125,11 +125,11 @@ pub const READS_MAX: usize = 16;
 /// that go through old data, and no more memory than its tails have by default.
 pub const READS_AHEAD_MAX: usize = 12;
 
-/// Memory that a shard's reads from the disk have, from their beginning to their answer: a megabyte and some more for each
+/// Memory that a shard's reads from the disk have by default, from their beginning to their answer: a megabyte and some more for each
 /// of as many reads as operations may be in flight, and for each that may be made ahead. Others wait, as nothing but their
 /// requests: reading from more places at a time would not bring more, and a hundred consumers that lag would hold most
 /// of a gigabyte. A read that is larger has its turn alone.
-pub const COLD_READS_BYTES: usize = 32 << 20;
+pub const COLD_READ_BYTES: usize = 32 << 20;
 
 /// What was read ahead and nobody has asked for is dropped after so many of the shard's looks ([`HOUSEKEEPING_MS`]): two
 /// seconds or less, since a reader that goes on asks sooner.

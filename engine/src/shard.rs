@@ -150,7 +150,7 @@ impl<I: Io> Shard<I> {
             tails_looked_at: Nanos::default(),
             ahead: limits::READS_AHEAD_MAX,
             searches: Searches::new(),
-            reads: ReadRoom::default(),
+            reads: ReadRoom::new(config.cold_read_bytes),
             stopping: false,
             wanted: Vec::new(),
             answers: Vec::new(),

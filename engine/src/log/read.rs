@@ -18,7 +18,7 @@ const SLACK: usize = 64 * 1024;
 const BLOCKS_CUT: usize = 2 * BLOCK_SIZE;
 
 const _: () = assert!(
-    limits::COLD_READS_BYTES
+    limits::COLD_READ_BYTES
         >= (limits::READS_MAX + limits::READS_AHEAD_MAX) * (COLD_READ_MAX + SLACK + BLOCKS_CUT)
 );
 

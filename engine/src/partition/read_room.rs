@@ -10,12 +10,12 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::reading::Reading;
-use crate::limits;
 use crate::types::{PartitionId, Position};
 
 /// See the module.
-#[derive(Default)]
 pub struct ReadRoom {
+    /// Bytes in all.
+    total: usize,
     taken: Rc<Cell<usize>>,
     line: VecDeque<(PartitionId, Queued)>,
     /// Somebody has begun to wait since it was last asked.
@@ -60,6 +60,12 @@ impl Drop for Held {
 }
 
 impl ReadRoom {
+    /// Room of `total` bytes.
+    #[must_use]
+    pub fn new(total: usize) -> Self {
+        Self { total, taken: Rc::default(), line: VecDeque::new(), wants_ahead: false }
+    }
+
     /// Room for a read of so many bytes; `None` where it has to wait.
     #[must_use]
     pub fn take(&mut self, bytes: usize) -> Option<Held> {
@@ -69,7 +75,7 @@ impl ReadRoom {
     /// Whether there is room for so many bytes. More than there is in all have it alone.
     fn has(&self, bytes: usize) -> bool {
         let taken = self.taken.get();
-        taken == 0 || taken + bytes <= limits::COLD_READS_BYTES
+        taken == 0 || taken + bytes <= self.total
     }
 
     fn hold(&self, bytes: usize) -> Held {

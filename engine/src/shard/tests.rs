@@ -135,7 +135,7 @@ impl Rig {
 
     /// Appends a record of so many bytes.
     fn append_bytes(&mut self, partition: PartitionId, bytes: usize) -> Offset {
-        let mut builder = BatchBuilder::new(2 * limits::COLD_READS_BYTES);
+        let mut builder = BatchBuilder::new(2 * limits::COLD_READ_BYTES);
         builder.push(0, None, Some(&vec![7; bytes])).unwrap();
         Offset::new(self.append(partition, builder.finish().unwrap()).unwrap())
     }

@@ -178,6 +178,8 @@ pub fn config(rng: &mut Rng) -> Config {
     config.journal_bytes = [0, 64 << 10, 256 << 10, 2 << 20][rng.index(4)];
     config.buffer_bytes = CHUNKS * CHUNK_SIZE;
     config.retention_check_ms = 1 + rng.below(20);
+    // One at a time, a few, or as many as there are.
+    config.cold_read_bytes = [1, 256 << 10, 32 << 20][rng.index(3)];
     config
 }
 

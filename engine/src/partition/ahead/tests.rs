@@ -9,7 +9,7 @@ fn at(offset: i64) -> Offset {
 
 fn run() -> (Run, Held) {
     let run = Run { at: Position::new(7), slices: vec![Slice::copy_from(b"batches")], next: Some(at(20)) };
-    (run, ReadRoom::default().take(100).expect("it is all there"))
+    (run, ReadRoom::new(100).take(100).expect("it is all there"))
 }
 
 #[test]
@@ -73,10 +73,10 @@ fn what_nobody_asks_for_goes_after_a_while() {
 #[test]
 fn what_has_come_is_given_up_for_others_and_what_is_under_way_is_not() {
     let (mut ahead, mut free) = (Ahead::default(), 2);
-    let mut room = ReadRoom::default();
+    let mut room = ReadRoom::new(100);
     ahead.begin(at(10), 1000, 1, &mut free);
     ahead.begin(at(20), 1000, 2, &mut free);
-    ahead.came(1, room.take(limits::COLD_READS_BYTES).map(|held| (run().0, held)), &mut free);
+    ahead.came(1, room.take(100).map(|held| (run().0, held)), &mut free);
     assert!(room.take(1).is_none());
     ahead.give_up(&mut free);
     assert_eq!(free, 1);

@@ -4,7 +4,7 @@ use crate::mailbox::ReplyTo;
 use crate::partition::reading::Purpose;
 use crate::types::{Offset, ShardId, TopicId};
 
-const ALL: usize = limits::COLD_READS_BYTES;
+const ALL: usize = 1000;
 
 fn partition(index: i32) -> PartitionId {
     PartitionId::new(TopicId::from_random(1, 2), index)
@@ -25,7 +25,7 @@ fn tag(reading: &Reading) -> u64 {
 
 #[test]
 fn those_past_it_wait_in_order() {
-    let mut room = ReadRoom::default();
+    let mut room = ReadRoom::new(ALL);
     let first = room.take(ALL - 10).unwrap();
     let second = room.take(10).unwrap();
     assert!(room.take(1).is_none());
@@ -45,7 +45,7 @@ fn those_past_it_wait_in_order() {
 
 #[test]
 fn more_than_there_is_has_it_alone() {
-    let mut room = ReadRoom::default();
+    let mut room = ReadRoom::new(ALL);
     let small = room.take(1).unwrap();
     assert!(room.take(ALL + 1).is_none());
     room.wait(partition(0), reading(1), ALL + 1);
@@ -59,7 +59,7 @@ fn more_than_there_is_has_it_alone() {
 
 #[test]
 fn who_needs_more_than_it_had_goes_first() {
-    let mut room = ReadRoom::default();
+    let mut room = ReadRoom::new(ALL);
     let held = room.take(ALL).unwrap();
     room.wait(partition(0), reading(1), 10);
     drop(held);
@@ -71,7 +71,7 @@ fn who_needs_more_than_it_had_goes_first() {
 
 #[test]
 fn a_partition_takes_its_own_out_of_the_line() {
-    let mut room = ReadRoom::default();
+    let mut room = ReadRoom::new(ALL);
     let held = room.take(ALL).unwrap();
     for (number, index) in (0..).zip([0, 1, 0]) {
         room.wait(partition(index), reading(number), 10);
@@ -85,7 +85,7 @@ fn a_partition_takes_its_own_out_of_the_line() {
 
 #[test]
 fn what_was_read_ahead_is_wanted_once_each_time_that_a_line_forms() {
-    let mut room = ReadRoom::default();
+    let mut room = ReadRoom::new(ALL);
     assert!(!room.wants_ahead());
     let held = room.take(ALL).unwrap();
     room.wait(partition(0), reading(1), 10);

@@ -5,7 +5,7 @@ use crate::request::Records;
 
 /// A configuration that takes batches that are larger than all of the memory of reads.
 fn large_batches() -> Config {
-    Config { max_message_bytes: 2 * limits::COLD_READS_BYTES, ..config() }
+    Config { max_message_bytes: 2 * limits::COLD_READ_BYTES, ..config() }
 }
 
 /// Bytes of a record; some of them are a read.
@@ -38,10 +38,10 @@ fn answer_all(rig: &mut Rig, reads: Vec<(i64, Pending<Records>)>) {
     while !reads.iter().all(|(_, read)| read.is_ready()) {
         rig.step();
         let bytes = read_bytes(rig);
-        assert!(bytes <= limits::COLD_READS_BYTES, "reads have {bytes} bytes");
+        assert!(bytes <= limits::COLD_READ_BYTES, "reads have {bytes} bytes");
         most = most.max(bytes);
     }
-    assert!(most > limits::COLD_READS_BYTES / 2, "what there is is used, and not {most} bytes of it");
+    assert!(most > limits::COLD_READ_BYTES / 2, "what there is is used, and not {most} bytes of it");
     for (from, read) in reads {
         let records = read.wait().unwrap();
         let first: Vec<u8> = records.slices.iter().flat_map(|slice| slice.to_vec()).take(8).collect();
@@ -104,7 +104,7 @@ fn a_batch_larger_than_all_of_the_memory_is_read_alone() {
     let world = world();
     let mut rig = Rig::open_on(&world, large_batches());
     let partition = rig.create_many("large", 1)[0];
-    rig.append_bytes(partition, limits::COLD_READS_BYTES + 1);
+    rig.append_bytes(partition, limits::COLD_READ_BYTES + 1);
     rig.append_bytes(partition, 100);
     rig.close();
     let mut rig = Rig::open_on(&world, large_batches());
@@ -112,10 +112,10 @@ fn a_batch_larger_than_all_of_the_memory_is_read_alone() {
     for read in reads {
         while !read.is_ready() {
             rig.step();
-            assert!(read_bytes(&mut rig) < 2 * limits::COLD_READS_BYTES, "one at a time");
+            assert!(read_bytes(&mut rig) < 2 * limits::COLD_READ_BYTES, "one at a time");
         }
         let bytes: usize = read.wait().unwrap().slices.iter().map(|slice| slice.len()).sum();
-        assert!(bytes > limits::COLD_READS_BYTES);
+        assert!(bytes > limits::COLD_READ_BYTES);
     }
     rig.close();
 }
@@ -144,7 +144,7 @@ fn reads_that_wait_are_refused_with_their_topic_and_keep_nobody_waiting() {
     assert!(refused > READERS / 2, "{answered} were answered");
     rig.append_bytes(other, 100);
     assert_eq!(read_bytes(&mut rig), 0);
-    assert!(rig.shard().reads.take(limits::COLD_READS_BYTES).is_some(), "all of it is there again");
+    assert!(rig.shard().reads.take(limits::COLD_READ_BYTES).is_some(), "all of it is there again");
     rig.close();
 }
 
