@@ -87,6 +87,8 @@ impl Default for Settings {
         let mut engine = EngineConfig::new("./tora-data");
         engine.pin = true;
         engine.return_memory = true;
+        // Fetches of several megabytes, each with as much read ahead: with 32 MiB four consumers of a core were a tenth slower.
+        engine.cold_read_bytes = 128 << 20;
         engine.shards = 0;
         Self {
             listen: HostPort { host: "127.0.0.1".to_owned(), port: 9092 },
