@@ -352,21 +352,54 @@ pub trait Fs: Clone + Send + 'static {
     fn lock_folder(&self, path: &Path) -> io::Result<File>;
 }
 
+/// Opens a file for `run` and closes it again.
+///
+/// # Errors
+/// As [`Fs::open`] and `run`.
+pub fn with_file<F: Fs, T>(
+    fs: &F,
+    path: &Path,
+    mode: OpenMode,
+    run: impl FnOnce(File) -> io::Result<T>,
+) -> io::Result<T> {
+    let file = fs.open(path, mode)?;
+    let result = run(file);
+    fs.close(file);
+    result
+}
+
+/// Allocates space for `len` bytes from `from` on, where the file's space ends, or nothing.
+///
+/// # Errors
+/// `StorageFull`, after which everything is as before, or the system's error.
+pub fn allocate_all<F: Fs>(fs: &F, file: File, from: u64, len: u64) -> io::Result<()> {
+    fs.allocate(file, from, len).inspect_err(|_| {
+        // A file system may have given what it had left (ext4 does). That is for others to use; nothing is written
+        // there yet. Where it cannot be given back it stays as it is, zeros behind the file's end.
+        let _ = fs.truncate(file, from.next_multiple_of(BLOCK_SIZE as u64));
+    })
+}
+
 /// Reads a whole file.
 ///
 /// # Errors
 /// As [`Fs::open`] and [`Fs::read_at`].
 pub fn read_file<F: Fs>(fs: &F, path: &Path) -> io::Result<Vec<u8>> {
-    let file = fs.open(path, OpenMode::Read)?;
-    let read = (|| {
+    with_file(fs, path, OpenMode::Read, |file| {
         let size = usize::try_from(fs.size(file)?).map_err(io::Error::other)?;
         let mut bytes = vec![0; size];
         let count = fs.read_at(file, 0, &mut bytes)?;
         bytes.truncate(count);
         Ok(bytes)
-    })();
-    fs.close(file);
-    read
+    })
+}
+
+/// The name of a file beside the one at `path`.
+#[must_use]
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut beside = PathBuf::from(path);
+    beside.as_mut_os_string().push(suffix);
+    beside
 }
 
 /// Replaces a small file as a whole, so that after a crash it holds either what it held or `bytes`: written beside
@@ -375,20 +408,26 @@ pub fn read_file<F: Fs>(fs: &F, path: &Path) -> io::Result<Vec<u8>> {
 /// # Errors
 /// As the steps.
 pub fn replace_file<F: Fs>(fs: &F, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut beside = PathBuf::from(path);
-    beside.as_mut_os_string().push(".tmp");
+    let beside = beside(path, ".tmp");
     match fs.remove_file(&beside) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let file = fs.open(&beside, OpenMode::CreateNew)?;
-    let written = fs.write_at(file, 0, bytes).and_then(|()| fs.sync(file));
-    fs.close(file);
-    if written.is_err() {
+    with_file(fs, &beside, OpenMode::CreateNew, |file| {
+        fs.write_at(file, 0, bytes).and_then(|()| fs.sync(file))
+    })
+    .inspect_err(|_| {
         // On a full disk others need what it took; where it stays, the next try removes it.
         let _ = fs.remove_file(&beside);
-    }
-    written?;
-    fs.rename(&beside, path)?;
+    })?;
+    put_in_place(fs, &beside, path)
+}
+
+/// Gives a file that is synced another's name, in the same folder, and syncs that.
+///
+/// # Errors
+/// As [`Fs::rename`] and [`Fs::sync_folder`].
+pub fn put_in_place<F: Fs>(fs: &F, from: &Path, path: &Path) -> io::Result<()> {
+    fs.rename(from, path)?;
     fs.sync_folder(path.parent().unwrap_or_else(|| Path::new(".")))
 }

@@ -184,7 +184,7 @@ fn durable_writes<F: Fs>(fs: &F, config: &Config) -> bool {
     durable
 }
 
-/// What small and large groups of appends are made durable by.
+/// What small groups of appends are made durable by.
 fn how_appends_go(config: &Config, durable: bool) -> String {
     let method =
         |durable| if durable { "durable writes (RWF_DSYNC)" } else { "a write, then a flush (fdatasync)" };

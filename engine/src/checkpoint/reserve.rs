@@ -6,9 +6,9 @@
 //! takes its own name then. The next one that finds space makes the file again.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::io::{File, Fs, OpenMode, replace_file};
+use crate::io::{Fs, OpenMode, allocate_all, beside, put_in_place, replace_file, with_file};
 use crate::limits;
 
 /// What is appended to a checkpoint's name.
@@ -18,11 +18,11 @@ pub const SUFFIX: &str = ".reserve";
 pub fn replace<F: Fs>(fs: &F, path: &Path, bytes: &[u8]) -> io::Result<()> {
     match replace_file(fs, path, bytes) {
         Err(error) if error.kind() == io::ErrorKind::StorageFull => {
-            if !put_into(fs, &beside(path), bytes)? {
+            let reserve = beside(path, SUFFIX);
+            if !put_into(fs, &reserve, bytes)? {
                 return Err(error);
             }
-            fs.rename(&beside(path), path)?;
-            fs.sync_folder(path.parent().unwrap_or_else(|| Path::new(".")))?;
+            put_in_place(fs, &reserve, path)?;
         }
         result => result?,
     }
@@ -33,21 +33,20 @@ pub fn replace<F: Fs>(fs: &F, path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Writes `bytes` where space was kept for them. Says whether there was enough.
 fn put_into<F: Fs>(fs: &F, reserve: &Path, bytes: &[u8]) -> io::Result<bool> {
-    let file = match fs.open(reserve, OpenMode::ReadWrite) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        file => file?,
-    };
     let len = bytes.len() as u64;
-    let written = match fs.size(file) {
-        Ok(size) if size >= len => fs
-            .write_at(file, 0, bytes)
-            .and_then(|()| fs.truncate(file, len))
-            .and_then(|()| fs.sync(file))
-            .map(|()| true),
-        size => size.map(|_| false),
-    };
-    fs.close(file);
-    written
+    let written = with_file(fs, reserve, OpenMode::ReadWrite, |file| {
+        let fits = fs.size(file)? >= len;
+        if fits {
+            fs.write_at(file, 0, bytes)?;
+            fs.truncate(file, len)?;
+            fs.sync(file)?;
+        }
+        Ok(fits)
+    });
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        written => written,
+    }
 }
 
 /// Sees to it that the next file at `path` finds space if it is not much larger than `len` bytes. A crash may take the
@@ -57,34 +56,17 @@ fn put_into<F: Fs>(fs: &F, reserve: &Path, bytes: &[u8]) -> io::Result<bool> {
 /// The system's error. It can be done without.
 pub fn keep<F: Fs>(fs: &F, path: &Path, len: u64) -> io::Result<()> {
     let wanted = (2 * len).max(1).next_multiple_of(limits::CHECKPOINT_RESERVE_BYTES);
-    let reserve = beside(path);
-    let file = match fs.open(&reserve, OpenMode::CreateNew) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            fs.open(&reserve, OpenMode::ReadWrite)?
-        }
-        file => file?,
+    let reserve = beside(path, SUFFIX);
+    let grow = |file| match fs.size(file)? {
+        size if size < wanted => allocate_all(fs, file, size, wanted - size),
+        _ => Ok(()),
     };
-    let kept = grow(fs, file, wanted);
-    fs.close(file);
-    kept
-}
-
-/// Allocates up to `wanted` bytes, or nothing.
-fn grow<F: Fs>(fs: &F, file: File, wanted: u64) -> io::Result<()> {
-    let size = fs.size(file)?;
-    if size >= wanted {
-        return Ok(());
+    match with_file(fs, &reserve, OpenMode::ReadWrite, grow) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            with_file(fs, &reserve, OpenMode::CreateNew, grow)
+        }
+        kept => kept,
     }
-    fs.allocate(file, 0, wanted).inspect_err(|_| {
-        // What it got is given back: somebody else may be content with it.
-        let _ = fs.truncate(file, size);
-    })
-}
-
-fn beside(path: &Path) -> PathBuf {
-    let mut reserve = PathBuf::from(path);
-    reserve.as_mut_os_string().push(SUFFIX);
-    reserve
 }
 
 #[cfg(test)]

@@ -29,8 +29,6 @@ use crate::stored::{Reader, StoredError, Writer};
 use crate::types::{Offset, PartitionId, Position, TopicId};
 
 pub(super) use jobs::remove_if_there;
-#[cfg(test)]
-pub(super) use jobs::with_file;
 pub use jobs::{extend, prepare, remove, remove_partition, rewrite_header, save_index_hint, seal};
 
 /// Bytes of a segment's file before its first batch.

@@ -123,9 +123,9 @@ impl ReadRoom {
 
     /// Takes a partition's reads out of the line.
     pub fn leave(&mut self, id: PartitionId) -> Vec<Reading> {
-        let (gone, left) = std::mem::take(&mut self.line).into_iter().partition(|(of, _)| *of == id);
+        let line = std::mem::take(&mut self.line).into_iter();
+        let (gone, left): (VecDeque<_>, VecDeque<_>) = line.partition(|(of, _)| *of == id);
         self.line = left;
-        let gone: VecDeque<(PartitionId, Queued)> = gone;
         gone.into_iter().map(|(_, queued)| queued.reading).collect()
     }
 }

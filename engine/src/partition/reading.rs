@@ -55,12 +55,6 @@ struct Attempt {
     from: Position,
 }
 
-impl From<Reading> for Attempt {
-    fn from(reading: Reading) -> Self {
-        Self { reading, room: None, from: Position::ZERO }
-    }
-}
-
 /// The reads of a partition that are not answered and not in line for room.
 #[derive(Default)]
 pub struct Reads {
@@ -97,7 +91,7 @@ impl Partition {
 
     /// Answers a read from memory, or begins it.
     pub fn plan<F: Fs>(&mut self, reading: Reading, cx: &mut Context<'_, F>) {
-        self.attempt(reading.into(), cx);
+        self.attempt(Attempt { reading, room: None, from: Position::ZERO }, cx);
     }
 
     /// Begins a read that has waited for its turn.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::Shard;
 use super::ops::{JournalOp, Owner};
 use crate::config::{Config, FlushMethod};
-use crate::io::{BLOCK_SIZE, CHUNK_SIZE, File, Fs, Io, Op, OpenMode, Pool, Slice};
+use crate::io::{BLOCK_SIZE, CHUNK_SIZE, File, Fs, Io, Op, OpenMode, Pool, Slice, allocate_all, with_file};
 use crate::journal::{
     self, AREAS_MAX, Areas, ENTRY_HEADER_SIZE, Entry, FileHeader, RECORD_HEADER_SIZE, RecordHeader,
 };
@@ -352,13 +352,7 @@ impl<I: Io> Shard<I> {
         self.journal.zeros = Some((0, zeros.filled()));
         // Nothing is synced: the next record's flush does that, and this one could take a failed one's error away from it.
         let job = move |fs: &I::Fs| {
-            let file = fs.open(&path, OpenMode::ReadWrite)?;
-            let grown = fs.allocate(file, from, bytes).inspect_err(|_| {
-                // Space that was asked for in vain must not stay taken.
-                let _ = fs.truncate(file, from);
-            });
-            fs.close(file);
-            grown.map(|()| 0)
+            with_file(fs, &path, OpenMode::ReadWrite, |file| allocate_all(fs, file, from, bytes)).map(|()| 0)
         };
         let token = self.ops.insert(Owner::Journal(JournalOp::Grow));
         self.io.submit(token, Op::Job(Box::new(job)));

@@ -133,6 +133,12 @@ impl Rig {
         (0..partitions).map(|index| PartitionId::new(id, index)).collect()
     }
 
+    /// Deletes a partition's topic.
+    fn delete_topic(&mut self, partition: PartitionId) {
+        let pending = self.handle.delete_topic(partition.topic);
+        self.wait(pending).unwrap();
+    }
+
     /// Appends a record of so many bytes.
     fn append_bytes(&mut self, partition: PartitionId, bytes: usize) -> Offset {
         let mut builder = BatchBuilder::new(2 * limits::COLD_READ_BYTES);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::io::read_file;
+use crate::io::{File, read_file};
 use crate::sim::{Faults, SimFs, SimWorld};
 
 const STEP: u64 = limits::CHECKPOINT_RESERVE_BYTES;
@@ -36,7 +36,7 @@ impl Disk {
     }
 
     fn reserved(&self) -> Option<u64> {
-        let file = self.fs.open(&beside(path()), OpenMode::Read).ok()?;
+        let file = self.fs.open(&beside(path(), SUFFIX), OpenMode::Read).ok()?;
         let size = self.fs.size(file).expect("no faults");
         self.fs.close(file);
         Some(size)

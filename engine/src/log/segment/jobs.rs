@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::{HEADER_SIZE, SegmentHeader, file_name, folder, index_name, zeros};
-use crate::io::{BLOCK_SIZE, File, Fs, OpenMode, replace_file};
+use crate::io::{BLOCK_SIZE, File, Fs, OpenMode, allocate_all, replace_file, with_file};
 use crate::log::index::SparseIndex;
 use crate::sim::plant::{Plant, planted};
 use crate::types::{Offset, PartitionId};
@@ -68,11 +68,7 @@ pub fn rewrite_header<F: Fs>(fs: &F, data_dir: &Path, header: &SegmentHeader) ->
 /// # Errors
 /// `StorageFull`, after which everything is as before, or the system's error.
 pub fn extend<F: Fs>(fs: &F, file: File, from: u64, len: u64) -> io::Result<()> {
-    fs.allocate(file, HEADER_SIZE + from, len).inspect_err(|_| {
-        // A file system may have given what it had left (ext4 does). That is for others to use; nothing is written
-        // there yet. Where it cannot be given back it stays as it is, zeros behind the log's end.
-        let _ = fs.truncate(file, (HEADER_SIZE + from).next_multiple_of(BLOCK_SIZE as u64));
-    })
+    allocate_all(fs, file, HEADER_SIZE + from, len)
 }
 
 /// Ends a segment that will take no more batches and whose `len` bytes of batches are flushed: gives back what was
@@ -215,17 +211,4 @@ fn sync_names<F: Fs>(fs: &F, folder: &Path) -> io::Result<()> {
         return Ok(());
     }
     fs.sync_folder(folder)
-}
-
-/// Opens a file for `run` and closes it again.
-pub(in crate::log) fn with_file<F: Fs, T>(
-    fs: &F,
-    path: &Path,
-    mode: OpenMode,
-    run: impl FnOnce(File) -> io::Result<T>,
-) -> io::Result<T> {
-    let file = fs.open(path, mode)?;
-    let result = run(file);
-    fs.close(file);
-    result
 }

@@ -1,7 +1,7 @@
 use std::io;
 
 use super::*;
-use crate::io::{Fs, OpenMode, read_file};
+use crate::io::{Fs, OpenMode, read_file, with_file};
 use crate::log::index::SparseIndex;
 use crate::sim::plant::{Plant, set_planted};
 use crate::sim::{Faults, SimFs, SimWorld};

@@ -35,8 +35,7 @@ fn folders(world: &SimWorld, partitions: &[PartitionId]) -> usize {
 fn files_of_a_large_topic_are_removed_a_few_at_a_time() {
     let world = world();
     let (mut rig, partitions, other) = large_topic(&world);
-    let deleted = rig.handle.delete_topic(partitions[0].topic).unwrap();
-    rig.wait(Ok(deleted)).unwrap();
+    rig.delete_topic(partitions[0]);
     assert!(folders(&world, &partitions) > 0, "the answer does not wait for the files");
     let mut most = 0;
     while rig.shard().ops.len() > 0 {
@@ -53,8 +52,7 @@ fn files_of_a_large_topic_are_removed_a_few_at_a_time() {
 fn what_a_crash_leaves_is_removed_by_the_next_start_behind_its_journal() {
     let world = world();
     let (mut rig, partitions, other) = large_topic(&world);
-    let deleted = rig.handle.delete_topic(partitions[0].topic).unwrap();
-    rig.wait(Ok(deleted)).unwrap();
+    rig.delete_topic(partitions[0]);
     while removals(&mut rig) == 0 {
         rig.step();
     }
@@ -79,8 +77,7 @@ fn a_failed_removal_does_not_keep_the_others_from_theirs() {
     let (mut rig, partitions, _) = large_topic(&world);
     let foreign = segment::folder(&config().data_dir, partitions[0]).join("foreign");
     world.fs().create_folder(&foreign).unwrap();
-    let deleted = rig.handle.delete_topic(partitions[0].topic).unwrap();
-    rig.wait(Ok(deleted)).unwrap();
+    rig.delete_topic(partitions[0]);
     rig.settle();
     assert_eq!(folders(&world, &partitions), 1, "a folder in it is nobody's to remove");
     rig.close();
@@ -90,16 +87,14 @@ fn a_failed_removal_does_not_keep_the_others_from_theirs() {
 fn who_watches_a_deleted_partition_is_told() {
     let world = world();
     let (mut rig, partitions, other) = large_topic(&world);
-    let watch =
-        |partition| rig.handle.wait_for(partition, Offset::new(1), Duration::from_secs(3_600)).unwrap();
+    let watch = |partition| rig.handle.wait_for(partition, Offset::new(1), Duration::from_secs(3_600));
     let (watched, waiting) = (watch(partitions[3]), watch(other));
-    let deleted = rig.handle.delete_topic(partitions[0].topic).unwrap();
-    rig.wait(Ok(deleted)).unwrap();
-    assert_eq!(rig.wait(Ok(watched)), Ok(true));
+    rig.delete_topic(partitions[0]);
+    assert_eq!(rig.wait(watched), Ok(true));
     assert_eq!(rig.shard().watches.len(), 1, "of the other topic alone");
     rig.append_bytes(other, 100);
     rig.append_bytes(other, 100);
-    assert_eq!(rig.wait(Ok(waiting)), Ok(true));
+    assert_eq!(rig.wait(waiting), Ok(true));
     rig.settle();
     rig.close();
 }

@@ -85,9 +85,9 @@ fn who_goes_through_old_data_is_read_ahead_of_until_others_need_the_memory() {
     let (mut rig, partitions) = old_data(&world);
     let mut next = Offset::ZERO;
     for _ in 0..2 {
-        let read = rig.handle.read(partitions[0], next, READ_BYTES).unwrap();
+        let read = rig.handle.read(partitions[0], next, READ_BYTES);
         next = next.plus(10);
-        rig.wait(Ok(read)).unwrap();
+        rig.wait(read).unwrap();
     }
     rig.settle();
     assert!(read_bytes(&mut rig) > 0, "what comes next is there");
@@ -129,8 +129,7 @@ fn reads_that_wait_are_refused_with_their_topic_and_keep_nobody_waiting() {
     while !rig.shard().reads.is_waited_for() {
         rig.step();
     }
-    let deleted = rig.handle.delete_topic(partitions[0].topic).unwrap();
-    rig.wait(Ok(deleted)).unwrap();
+    rig.delete_topic(partitions[0]);
     let (mut answered, mut refused) = (0, 0);
     for (_, read) in reads {
         match rig.wait(Ok(read)) {

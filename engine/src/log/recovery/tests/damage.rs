@@ -1,9 +1,9 @@
 //! Damage: what cannot be a crash's doing is refused, with the place and what to do about it.
 
 use super::support::*;
-use crate::io::{Fs, OpenMode};
+use crate::io::{Fs, OpenMode, with_file};
 use crate::log::recovery::{Recovered, RecoveryError};
-use crate::log::segment::{self, HEADER_SIZE, with_file};
+use crate::log::segment::{self, HEADER_SIZE};
 use crate::types::{LeaderEpoch, Offset, Position};
 
 fn len(batches: &[Vec<u8>]) -> u64 {

@@ -1,9 +1,9 @@
 //! Logs of several segments, and what unfinished jobs leave of them.
 
 use super::support::*;
-use crate::io::{BLOCK_SIZE, Fs, OpenMode, replace_file};
+use crate::io::{BLOCK_SIZE, Fs, OpenMode, replace_file, with_file};
 use crate::log::recovery::RecoveryError;
-use crate::log::segment::{self, HEADER_SIZE, SegmentHeader, with_file};
+use crate::log::segment::{self, HEADER_SIZE, SegmentHeader};
 use crate::sim::plant::{Plant, set_planted};
 use crate::types::{Offset, Position, TopicId};
 

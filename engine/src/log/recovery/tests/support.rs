@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use crate::batch::{self, BatchBuilder, BatchHeader};
 use crate::checkpoint::Entry;
-use crate::io::{BLOCK_SIZE, Fs, OpenMode, read_file};
+use crate::io::{BLOCK_SIZE, Fs, OpenMode, read_file, with_file};
 use crate::log::index::SparseIndex;
 use crate::log::recovery::{Recovered, RecoveryError, RecoverySettings, recover};
-use crate::log::segment::{self, HEADER_SIZE, SegmentHeader, with_file, zeros};
+use crate::log::segment::{self, HEADER_SIZE, SegmentHeader, zeros};
 use crate::producers::Producers;
 use crate::sim::{Faults, SimFs, SimWorld};
 use crate::types::{LeaderEpoch, Offset, PartitionId, Position, ProducerId, TopicId};
