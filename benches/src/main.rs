@@ -84,6 +84,10 @@ struct FloorArgs {
     #[arg(long, conflicts_with = "no_flush")]
     no_write: bool,
 
+    /// With --no-flush, flush behind: so many MiB of each file may be unflushed, and appends wait for them
+    #[arg(long, value_name = "N", requires = "no_flush", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    unflushed_mib: Option<u64>,
+
     /// Leave the file's blocks unwritten at first, as a new segment's are; slower with flushes
     #[arg(long)]
     fresh: bool,
@@ -118,6 +122,7 @@ impl FloorArgs {
             file_bytes: self.file_gib << 30,
             fresh: self.fresh,
             durability,
+            unflushed_max: self.unflushed_mib.map(|mib| mib << 20),
         };
         floor::Options { listen: self.listen, core: self.core, partitions: self.partitions, log }
     }

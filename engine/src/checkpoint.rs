@@ -38,6 +38,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use self::reserve::OnFullDisk;
 use crate::io::{Fs, read_file};
 use crate::stored::{Reader, StoredError, Writer};
 use crate::types::{LeaderEpoch, Offset, PartitionId, Position, ShardId, TopicId};
@@ -109,7 +110,7 @@ impl Checkpoint {
             }
         }
         for (shard, checkpoint) in incomplete {
-            checkpoint.write(fs, data_dir, shard)?;
+            checkpoint.write(fs, data_dir, shard, OnFullDisk::Reserve)?;
         }
         Ok(merged)
     }
@@ -148,13 +149,18 @@ impl Checkpoint {
         Ok(names.map(|entry| data_dir.join(entry.name)).collect())
     }
 
-    /// Replaces the shard's file, durably: after a crash it is the old or the new one. On a full disk with the space that was
-    /// kept for it.
+    /// Replaces the shard's file, durably: after a crash it is the old or the new one.
     ///
     /// # Errors
     /// The system's error.
-    pub fn write<F: Fs>(&self, fs: &F, data_dir: &Path, shard: ShardId) -> io::Result<()> {
-        reserve::replace(fs, &data_dir.join(name(shard)), &self.encode())
+    pub fn write<F: Fs>(
+        &self,
+        fs: &F,
+        data_dir: &Path,
+        shard: ShardId,
+        on_full_disk: OnFullDisk,
+    ) -> io::Result<()> {
+        reserve::replace(fs, &data_dir.join(name(shard)), &self.encode(), on_full_disk)
     }
 
     /// Keeps space for the shard's file on a full disk, if there is any left now.
@@ -170,7 +176,8 @@ impl Checkpoint {
     /// The system's error; calling again is safe.
     pub fn remove_beyond<F: Fs>(fs: &F, data_dir: &Path, shards: u16) -> io::Result<()> {
         for entry in fs.list(data_dir)? {
-            let checkpoint = entry.name.strip_suffix(reserve::SUFFIX).unwrap_or(&entry.name);
+            // What stands beside one has more to its name.
+            let checkpoint = entry.name.split('.').next().unwrap_or(&entry.name);
             if parse_name(checkpoint).is_some_and(|shard| shard.value() >= shards) {
                 fs.remove_file(&data_dir.join(&entry.name))?;
             }

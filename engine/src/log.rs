@@ -351,9 +351,10 @@ impl Log {
         self.tail.memory()
     }
 
-    /// Gives back small pieces of memory that hold nothing appended since this was last called, and nothing unflushed.
+    /// Gives back small pieces of memory that hold nothing appended since this was last called, and nothing of a batch that
+    /// is not flushed as a whole (as [`Self::oldest_memory`] does).
     pub fn give_back_old_memory(&mut self) {
-        self.tail.give_back_old(self.positions.flushed().position());
+        self.tail.give_back_old(self.durable.position());
     }
 
     /// Gives back all memory but one block, if everything is flushed.

@@ -33,6 +33,8 @@ pub struct Workload {
     cpu_max: Option<f64>,
     /// Whether the distance to the floor is taken apart ([`Beside`]).
     beside: bool,
+    /// More arguments for the floor that bounds what is unflushed as Tora does, where acknowledging does not wait for it.
+    bounded: Option<&'static [&'static str]>,
 }
 
 /// Batches at the generator's defaults, flushed.
@@ -45,6 +47,7 @@ pub const FLUSHED: Workload = Workload {
     records_min: 0.75,
     cpu_max: Some(1.4),
     beside: true,
+    bounded: None,
 };
 
 /// The same without waiting for flushes.
@@ -57,6 +60,7 @@ pub const WRITTEN: Workload = Workload {
     records_min: 0.75,
     cpu_max: Some(1.4),
     beside: true,
+    bounded: Some(&["--unflushed-mib", "8"]),
 };
 
 /// One record a request, one request in flight on each of 64 connections, flushed.
@@ -69,6 +73,7 @@ pub const ONE_RECORD: Workload = Workload {
     records_min: 0.6,
     cpu_max: None,
     beside: false,
+    bounded: None,
 };
 
 /// What is measured in turn beside the floor and Tora at their defaults, to tell where the distance between them lies.
@@ -79,20 +84,25 @@ struct Beside {
     fresh_floor: Vec<Figures>,
     /// The same with a file for each of the load's partitions, as logs have them: each is written and flushed for itself.
     files_floor: Vec<Figures>,
+    /// The same, flushed behind: no more is unflushed than with Tora. Only where acknowledging does not wait for flushes.
+    bounded_floor: Vec<Figures>,
     /// Tora with one partition on one core: one file and one thread, as the floor has them.
     alike: Vec<Figures>,
 }
 
 impl Beside {
     fn measure(&mut self, setup: &Setup, load: &Workload, round: u32) -> Result<(), String> {
-        let fresh_floor = |name: &str, files: u64| {
+        let fresh_floor = |name: &str, files: u64, more: &[&str]| {
             let (count, gib) = (files.to_string(), (FRESH_FILE_GIB / files).to_string());
             let how = ["--fresh", "--files", &count, "--file-gib", &gib];
-            let floor: Vec<_> = load.floor.iter().copied().chain(how).collect();
+            let floor: Vec<_> = load.floor.iter().chain(more).copied().chain(how).collect();
             floor_round(setup, &format!("{}-{round}-{name}", load.name), load.load, &floor)
         };
-        self.fresh_floor.push(fresh_floor("floor-fresh", 1)?);
-        self.files_floor.push(fresh_floor("floor-files", LOAD_PARTITIONS)?);
+        self.fresh_floor.push(fresh_floor("floor-fresh", 1, &[])?);
+        self.files_floor.push(fresh_floor("floor-files", LOAD_PARTITIONS, &[])?);
+        if let Some(bounded) = load.bounded {
+            self.bounded_floor.push(fresh_floor("floor-bounded", LOAD_PARTITIONS, bounded)?);
+        }
         let tora: Vec<_> = load.tora.iter().copied().chain(["--cores", "1"]).collect();
         let load_alike: Vec<_> = load.load.iter().copied().chain(["--partitions", "1"]).collect();
         let name = format!("{}-{round}-tora-alike", load.name);
@@ -106,7 +116,11 @@ impl Beside {
         for (what, rounds) in [
             ("the floor on fresh blocks", &self.fresh_floor),
             ("the floor on fresh blocks, a file for each partition", &self.files_floor),
+            ("that floor, no more unflushed than with Tora", &self.bounded_floor),
         ] {
+            if rounds.is_empty() {
+                continue;
+            }
             report.note(
                 &format!("{}: against {what}", load.what),
                 &format!(
@@ -132,6 +146,7 @@ impl Beside {
         let detail = json!({
             "floor_fresh": raw(&self.fresh_floor),
             "floor_files": raw(&self.files_floor),
+            "floor_bounded": raw(&self.bounded_floor),
             "tora_alike": raw(&self.alike),
         });
         report.detail(&format!("{}_beside", load.name), detail);

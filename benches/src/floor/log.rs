@@ -40,6 +40,9 @@ pub struct Options {
     pub fresh: bool,
     /// When to acknowledge.
     pub durability: Durability,
+    /// How many bytes of each log may be unflushed, where acknowledging does not wait for flushes: these then follow
+    /// behind, and appends wait for them. None: nothing is flushed.
+    pub unflushed_max: Option<u64>,
 }
 
 /// How much is written at once, and how often at the same time.
@@ -84,6 +87,7 @@ pub struct Log {
     file: File,
     file_bytes: u64,
     durability: Durability,
+    unflushed_max: Option<u64>,
     pace: Pace,
     /// Chunks that wait to be written.
     full: VecDeque<Chunk>,
@@ -121,6 +125,7 @@ impl Log {
             file,
             file_bytes: options.file_bytes,
             durability: options.durability,
+            unflushed_max: options.unflushed_max,
             pace: Pace::of(options.durability),
             full: VecDeque::new(),
             current: Chunk { buffer: pool.take(), start: 0, filled: 0 },
@@ -146,6 +151,11 @@ impl Log {
             self.current.filled += now.len();
             bytes = later;
         }
+    }
+
+    /// Whether `bytes` more may be unflushed. More than half of what may is as good as half, or it would never fit.
+    pub fn may_append(&self, bytes: u64) -> bool {
+        self.unflushed_max.is_none_or(|max| self.end() - self.flushed + bytes.min(max / 2) <= max)
     }
 
     /// The position after the last appended byte.
@@ -177,11 +187,20 @@ impl Log {
             let chunk = self.full.pop_front().expect("sealed just now, or before");
             self.write(chunk, ring, stats);
         }
-        let flush = self.durability == Durability::Flushed;
-        if flush && self.flushing.is_none() && self.written > self.flushed {
+        if self.flushing.is_none() && self.wants_flush() {
             self.flushing = Some(self.written);
             stats.flushes += 1;
             ring.flush(self.number, self.file.as_raw_fd());
+        }
+    }
+
+    /// Whether a flush is due: of anything that acknowledging waits for, else of half of what may be unflushed.
+    fn wants_flush(&self) -> bool {
+        let unflushed = self.written - self.flushed;
+        match (self.durability, self.unflushed_max) {
+            (Durability::Flushed, _) => unflushed > 0,
+            (_, Some(max)) => unflushed >= max / 2,
+            (_, None) => false,
         }
     }
 

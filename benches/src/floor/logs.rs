@@ -78,7 +78,7 @@ impl Logs {
 
     /// Whether `bytes` more can be appended now.
     pub fn has_room(&self, bytes: usize) -> bool {
-        self.pool.has_room(bytes)
+        self.pool.has_room(bytes) && self.logs.iter().all(|log| log.may_append(bytes as u64))
     }
 
     /// Copies `parts` to the end of `partition`'s log, and moves `until` there.

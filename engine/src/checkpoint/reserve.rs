@@ -3,26 +3,37 @@
 //! Whole segments are removed once a checkpoint says that their log starts after them, and a checkpoint takes space: so
 //! that a full disk can be made emptier, by retention or DeleteRecords, each shard keeps a file beside its checkpoint,
 //! `checkpoint-<shard>.reserve`, whose space is allocated. A checkpoint that finds none elsewhere is written into that and
-//! takes its own name then. The next one that finds space makes the file again.
+//! takes its own name then. What it leaves of the space is the next reserve, which grows again as soon as there is space.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::io::{Fs, OpenMode, allocate_all, beside, put_in_place, replace_file, with_file};
+use crate::io::{
+    BLOCK_SIZE, File, Fs, OpenMode, allocate_all, beside, put_in_place, replace_file, with_file,
+};
 use crate::limits;
 
 /// What is appended to a checkpoint's name.
-pub const SUFFIX: &str = ".reserve";
+const SUFFIX: &str = ".reserve";
 
-/// Replaces the file at `path` by `bytes`, durably, as [`replace_file`] does, with the space kept for it where there is no other.
-pub fn replace<F: Fs>(fs: &F, path: &Path, bytes: &[u8]) -> io::Result<()> {
+const BLOCK: u64 = BLOCK_SIZE as u64;
+
+/// What a checkpoint does that finds no space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFullDisk {
+    /// It fails: the one before it is good enough, and the space that is kept is for those that others wait for.
+    Fail,
+    /// It takes the space that is kept.
+    Reserve,
+}
+
+/// Replaces the file at `path` by `bytes`, durably, as [`replace_file`] does.
+pub fn replace<F: Fs>(fs: &F, path: &Path, bytes: &[u8], on_full_disk: OnFullDisk) -> io::Result<()> {
     match replace_file(fs, path, bytes) {
-        Err(error) if error.kind() == io::ErrorKind::StorageFull => {
-            let reserve = beside(path, SUFFIX);
-            if !put_into(fs, &reserve, bytes)? {
+        Err(error) if error.kind() == io::ErrorKind::StorageFull && on_full_disk == OnFullDisk::Reserve => {
+            if !replace_in_reserve(fs, path, bytes)? {
                 return Err(error);
             }
-            put_in_place(fs, &reserve, path)?;
         }
         result => result?,
     }
@@ -31,42 +42,75 @@ pub fn replace<F: Fs>(fs: &F, path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes `bytes` where space was kept for them. Says whether there was enough.
-fn put_into<F: Fs>(fs: &F, reserve: &Path, bytes: &[u8]) -> io::Result<bool> {
+/// Replaces it with the space that was kept. Says whether that was enough.
+fn replace_in_reserve<F: Fs>(fs: &F, path: &Path, bytes: &[u8]) -> io::Result<bool> {
+    let (reserve, next) = (beside(path, SUFFIX), next_reserve(path));
     let len = bytes.len() as u64;
-    let written = with_file(fs, reserve, OpenMode::ReadWrite, |file| {
-        let fits = fs.size(file)? >= len;
-        if fits {
-            fs.write_at(file, 0, bytes)?;
-            fs.truncate(file, len)?;
-            fs.sync(file)?;
+    let written = with_file(fs, &reserve, OpenMode::ReadWrite, |file| {
+        let kept = fs.size(file)?;
+        if kept < len {
+            return Ok(false);
         }
-        Ok(fits)
+        fs.write_at(file, 0, bytes)?;
+        fs.truncate(file, len)?;
+        // At once: appends wait for space, and would have it as soon as the device is asked to flush.
+        let _ = make(fs, &next, (kept - len) / BLOCK * BLOCK);
+        fs.sync(file)?;
+        Ok(true)
     });
     match written {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        written => written,
+        Ok(true) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        other => return other,
     }
+    put_in_place(fs, &reserve, path)?;
+    // Where it could not be made there is none for now.
+    let _ = fs.rename(&next, &reserve);
+    Ok(true)
 }
 
-/// Sees to it that the next file at `path` finds space if it is not much larger than `len` bytes. A crash may take the
-/// reserve, or a part of its space, and the next checkpoint makes it again: so nothing is synced.
+/// Sees to it that the next file at `path` finds space if it is not much larger than `len` bytes, as far as there is any.
+/// A crash may take the reserve, or a part of its space, and the next checkpoint makes it again: so nothing is synced.
 ///
 /// # Errors
 /// The system's error. It can be done without.
 pub fn keep<F: Fs>(fs: &F, path: &Path, len: u64) -> io::Result<()> {
+    // What a crash left.
+    match fs.remove_file(&next_reserve(path)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let wanted = (2 * len).max(1).next_multiple_of(limits::CHECKPOINT_RESERVE_BYTES);
     let reserve = beside(path, SUFFIX);
-    let grow = |file| match fs.size(file)? {
-        size if size < wanted => allocate_all(fs, file, size, wanted - size),
-        _ => Ok(()),
-    };
-    match with_file(fs, &reserve, OpenMode::ReadWrite, grow) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            with_file(fs, &reserve, OpenMode::CreateNew, grow)
-        }
+    match with_file(fs, &reserve, OpenMode::ReadWrite, |file| grow(fs, file, wanted)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => make(fs, &reserve, wanted),
         kept => kept,
     }
+}
+
+/// Makes a file of `wanted` bytes of allocated space, or of as many as there are.
+fn make<F: Fs>(fs: &F, path: &Path, wanted: u64) -> io::Result<()> {
+    with_file(fs, path, OpenMode::CreateNew, |file| grow(fs, file, wanted))
+}
+
+/// Allocates what a file lacks of `wanted` bytes, or as much of it as there is: on a disk that is full but for a little, that
+/// little may be what a checkpoint needs.
+fn grow<F: Fs>(fs: &F, file: File, wanted: u64) -> io::Result<()> {
+    let mut size = fs.size(file)?;
+    let mut step = wanted.saturating_sub(size);
+    while step > 0 && size < wanted {
+        match allocate_all(fs, file, size, step.min(wanted - size)) {
+            Ok(()) => size = fs.size(file)?,
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => step = step / 2 / BLOCK * BLOCK,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// The reserve that takes the place of the one that is used.
+fn next_reserve(path: &Path) -> PathBuf {
+    beside(path, ".reserve.next")
 }
 
 #[cfg(test)]

@@ -77,11 +77,11 @@ fn all_shards_files_are_merged_by_the_furthest_entry() {
     let mut old = Checkpoint::new();
     old.insert(partition(0), entry(500, 40));
     old.insert(partition(1), entry(700, 0));
-    old.write(&fs, data_dir(), ShardId::new(3)).expect("no faults");
+    old.write(&fs, data_dir(), ShardId::new(3), OnFullDisk::Fail).expect("no faults");
     let mut new = Checkpoint::new();
     new.insert(partition(0), entry(900, 10));
     new.insert(partition(2), entry(100, 0));
-    new.write(&fs, data_dir(), ShardId::new(0)).expect("no faults");
+    new.write(&fs, data_dir(), ShardId::new(0), OnFullDisk::Fail).expect("no faults");
 
     let merged = Checkpoint::read_all(&fs, data_dir()).expect("no faults");
     assert_eq!(merged.get(partition(0)), Some(&entry(900, 40)), "the log's start never goes back either");
@@ -92,7 +92,7 @@ fn all_shards_files_are_merged_by_the_furthest_entry() {
 #[test]
 fn a_damaged_file_is_left_out() {
     let (_world, fs) = machine();
-    filled().write(&fs, data_dir(), ShardId::new(0)).expect("no faults");
+    filled().write(&fs, data_dir(), ShardId::new(0), OnFullDisk::Fail).expect("no faults");
     replace_file(&fs, &data_dir().join("checkpoint-1"), b"nonsense").expect("no faults");
     replace_file(&fs, &data_dir().join("checkpoint-01"), &filled().encode()).expect("no faults");
     assert_eq!(Checkpoint::read_all(&fs, data_dir()).expect("no faults"), filled());
@@ -104,11 +104,11 @@ fn after_a_crash_it_is_the_old_or_the_new_one() {
     for events in 0..30 {
         let (world, fs) = machine();
         let mut old = filled();
-        old.write(&fs, data_dir(), ShardId::new(0)).expect("no faults");
+        old.write(&fs, data_dir(), ShardId::new(0), OnFullDisk::Fail).expect("no faults");
         let mut new = filled();
         new.insert(partition(0), entry(1 << 30, 0));
         world.crash_after(events);
-        let done = new.write(&fs, data_dir(), ShardId::new(0)).is_ok();
+        let done = new.write(&fs, data_dir(), ShardId::new(0), OnFullDisk::Fail).is_ok();
         world.crash();
         let found = Checkpoint::read_all(&world.fs(), data_dir()).expect("no faults");
         assert!(found == new || (found == old && !done), "after {events} events");
@@ -123,7 +123,7 @@ fn after_a_crash_it_is_the_old_or_the_new_one() {
 fn files_of_shards_that_are_gone_are_removed() {
     let (_world, fs) = machine();
     for shard in 0..4 {
-        filled().write(&fs, data_dir(), ShardId::new(shard)).expect("no faults");
+        filled().write(&fs, data_dir(), ShardId::new(shard), OnFullDisk::Fail).expect("no faults");
     }
     Checkpoint::remove_beyond(&fs, data_dir(), 2).expect("no faults");
     let names: Vec<_> = fs.list(data_dir()).expect("it exists").into_iter().map(|entry| entry.name).collect();
@@ -134,14 +134,14 @@ fn files_of_shards_that_are_gone_are_removed() {
 #[test]
 fn what_partitions_take_along_to_another_shard_is_in_its_file_before_any_shard_runs() {
     let (world, fs) = machine();
-    filled().write(&fs, data_dir(), ShardId::new(0)).expect("no faults");
+    filled().write(&fs, data_dir(), ShardId::new(0), OnFullDisk::Fail).expect("no faults");
     let owner = |partition: PartitionId| ShardId::new(u16::from(partition.index.value() >= 2));
     let merged = Checkpoint::hand_over(&fs, data_dir(), owner).expect("no faults");
     assert_eq!(merged, filled());
     // The first shard writes what it owns, and the power goes before the other one does.
     let mut own = filled();
     (2..5).for_each(|index| own.remove(partition(index)));
-    own.write(&fs, data_dir(), ShardId::new(0)).expect("no faults");
+    own.write(&fs, data_dir(), ShardId::new(0), OnFullDisk::Fail).expect("no faults");
     world.crash();
     assert_eq!(Checkpoint::read_all(&world.fs(), data_dir()).expect("no faults"), filled());
     // What is where it belongs is not written again.
@@ -152,7 +152,7 @@ fn what_partitions_take_along_to_another_shard_is_in_its_file_before_any_shard_r
 #[test]
 fn a_file_that_cannot_be_read_is_not_taken_for_a_missing_one() {
     let (world, fs) = machine();
-    filled().write(&fs, data_dir(), ShardId::new(0)).expect("no faults");
+    filled().write(&fs, data_dir(), ShardId::new(0), OnFullDisk::Fail).expect("no faults");
     world.set_faults(Faults { read_error_one_in: 1, ..Faults::none() });
     let error = Checkpoint::read_all(&fs, data_dir()).expect_err("it may be sound");
     assert!(error.to_string().contains("/data/checkpoint-0 failed"), "{error}");

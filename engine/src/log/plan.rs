@@ -49,7 +49,8 @@ impl Log {
         {
             from = from.max(at);
         }
-        if from >= visible {
+        let nothing_asked = bytes_max == 0 && matches!(find, Find::Bytes(_));
+        if from >= visible || nothing_asked {
             return Ok(Plan::Ready(Run::empty()));
         }
         if from >= self.tail.start() {
@@ -152,3 +153,6 @@ impl Log {
         searched.end.map(|_| searched.index.covered_to().offset)
     }
 }
+
+#[cfg(test)]
+mod tests;

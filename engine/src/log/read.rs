@@ -197,6 +197,7 @@ impl ColdRead {
             out.push((op, Op::Read { file: self.place.file, offset: at, into, len }));
             at += len as u64;
         }
+        assert!(self.in_flight > 0, "a read of nothing would never end");
     }
 
     /// One piece has come.

@@ -215,9 +215,9 @@ impl Tail {
 
     /// Gives back memory outside the pool that holds only what was appended before this was last called. Ten thousand partitions
     /// that a record comes to now and then would else fill their chunks, of larger and larger ones, over hours; the pool's chunks
-    /// are given back when others need them.
-    pub fn give_back_old(&mut self, flushed: Position) {
-        let old = self.looked_at.min(flushed);
+    /// are given back when others need them. Nothing goes that lies past `durable`, where a batch ends.
+    pub fn give_back_old(&mut self, durable: Position) {
+        let old = self.looked_at.min(durable);
         self.looked_at = self.end;
         while self.chunks.len() > 1
             && let Some(first) = self.chunks.front()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Shard;
 use super::ops::Owner;
-use crate::checkpoint::{Checkpoint, Entry};
+use crate::checkpoint::{Checkpoint, Entry, OnFullDisk};
 use crate::error::Error;
 use crate::io::{Io, Op};
 use crate::limits;
@@ -119,6 +119,11 @@ impl<I: Io> Shard<I> {
         }
         let (data_dir, shard) = (Arc::clone(&self.data_dir), self.id);
         let token = self.ops.insert(Owner::Checkpoint);
+        let on_full_disk = match extent {
+            // Segments are removed after it, which makes the disk emptier.
+            Extent::Starts => OnFullDisk::Reserve,
+            Extent::Whole | Extent::Running => OnFullDisk::Fail,
+        };
         let mut said = self.checkpoints.hints_failing;
         let job = move |fs: &I::Fs| {
             let mut lost = 0;
@@ -132,7 +137,7 @@ impl<I: Io> Shard<I> {
                     lost += 1;
                 }
             }
-            checkpoint.write(fs, &data_dir, shard).map(|()| lost)
+            checkpoint.write(fs, &data_dir, shard, on_full_disk).map(|()| lost)
         };
         self.io.submit(token, Op::Job(Box::new(job)));
     }
