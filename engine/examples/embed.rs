@@ -136,13 +136,10 @@ fn append_share(handle: &Handle, partition: PartitionId, share: &Share) -> Resul
             values.extend((next..next + count).map(value));
             let records = values.iter().map(|value| RecordRef::of_value(value));
             let sent = Instant::now();
-            // Returns at once: the batch is now in the mailbox of the partition's shard.
-            match handle.append_records(partition, records) {
-                Ok(pending) => under_way.push_back((sent, pending)),
-                // More than the engine takes at once. Nothing was done: wait for some of ours, then try again.
-                Err(EngineError::Busy) if !under_way.is_empty() => break,
-                Err(error) => return Err(error.into()),
-            }
+            // Waits where more is under way than the engine takes; then the batch is in the mailbox of the partition's shard.
+            let pending =
+                handle.when_room(|handle| handle.append_records(partition, records.clone())).wait()?;
+            under_way.push_back((sent, pending));
             next += count;
         }
         // Block for the oldest, then take whatever else is there.

@@ -5,8 +5,8 @@
 //! may be dropped: the request takes its course all the same.
 //!
 //! Requests of one thread to one partition take effect in the order in which they were made. Past the engine's limit
-//! a method fails with [`Error::Busy`] and has done nothing; [`Handle::append_blocking`] and [`Handle::append_async`]
-//! wait for room instead. Once the engine is closed, everything answers [`Error::Stopped`].
+//! a method fails with [`Error::Busy`] and has done nothing; with [`Handle::when_room`] any of them waits for room instead.
+//! Once the engine is closed, everything answers [`Error::Stopped`].
 //!
 //! Each of a handle's appends is a batch of its own. An [`Appender`] gathers single records from any thread into
 //! batches.
@@ -19,13 +19,13 @@ mod scan;
 mod tail;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use appender::{Appender, AppenderOptions, PendingRecord, RecordRoom};
 pub use pending::Pending;
 pub use records::RecordRef;
-pub use room::AppendRoom;
+pub use room::WhenRoom;
 pub use scan::for_each_record;
 pub use tail::{Tail, TailFrom, TailRun, TailRuns};
 
@@ -37,14 +37,14 @@ use crate::mailbox::budget::{Budget, Permit};
 use crate::mailbox::completion::completion;
 use crate::mailbox::gather::Gatherer;
 use crate::mailbox::room::Room;
-use crate::mailbox::{Lane, Mail, Peers, ReplyTo, is_shard_thread};
+use crate::mailbox::{Lane, Mail, Peers, ReplyTo};
 use crate::placement::{CATALOG_SHARD, owner};
 use crate::request::{
     Appended, CreatedTopic, Described, FoundOffset, OffsetQuery, Origin, Records, Reply, Request,
 };
 use crate::types::{Nanos, Offset, PartitionId, ProducerId, ShardId, TopicId};
 
-use pending::block_on;
+use room::Turn;
 
 /// The clocks that deadlines and record timestamps are made with: the shards' own.
 pub trait Clock: Send + Sync {
@@ -56,9 +56,10 @@ pub trait Clock: Send + Sync {
 }
 
 /// A way to the engine. Cloning shares it; it does not keep the engine open.
-#[derive(Clone)]
 pub struct Handle {
     inner: Arc<Inner>,
+    /// Where its one request waits for room; of those handles alone that [`Handle::when_room`] hands out.
+    turn: Option<Box<Mutex<Turn>>>,
 }
 
 struct Inner {
@@ -103,7 +104,7 @@ impl Handle {
     /// The engine's one handle, to be cloned: it counts what is under way, which the mailboxes have room for once.
     pub(crate) fn new(peers: Peers<Mail>, clock: Arc<dyn Clock>) -> Self {
         let budgets = (0..peers.shards()).map(|_| Budgets::default()).collect();
-        Self { inner: Arc::new(Inner { peers, budgets, clock }) }
+        Self { inner: Arc::new(Inner { peers, budgets, clock }), turn: None }
     }
 
     /// Creates a topic with that many partitions (`None`: the engine's default), and settings by Kafka's names
@@ -186,26 +187,6 @@ impl Handle {
         Ok(self.append_with(permit, partition, batch))
     }
 
-    /// [`Handle::append`] that waits for room where the engine is busy. It does not wait for the append itself.
-    ///
-    /// # Errors
-    /// At once [`Error::WouldDeadlock`] on a shard's own thread; then as [`Handle::append`].
-    pub fn append_blocking(&self, partition: PartitionId, batch: &[u8]) -> Result<Pending<Appended>, Error> {
-        if is_shard_thread() {
-            return Err(Error::WouldDeadlock);
-        }
-        let mut place = self.budget(self.owner(partition), Lane::Request).place();
-        let permit = block_on(|waker| place.poll(waker));
-        Ok(self.append_with(permit, partition, Slice::copy_from(batch)))
-    }
-
-    /// [`Handle::append`] that waits for room where the engine is busy, as a future of any runtime. It is ready when the
-    /// request has been sent, and its [`Pending`] when the append is done. Dropped before, it has sent nothing.
-    pub fn append_async<'a>(&self, partition: PartitionId, batch: &'a [u8]) -> AppendRoom<'a> {
-        let place = self.budget(self.owner(partition), Lane::Request).place();
-        AppendRoom::new(self.clone(), place, partition, batch)
-    }
-
     /// An [`Appender`] for a partition, with the default options.
     ///
     /// # Errors
@@ -244,13 +225,16 @@ impl Handle {
     ///
     /// # Errors
     /// At once [`Error::Batch`] where there are no records, or too many for any batch; else as [`Handle::append`].
+    /// Where it is [`Error::Busy`], none of them was looked at.
     pub fn append_records<'a>(
         &self,
         partition: PartitionId,
         records: impl IntoIterator<Item = RecordRef<'a>>,
     ) -> Result<Pending<Appended>, Error> {
+        // Room first: what is refused need not be encoded.
+        let permit = self.permit(self.owner(partition), Lane::Request)?;
         let batch = records::build(records, self.inner.clock.unix_millis()).map_err(Error::Batch)?;
-        self.append_slice(partition, batch)
+        Ok(self.append_with(permit, partition, batch))
     }
 
     /// Reads whole batches, from the one that holds `from` on: at most `max_bytes`, but at least one batch. At the
@@ -335,6 +319,33 @@ impl Handle {
         self.ask(CATALOG_SHARD, Request::NewProducerId, reply!(NewProducerId(result) => result))
     }
 
+    /// Makes a request once there is room for it, instead of failing with [`Error::Busy`]: any of this handle's, awaited on
+    /// any runtime or [waited for](WhenRoom::wait). Ready when the request was made, with its [`Pending`]; dropped before,
+    /// it has asked for nothing.
+    ///
+    /// ```
+    /// use tora_engine::Handle;
+    /// use tora_engine::error::Error;
+    /// use tora_engine::handle::RecordRef;
+    /// use tora_engine::types::{Offset, PartitionId};
+    ///
+    /// async fn keep(handle: &Handle, partition: PartitionId, pair: [&[u8]; 2]) -> Result<Offset, Error> {
+    ///     let records = pair.map(RecordRef::of_value);
+    ///     let pending = handle.when_room(|handle| handle.append_records(partition, records)).await?;
+    ///     Ok(pending.await?.base_offset)
+    /// }
+    /// ```
+    ///
+    /// `request` makes one request through the handle that it is given, which knows of the room; it is called again where
+    /// there was none, so what it takes it gives away by reference or as a copy. Whoever waits stands in line, but a request
+    /// that comes by while there is room is made at once.
+    pub fn when_room<T, F>(&self, request: F) -> WhenRoom<F>
+    where
+        F: FnMut(&Self) -> Result<Pending<T>, Error>,
+    {
+        WhenRoom::new(self, request)
+    }
+
     /// How many shards the engine has.
     #[must_use]
     pub fn shards(&self) -> u16 {
@@ -369,7 +380,11 @@ impl Handle {
     }
 
     fn permit(&self, shard: ShardId, lane: Lane) -> Result<Permit, Error> {
-        self.budget(shard, lane).try_take().ok_or(Error::Busy)
+        let budget = self.budget(shard, lane);
+        match &self.turn {
+            None => budget.try_take().ok_or(Error::Busy),
+            Some(turn) => turn.lock().unwrap_or_else(PoisonError::into_inner).take((shard, lane), budget),
+        }
     }
 
     fn budget(&self, shard: ShardId, lane: Lane) -> &Budget {
@@ -382,6 +397,13 @@ impl Handle {
 
     fn owner(&self, partition: PartitionId) -> ShardId {
         owner(partition, self.shards())
+    }
+}
+
+impl Clone for Handle {
+    /// Another for the same engine. A turn is that of one request, and no clone's.
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), turn: None }
     }
 }
 

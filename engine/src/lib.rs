@@ -120,13 +120,13 @@
 //!
 //! # Back-pressure
 //!
-//! Nothing queues without a limit. Each way to append comes in three forms:
+//! Nothing queues without a limit. Every request of a handle, and every record of an appender, comes in three forms:
 //!
-//! | where there is no room | a handle's | an appender's |
+//! | where there is no room | a handle's requests | an appender's records |
 //! | --- | --- | --- |
-//! | it says [`Error::Busy`] and has done nothing | [`append`](Handle::append) | [`append`](handle::Appender::append) |
-//! | it blocks | [`append_blocking`](Handle::append_blocking) | [`append_blocking`](handle::Appender::append_blocking) |
-//! | it is a future | [`append_async`](Handle::append_async) | [`append_async`](handle::Appender::append_async) |
+//! | it says [`Error::Busy`] and has done nothing | such as [`read`](Handle::read) | [`append`](handle::Appender::append) |
+//! | it blocks | [`when_room`](Handle::when_room)`(…).wait()` | [`append_blocking`](handle::Appender::append_blocking) |
+//! | it is a future | [`when_room`](Handle::when_room)`(…).await` | [`append_async`](handle::Appender::append_async) |
 //!
 //! A handle counts requests under way at a shard, an appender the bytes of its records that are not answered
 //! ([`AppenderOptions`](handle::AppenderOptions), [`bytes_left`](handle::Appender::bytes_left)).
@@ -165,7 +165,7 @@
 //! | --- | --- | --- |
 //! | requests under way | 4,096 | [`Error::Busy`], or waiting as above |
 //! | appenders, each until it is dropped | 4,096 ([`limits::APPENDERS_MAX`]) | [`Error::TooManyAppenders`]: share one by cloning it |
-//! | tails that wait for news, and [`Handle::wait_for`] | 1,024 | tails take turns, so that each may learn of news seconds later ([`Tail`](handle::Tail)); `wait_for` says [`Error::Busy`] |
+//! | tails that wait for news, and [`Handle::wait_for`] | 1,024 | tails take turns, so that each may learn of news seconds later ([`Tail`](handle::Tail)); `wait_for` says [`Error::Busy`], or waits as above |
 //!
 //! # Reading, following, and time
 //!

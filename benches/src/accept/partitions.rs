@@ -48,7 +48,8 @@ pub fn fill(args: &FillArgs) -> Result<bool, String> {
                 std::io::stdout().flush()?;
             }
             let pending: Vec<_> = (0..PARTITIONS)
-                .map(|index| handle.append_blocking(PartitionId::new(topic, index), batch))
+                .map(|index| PartitionId::new(topic, index))
+                .map(|partition| handle.when_room(|handle| handle.append(partition, batch)).wait())
                 .collect::<Result<_, _>>()?;
             for pending in pending {
                 pending.wait()?;

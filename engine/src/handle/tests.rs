@@ -11,6 +11,7 @@ use crate::mailbox::{Inbox, mail, mark_shard_thread};
 
 mod appenders;
 mod gathering;
+mod rooms;
 mod scanning;
 mod tailing;
 
@@ -136,7 +137,8 @@ fn a_shards_own_thread_is_not_blocked() {
         mark_shard_thread();
         let pending = handle.append(partition(0), b"batch").unwrap();
         assert_eq!(pending.wait(), Err(Error::WouldDeadlock));
-        assert!(matches!(handle.append_blocking(partition(0), b"batch"), Err(Error::WouldDeadlock)));
+        let when_room = handle.when_room(|handle| handle.append(partition(0), b"batch"));
+        assert!(matches!(when_room.wait(), Err(Error::WouldDeadlock)));
 
         let pending = handle.append(partition(0), b"batch").unwrap();
         for _ in 0..2 {
@@ -166,14 +168,14 @@ fn past_the_limit_it_is_busy_until_an_answer_comes() {
 }
 
 #[test]
-fn appending_with_blocking_waits_for_room() {
+fn requests_that_block_for_room_all_get_it() {
     let (handle, mut inboxes) = handle_of(1);
     let total = Lane::Request.handle_credits() * 2;
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 for _ in 0..total / 2 {
-                    drop(handle.append_blocking(partition(0), b"batch").unwrap());
+                    drop(handle.when_room(|handle| handle.append(partition(0), b"batch")).wait().unwrap());
                 }
             });
         }
@@ -199,7 +201,7 @@ fn everything_ends_with_the_engine() {
         .map(|_| handle.append_slice(partition(0), batch.clone()).unwrap());
     let pending: Vec<_> = all.collect();
     thread::scope(|scope| {
-        let blocked = scope.spawn(|| handle.append_blocking(partition(0), b"batch"));
+        let blocked = scope.spawn(|| handle.when_room(|handle| handle.append(partition(0), b"batch")).wait());
         thread::yield_now();
         drop(inboxes);
         assert_eq!(blocked.join().unwrap().unwrap().wait(), Err(Error::Stopped));

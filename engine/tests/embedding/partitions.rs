@@ -34,8 +34,9 @@ fn append_to_all(handle: &Handle, partitions: impl Iterator<Item = PartitionId>,
     let mut batch = tora_engine::batch::BatchBuilder::new(1_000);
     batch.push(0, None, Some(value.as_bytes())).unwrap();
     let batch = batch.finish().unwrap();
-    let pending: Vec<_> =
-        partitions.map(|partition| handle.append_blocking(partition, batch).unwrap()).collect();
+    let pending: Vec<_> = partitions
+        .map(|partition| handle.when_room(|handle| handle.append(partition, batch)).wait().unwrap())
+        .collect();
     for pending in pending {
         pending.wait().unwrap();
     }

@@ -143,7 +143,8 @@ fn more_appends_than_the_engine_takes_at_once_wait_for_room() {
                 let mut pending = Vec::new();
                 for _ in 0..each {
                     // What cannot be sent is waited for: never Busy.
-                    pending.push(handle.append_blocking(partition, batch).unwrap());
+                    let sent = handle.when_room(|handle| handle.append(partition, batch)).wait();
+                    pending.push(sent.unwrap());
                 }
                 for pending in pending {
                     pending.wait().unwrap();
@@ -190,7 +191,7 @@ fn closing_answers_everybody() {
     let refused = [
         handle.new_producer_id().unwrap().wait().map(drop),
         handle.read(partition, Offset::ZERO, 1).unwrap().wait().map(drop),
-        handle.append_blocking(partition, b"batch").unwrap().wait().map(drop),
+        handle.when_room(|handle| handle.append(partition, b"batch")).wait().unwrap().wait().map(drop),
     ];
     assert_eq!(refused, [const { Err(Error::Stopped) }; 3]);
 
@@ -260,7 +261,8 @@ impl<I: Io> Service<I> for Blocks {
         let Some((handle, partition)) = self.handle.lock().unwrap().take() else { return };
         let pending = handle.append_records(partition, [RecordRef::of_value(b"0")]).unwrap();
         self.outcome.send(pending.wait().unwrap_err()).unwrap();
-        self.outcome.send(handle.append_blocking(partition, b"batch").unwrap_err()).unwrap();
+        let when_room = handle.when_room(|handle| handle.append(partition, b"batch"));
+        self.outcome.send(when_room.wait().unwrap_err()).unwrap();
     }
 
     fn next_deadline(&self) -> Option<Nanos> {

@@ -1,54 +1,44 @@
 //! The engine's futures on tokio, on smol, and on no runtime at all.
 
-use std::future::poll_fn;
-use std::task::Poll;
 use std::time::Duration;
 
 use tora_engine::Handle;
 use tora_engine::batch::BatchBuilder;
 use tora_engine::error::Error;
-use tora_engine::handle::{Appender, AppenderOptions, Pending, RecordRef};
+use tora_engine::handle::{Appender, AppenderOptions, RecordRef};
 use tora_engine::request::OffsetQuery;
 use tora_engine::types::{Offset, PartitionId};
 
 use crate::support::{Folder, block_on};
 
-/// More than fits at once, from one task: records, batches and a look at the end.
+/// More than fits at once, from one task: records, batches of both kinds and a look at the end. Nothing is ever busy: what does
+/// not fit is waited for.
 async fn work(handle: Handle, topic: &str) -> Result<(), Error> {
-    let topic = sent(|| handle.create_topic(topic, 1, &[])).await?.await?;
+    let topic = handle.when_room(|handle| handle.create_topic(topic, 1, &[])).await?.await?;
     let partition = PartitionId::new(topic.id, 0);
     let options = AppenderOptions { bytes_max: 8_000, ..AppenderOptions::default() };
-    let appender = sent(|| handle.appender_with(partition, options)).await?.await?;
+    let appender = handle.when_room(|handle| handle.appender_with(partition, options)).await?.await?;
     records(&appender, 1_000).await?;
 
     let mut builder = BatchBuilder::new(1 << 20);
     builder.push(0, None, Some(b"value")).expect("it fits");
     let batch = builder.finish().expect("it has a record");
     let mut pending = Vec::new();
-    for _ in 0..5_000 {
-        // Never busy: what does not fit is waited for.
-        pending.push(handle.append_async(partition, batch).await?);
+    for _ in 0..2_500 {
+        pending.push(handle.when_room(|handle| handle.append(partition, batch)).await?);
+        let record = [RecordRef::of_value(b"value")];
+        pending.push(handle.when_room(|handle| handle.append_records(partition, record)).await?);
     }
     for pending in pending {
         pending.await?;
     }
-    let end = sent(|| handle.list_offset(partition, OffsetQuery::Latest)).await?.await?.offset;
+    let query = OffsetQuery::Latest;
+    let end = handle.when_room(|handle| handle.list_offset(partition, query)).await?.await?.offset;
     assert_eq!(end, Offset::new(6_000));
-    let waited = handle.wait_for(partition, end, Duration::from_millis(5))?.await?;
+    let timeout = Duration::from_millis(5);
+    let waited = handle.when_room(|handle| handle.wait_for(partition, end, timeout)).await?.await?;
     assert!(!waited, "nothing comes any more");
     Ok(())
-}
-
-/// Makes a request that does not wait for room itself, and makes it again while the engine is busy with other tasks'.
-async fn sent<T>(mut request: impl FnMut() -> Result<Pending<T>, Error>) -> Result<Pending<T>, Error> {
-    poll_fn(|context| match request() {
-        Err(Error::Busy) => {
-            context.waker().wake_by_ref();
-            Poll::Pending
-        }
-        sent => Poll::Ready(sent),
-    })
-    .await
 }
 
 async fn records(appender: &Appender, count: i64) -> Result<(), Error> {
