@@ -128,6 +128,11 @@
 //! | it blocks | [`when_room`](Handle::when_room)`(…).wait()` | [`append_blocking`](handle::Appender::append_blocking) |
 //! | it is a future | [`when_room`](Handle::when_room)`(…).await` | [`append_async`](handle::Appender::append_async) |
 //!
+//! Whatever blocks can be given a limit of time: [`WhenRoom::wait_timeout`](handle::WhenRoom::wait_timeout) and
+//! [`Appender::append_timeout`](handle::Appender::append_timeout) then say [`Error::Busy`],
+//! [`Pending::wait_timeout`](handle::Pending::wait_timeout), [`PendingRecord::wait_timeout`](handle::PendingRecord::wait_timeout)
+//! and [`Tail::next_timeout`](handle::Tail::next_timeout) that there is nothing yet: what they wait for is not lost by it.
+//!
 //! A handle counts requests under way at a shard, an appender the bytes of its records that are not answered
 //! ([`AppenderOptions`](handle::AppenderOptions), [`bytes_left`](handle::Appender::bytes_left)).
 //!

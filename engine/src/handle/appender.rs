@@ -4,8 +4,9 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use super::pending::block_on;
+use super::pending::{block_on, block_on_for};
 use super::{Clock, RecordRef};
 use crate::batch::{BatchError, Header};
 use crate::error::Error;
@@ -79,6 +80,22 @@ impl Appender {
         self.push(&record, units)
     }
 
+    /// [`Appender::append_blocking`] that does not wait for room for longer than this.
+    ///
+    /// # Errors
+    /// As [`Appender::append_blocking`], and [`Error::Busy`] where there was no room in that time.
+    pub fn append_timeout(&self, record: RecordRef<'_>, timeout: Duration) -> Result<PendingRecord, Error> {
+        if is_shard_thread() {
+            return Err(Error::WouldDeadlock);
+        }
+        let units = self.units(&record)?;
+        if !self.gatherer.room().try_take(units) {
+            let mut place = Place::new(Arc::clone(self.gatherer.room()), units);
+            block_on_for(timeout, |waker| place.poll(waker)).ok_or(Error::Busy)?;
+        }
+        self.push(&record, units)
+    }
+
     /// [`Appender::append`] that waits for room, as a future of any runtime. It is ready when the record is on its way,
     /// and its [`PendingRecord`] when it is appended. Dropped before, it has appended nothing.
     pub fn append_async<'a>(&self, record: RecordRef<'a>) -> RecordRoom<'a> {
@@ -147,6 +164,18 @@ impl PendingRecord {
             return Err(Error::WouldDeadlock);
         }
         block_on(|waker| self.0.poll(waker))
+    }
+
+    /// Blocks until the answer is there, or until the time is up: then it is `None`, the record takes its course, and it may
+    /// be waited for again.
+    ///
+    /// # Errors
+    /// As [`PendingRecord::wait`].
+    pub fn wait_timeout(&mut self, timeout: Duration) -> Option<Result<Offset, Error>> {
+        if is_shard_thread() && !self.is_ready() {
+            return Some(Err(Error::WouldDeadlock));
+        }
+        block_on_for(timeout, |waker| self.0.poll(waker))
     }
 }
 

@@ -5,8 +5,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
+use std::time::Duration;
 
 use crate::error::Error;
+use crate::io::ring::now;
 use crate::mailbox::completion::Completion;
 use crate::mailbox::is_shard_thread;
 use crate::request::Reply;
@@ -52,6 +54,18 @@ impl<T> Pending<T> {
         block_on(|waker| self.poll_with(waker))
     }
 
+    /// Blocks until the answer is there, or until the time is up: then it is `None`, the request takes its course, and it
+    /// may be waited for again. Once the answer is there it must not be.
+    ///
+    /// # Errors
+    /// As [`Pending::wait`].
+    pub fn wait_timeout(&mut self, timeout: Duration) -> Option<Result<T, Error>> {
+        if is_shard_thread() && !self.is_ready() {
+            return Some(Err(Error::WouldDeadlock));
+        }
+        block_on_for(timeout, |waker| self.poll_with(waker))
+    }
+
     pub(super) fn poll_with(&mut self, waker: &Waker) -> Poll<Result<T, Error>> {
         self.completion.poll(waker).map(|reply| {
             let read = self.read.take().expect("a future is not polled again after it was ready");
@@ -83,6 +97,23 @@ pub(super) fn block_on<T>(mut poll: impl FnMut(&Waker) -> Poll<T>) -> T {
             // Wakes that were meant for something else end it too; the loop looks again.
             Poll::Pending => thread::park(),
         }
+    }
+}
+
+/// The same until the time is up at the latest, which is looked at after `poll`.
+pub(super) fn block_on_for<T>(timeout: Duration, mut poll: impl FnMut(&Waker) -> Poll<T>) -> Option<T> {
+    let waker = this_thread();
+    // A handle is only ever waited for on this machine: no simulated time passes here.
+    let until = now().plus(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX));
+    loop {
+        if let Poll::Ready(output) = poll(&waker) {
+            return Some(output);
+        }
+        let left = until.since(now());
+        if left == 0 {
+            return None;
+        }
+        thread::park_timeout(Duration::from_nanos(left));
     }
 }
 

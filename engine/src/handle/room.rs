@@ -4,8 +4,9 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
-use super::pending::block_on;
+use super::pending::{block_on, block_on_for};
 use super::{Handle, Pending};
 use crate::error::Error;
 use crate::mailbox::budget::{Budget, Permit, PermitPlace};
@@ -42,6 +43,17 @@ impl<T, F: FnMut(&Handle) -> Result<Pending<T>, Error>> WhenRoom<F> {
             return Err(Error::WouldDeadlock);
         }
         block_on(|waker| self.poll_with(waker))
+    }
+
+    /// [`WhenRoom::wait`] for no longer than this.
+    ///
+    /// # Errors
+    /// As [`WhenRoom::wait`], and [`Error::Busy`] where there was no room in that time: nothing was asked for.
+    pub fn wait_timeout(mut self, timeout: Duration) -> Result<Pending<T>, Error> {
+        if is_shard_thread() {
+            return Err(Error::WouldDeadlock);
+        }
+        block_on_for(timeout, |waker| self.poll_with(waker)).unwrap_or(Err(Error::Busy))
     }
 
     fn poll_with(&mut self, waker: &Waker) -> Poll<Result<Pending<T>, Error>> {

@@ -4,10 +4,11 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use futures_core::Stream;
 
-use super::pending::block_on;
+use super::pending::{block_on, block_on_for};
 use super::{Handle, Pending, for_each_record, scan};
 use crate::batch::{BatchError, Record};
 use crate::error::Error;
@@ -159,6 +160,18 @@ impl Tail {
             return Some(Err(Error::WouldDeadlock));
         }
         block_on(|waker| self.poll_run(waker))
+    }
+
+    /// The next run; blocks until it is there, or until the time is up: then it is `Pending`, and nothing is lost: the next
+    /// call goes on waiting for the same run.
+    ///
+    /// # Errors
+    /// As [`Tail::next_blocking`].
+    pub fn next_timeout(&mut self, timeout: Duration) -> Poll<Option<Result<TailRun, Error>>> {
+        if is_shard_thread() {
+            return Poll::Ready(Some(Err(Error::WouldDeadlock)));
+        }
+        block_on_for(timeout, |waker| self.poll_run(waker)).map_or(Poll::Pending, Poll::Ready)
     }
 
     /// The next run if it is there already.

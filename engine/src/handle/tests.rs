@@ -14,6 +14,7 @@ mod gathering;
 mod rooms;
 mod scanning;
 mod tailing;
+mod timeouts;
 
 struct NeverAsleep;
 

@@ -2,6 +2,7 @@
 
 use std::task::Poll;
 use std::thread;
+use std::time::Duration;
 
 use futures_core::Stream;
 use tora_engine::Handle;
@@ -59,6 +60,35 @@ fn a_blocking_reader_follows_what_another_thread_appends() {
         assert_eq!(take(&mut tail, 1), numbers(600..601));
         assert_eq!(tail.partition(), partition);
     });
+}
+
+#[test]
+fn a_wait_for_the_next_run_that_times_out_loses_nothing() {
+    let folder = Folder::new();
+    let engine = folder.open(2);
+    let handle = engine.handle();
+    let partition = PartitionId::new(create(&handle, "clicks", 1), 0);
+    let mut tail = handle.tail(partition, TailFrom::Earliest);
+    assert!(tail.next_timeout(Duration::from_millis(20)).is_pending(), "there is nothing");
+    let mut seen = Vec::new();
+    let mut in_vain = 0;
+    thread::scope(|scope| {
+        scope.spawn(|| append_numbers(&handle, partition, 0..300));
+        while seen.len() < 300 {
+            // Whatever it is doing just then: in line, looking for its start, reading or waiting.
+            match tail.next_timeout(Duration::from_micros(seen.len() as u64 % 50)) {
+                Poll::Ready(run) => seen.extend(values_of(&run.unwrap().unwrap())),
+                Poll::Pending => in_vain += 1,
+            }
+        }
+    });
+    assert_eq!(seen, numbers(0..300));
+    assert!(in_vain > 0, "it was to be tried");
+    append(&handle, partition, b"300");
+    let Poll::Ready(Some(Ok(run))) = tail.next_timeout(Duration::from_secs(60)) else { panic!("{tail:?}") };
+    assert_eq!(values_of(&run), numbers(300..301));
+    engine.close();
+    assert!(matches!(tail.next_timeout(Duration::from_secs(60)), Poll::Ready(None)));
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub(super) fn appender_of(
 }
 
 /// All the batches that the next message brings.
-fn gathered(inbox: &mut Inbox<Mail>) -> Vec<Batch> {
+pub(super) fn gathered(inbox: &mut Inbox<Mail>) -> Vec<Batch> {
     match inbox.pop() {
         Some(Mail::Gathered(gathering)) => gathering.take().collect(),
         other => panic!("{other:?} brings no batches"),
@@ -33,14 +33,14 @@ fn values_of(batch: &Batch) -> Vec<String> {
     batch.records().unwrap().map(|record| value(record.unwrap().value)).collect()
 }
 
-fn answer_group(batch: Batch, result: Result<Appended, Error>) {
+pub(super) fn answer_group(batch: Batch, result: Result<Appended, Error>) {
     match batch.from {
         ReplyTo::Group(completer) => completer.complete(Reply::Append(result)),
         other => panic!("{other:?} is not a batch's records"),
     }
 }
 
-fn value(value: &str) -> RecordRef<'_> {
+pub(super) fn value(value: &str) -> RecordRef<'_> {
     RecordRef::of_value(value.as_bytes())
 }
 
