@@ -19,7 +19,7 @@ use std::{env, fs, process, thread};
 
 use hdrhistogram::Histogram;
 use tora_engine::error::Error as EngineError;
-use tora_engine::handle::{Pending, RecordRef, for_each_record};
+use tora_engine::handle::{Pending, RecordRef, try_for_each_record};
 use tora_engine::request::{Appended, CreatedTopic, OffsetQuery};
 use tora_engine::types::{Offset, PartitionId};
 use tora_engine::{Config, Engine, Handle};
@@ -172,22 +172,22 @@ fn read_all(
 fn read_share(handle: &Handle, partition: PartitionId, start: Offset, records: u64) -> Result<(), Failure> {
     let mut next = start;
     let mut seen = 0;
-    let mut wrong = None;
     while seen < records {
         // Whole batches, where they lie in the engine's memory: nothing is copied.
         let read = handle.read(partition, next, READ_BYTES)?.wait()?;
-        next = for_each_record(&read, next, |record| {
+        next = try_for_each_record(&read, next, |record| -> Result<(), Failure> {
             let in_place = record.offset == start.plus(seen as i64);
             if !(in_place && record.value == Some(&value(seen))) {
-                wrong.get_or_insert(record.offset);
+                return Err(format!("{partition} holds something else at offset {}", record.offset).into());
             }
             seen += 1;
+            Ok(())
         })?;
         if read.slices.is_empty() {
             return Err(format!("{partition} ends after {seen} of {records} records").into());
         }
     }
-    wrong.map_or(Ok(()), |offset| Err(format!("{partition} holds something else at offset {offset}").into()))
+    Ok(())
 }
 
 /// What a consumer does at the end of a partition: it waits for more.

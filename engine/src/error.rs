@@ -26,7 +26,8 @@ pub enum Error {
         /// The offset after the last visible record.
         end: Offset,
     },
-    /// The bytes are no record batch that may be appended; [`BatchError::kind`] sorts the reasons as Kafka does.
+    /// The bytes are no record batch that may be appended, or whose records can be read; [`BatchError::kind`] sorts the
+    /// reasons as Kafka does.
     Batch(BatchError),
     /// An idempotent producer's batch does not follow its last one.
     OutOfOrderSequence {
@@ -97,3 +98,9 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl From<BatchError> for Error {
+    fn from(why: BatchError) -> Self {
+        Self::Batch(why)
+    }
+}

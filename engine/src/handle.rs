@@ -26,7 +26,7 @@ pub use appender::{Appender, AppenderOptions, PendingRecord, RecordRoom};
 pub use pending::Pending;
 pub use records::RecordRef;
 pub use room::WhenRoom;
-pub use scan::for_each_record;
+pub use scan::{for_each_record, try_for_each_record};
 pub use tail::{Tail, TailFrom, TailRun, TailRuns};
 
 use crate::catalog::SettingsEdit;

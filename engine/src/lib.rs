@@ -106,7 +106,7 @@
 //!     let mut tail = handle.tail(from, TailFrom::Earliest);
 //!     while let Some(run) = tail.next_async().await {
 //!         let mut values = Vec::new();
-//!         run?.for_each(|record| values.extend(record.value.map(<[u8]>::to_vec))).map_err(Error::Batch)?;
+//!         run?.for_each(|record| values.extend(record.value.map(<[u8]>::to_vec)))?;
 //!         for value in values {
 //!             // Waits while too much is unanswered.
 //!             let _pending = appender.append_async(RecordRef::of_value(&value)).await?;
@@ -175,6 +175,8 @@
 //! # Reading, following, and time
 //!
 //! [`Handle::read`] returns whole batches where they lie in the engine's memory, [`Handle::tail`] follows a partition.
+//! [`handle::for_each_record`] and [`TailRun::for_each`](handle::TailRun::for_each) visit the records, and `try_…` those up to
+//! the first that the visitor refuses.
 //! Whoever remembers [`TailRun::end`](handle::TailRun::end) with the effect of the records goes on there after a restart.
 //! Each record has a time, its own or that of its append ([`RecordRef::timestamp`](handle::RecordRef::timestamp), the
 //! topic's `message.timestamp.type`), and reading may begin at one

@@ -41,20 +41,17 @@ impl Journal {
     pub fn recover(&self, mut visit: impl FnMut(&Book)) -> Result<Book, Failure> {
         let mut book = self.last_snapshot()?.unwrap_or_default();
         let end = self.handle.describe(self.commands)?.wait()?.high_watermark;
-        let mut wrong = None;
         let mut tail = self.handle.tail(self.commands, Offset::new(i64::try_from(book.applied())?));
         while book.applied() < u64::try_from(end.value())? {
             let run = tail.next_blocking().ok_or("the journal ended early")??;
-            run.for_each(|record| match Command::decode(record.value.unwrap_or_default()) {
-                Some(command) => {
-                    book.apply(command);
-                    visit(&book);
-                }
-                None => wrong = wrong.or(Some(record.offset)),
+            run.try_for_each(|record| -> Result<(), Failure> {
+                let command = record.value.and_then(Command::decode);
+                book.apply(
+                    command.ok_or_else(|| format!("the record at offset {} is no command", record.offset))?,
+                );
+                visit(&book);
+                Ok(())
             })?;
-            if let Some(offset) = wrong {
-                return Err(format!("the record at offset {offset} is no command").into());
-            }
         }
         Ok(book)
     }

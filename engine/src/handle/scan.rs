@@ -18,14 +18,30 @@ pub fn for_each_record(
     from: Offset,
     mut visit: impl FnMut(Record<'_>),
 ) -> Result<Offset, BatchError> {
+    try_for_each_record(records, from, |record| {
+        visit(record);
+        Ok(())
+    })
+}
+
+/// [`for_each_record`] that ends with the first record where `visit` fails: with its error, into which a batch's is turned,
+/// too. Where that record stands is its [`offset`](Record::offset).
+///
+/// # Errors
+/// As `visit`, and as [`for_each_record`].
+pub fn try_for_each_record<E: From<BatchError>>(
+    records: &Records,
+    from: Offset,
+    mut visit: impl FnMut(Record<'_>) -> Result<(), E>,
+) -> Result<Offset, E> {
     let mut next = from;
-    for_each_batch(records, |bytes| {
+    for_each_batch(records, |bytes| -> Result<(), E> {
         for batch in batches(bytes, CrcCheck::Full) {
             let batch = batch?;
             for record in batch.records()? {
                 let record = record?;
                 if record.offset >= from {
-                    visit(record);
+                    visit(record)?;
                 }
             }
             next = batch.header.end_offset();
@@ -36,10 +52,10 @@ pub fn for_each_record(
 }
 
 /// Calls `visit` with each whole batch: where it lies, or, if it runs on from one slice into the next, copied together.
-fn for_each_batch(
+fn for_each_batch<E: From<BatchError>>(
     records: &Records,
-    mut visit: impl FnMut(&[u8]) -> Result<(), BatchError>,
-) -> Result<(), BatchError> {
+    mut visit: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
     let mut begun = Vec::new();
     for slice in &records.slices {
         let mut rest: &[u8] = slice;
@@ -58,7 +74,7 @@ fn for_each_batch(
                     let count = (needed - begun.len()).min(rest.len());
                     begun.extend_from_slice(rest.split_off(..count).expect("at most what is there"));
                 }
-                Read::Invalid(error) => return Err(error),
+                Read::Invalid(error) => return Err(error.into()),
             }
         }
     }

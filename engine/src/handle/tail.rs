@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_core::Stream;
 
 use super::pending::{block_on, block_on_for};
-use super::{Handle, Pending, for_each_record, scan};
+use super::{Handle, Pending, for_each_record, scan, try_for_each_record};
 use crate::batch::{BatchError, Record};
 use crate::error::Error;
 use crate::limits;
@@ -71,6 +71,33 @@ impl TailRun {
     /// As [`for_each_record`].
     pub fn for_each(&self, visit: impl FnMut(Record<'_>)) -> Result<(), BatchError> {
         for_each_record(&self.records, self.from, visit).map(drop)
+    }
+
+    /// The same until `visit` fails.
+    ///
+    /// ```
+    /// use tora_engine::error::Error;
+    /// use tora_engine::handle::TailRun;
+    ///
+    /// fn sum(run: &TailRun) -> Result<u64, Box<dyn std::error::Error>> {
+    ///     let mut sum = 0;
+    ///     run.try_for_each(|record| -> Result<(), Box<dyn std::error::Error>> {
+    ///         let number = record.value.and_then(|value| value.try_into().ok());
+    ///         let number = number.ok_or_else(|| format!("the record at {} is no number", record.offset))?;
+    ///         sum += u64::from_le_bytes(number);
+    ///         Ok(())
+    ///     })?;
+    ///     Ok(sum)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`try_for_each_record`].
+    pub fn try_for_each<E: From<BatchError>>(
+        &self,
+        visit: impl FnMut(Record<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        try_for_each_record(&self.records, self.from, visit).map(drop)
     }
 }
 

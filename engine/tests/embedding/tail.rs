@@ -171,6 +171,22 @@ fn offsets_that_are_not_held_are_an_error_that_says_what_is() {
 }
 
 #[test]
+fn a_run_is_gone_through_up_to_the_record_that_is_refused() {
+    let folder = Folder::new();
+    let engine = folder.open(1);
+    let handle = engine.handle();
+    let partition = PartitionId::new(create(&handle, "clicks", 1), 0);
+    append_numbers(&handle, partition, 0..10);
+    let run = handle.tail(partition, Offset::new(2)).next_blocking().unwrap().unwrap();
+    let mut seen = Vec::new();
+    let outcome = run.try_for_each(|record| {
+        seen.push(record.offset.value());
+        if record.value == Some(b"5") { Err(Error::DuplicateSequence) } else { Ok(()) }
+    });
+    assert_eq!((outcome, seen), (Err(Error::DuplicateSequence), vec![2, 3, 4, 5]));
+}
+
+#[test]
 fn a_loop_over_a_tail_blocks_for_each_run() {
     let folder = Folder::new();
     let engine = folder.open(1);

@@ -58,6 +58,41 @@ fn it_begins_within_a_batch() {
 }
 
 #[test]
+fn a_visitor_that_fails_ends_it_and_says_why() {
+    #[derive(Debug, PartialEq, Eq)]
+    enum Why {
+        Batch(BatchError),
+        Record(i64),
+    }
+    impl From<BatchError> for Why {
+        fn from(why: BatchError) -> Self {
+            Self::Batch(why)
+        }
+    }
+    let mut bytes = three_batches();
+    let until = |bytes: &[u8], last: i64| {
+        let mut seen = Vec::new();
+        let end = try_for_each_record(&records_of(&[bytes]), Offset::new(11), |record| {
+            let offset = record.offset.value();
+            seen.push(offset);
+            if offset == last { Err(Why::Record(offset)) } else { Ok(()) }
+        });
+        (seen, end.map(Offset::value))
+    };
+    assert_eq!(until(&bytes, 13), ((11..14).collect(), Err(Why::Record(13))));
+    assert_eq!(until(&bytes, 99), ((11..16).collect(), Ok(16)));
+    *bytes.last_mut().unwrap() ^= 1;
+    assert_eq!(
+        until(&bytes, 13),
+        ((11..14).collect(), Err(Why::Record(13))),
+        "what comes later is not looked at"
+    );
+    let (seen, end) = until(&bytes, 99);
+    assert_eq!(seen, (11..15).collect::<Vec<_>>());
+    assert!(matches!(end, Err(Why::Batch(BatchError::Crc { .. }))), "{end:?}");
+}
+
+#[test]
 fn nothing_read_leaves_the_offset_where_it_was() {
     assert_eq!(visited(&records_of(&[]), 16), (vec![], Ok(16)));
 }
