@@ -29,6 +29,15 @@ pub enum Error {
     /// The bytes are no record batch that may be appended, or whose records can be read; [`BatchError::kind`] sorts the
     /// reasons as Kafka does.
     Batch(BatchError),
+    /// A record is larger than its [`Appender`](crate::handle::Appender) takes, whatever the topic would.
+    RecordTooLarge {
+        /// What it counts for, in bytes.
+        size: usize,
+        /// The bytes allowed.
+        max: usize,
+        /// The one of the [`AppenderOptions`](crate::handle::AppenderOptions) that allows no more.
+        option: &'static str,
+    },
     /// An idempotent producer's batch does not follow its last one.
     OutOfOrderSequence {
         /// The sequence number that would have been next.
@@ -69,6 +78,11 @@ impl fmt::Display for Error {
                 write!(f, "the offset is outside the partition's range of {start} to {end}")
             }
             Self::Batch(why) => why.fmt(f),
+            Self::RecordTooLarge { size, max, option } => write!(
+                f,
+                "the record counts for {size} bytes, more than the {max} that its appender was made for: raise \
+                 AppenderOptions::{option}"
+            ),
             Self::OutOfOrderSequence { expected, found } => {
                 write!(f, "the producer's sequence number is {found}, not {expected}")
             }

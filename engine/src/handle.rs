@@ -33,6 +33,7 @@ use crate::catalog::SettingsEdit;
 use crate::error::Error;
 use crate::io::Slice;
 use crate::limits;
+use crate::mailbox::bounds::Bounds;
 use crate::mailbox::budget::{Budget, Permit};
 use crate::mailbox::completion::completion;
 use crate::mailbox::gather::Gatherer;
@@ -211,11 +212,10 @@ impl Handle {
         let handle = self.clone();
         let read = move |reply| {
             let described = reply!(Describe(result) => result)(reply)?;
-            let batch_bytes = options.batch_bytes.min(described.max_message_bytes);
             let room = Arc::new(Room::new(options.bytes_max.max(limits::APPENDER_BYTES_MIN)));
-            let peers = handle.inner.peers.clone();
-            let gatherer = Gatherer::new(partition, shard, peers, slot, room, batch_bytes);
-            Ok(Appender::new(Arc::new(gatherer), Arc::clone(&handle.inner.clock)))
+            let bounds = Bounds::new(room, options.batch_bytes.min(described.max_message_bytes));
+            let gatherer = Gatherer::new(partition, shard, handle.inner.peers.clone(), slot, bounds);
+            Ok(Appender::new(Arc::new(gatherer), options.batch_bytes, Arc::clone(&handle.inner.clock)))
         };
         self.ask(shard, Request::Describe { partition }, read)
     }

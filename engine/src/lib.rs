@@ -189,6 +189,7 @@
 //! | error | what is true then |
 //! | --- | --- |
 //! | [`Busy`](Error::Busy) | nothing was done: try again when something was answered |
+//! | [`RecordTooLarge`](Error::RecordTooLarge) | the record is not appended: it says which of the [`AppenderOptions`](handle::AppenderOptions) is too small for it |
 //! | [`TooManyAppenders`](Error::TooManyAppenders) | a shard has all the appenders that it may: clone one rather than make another |
 //! | [`TooManyFiles`](Error::TooManyFiles) | nothing was done: the process has too few descriptors (`ulimit -n`) |
 //! | [`DiskFull`](Error::DiskFull) | nothing was appended and nothing lost; appends go on when there is space |

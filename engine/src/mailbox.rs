@@ -12,6 +12,7 @@
 //!
 //! Messages from one sender arrive in the order in which they were sent.
 
+pub mod bounds;
 pub mod budget;
 pub mod completion;
 mod credits;

@@ -150,6 +150,7 @@ impl ErrorCode {
                 BatchErrorKind::UnsupportedCompression => Self::UNSUPPORTED_COMPRESSION_TYPE,
                 BatchErrorKind::InvalidRecord => Self::INVALID_RECORD,
             },
+            Error::RecordTooLarge { .. } => Self::MESSAGE_TOO_LARGE,
             Error::OutOfOrderSequence { .. } => Self::OUT_OF_ORDER_SEQUENCE_NUMBER,
             Error::DuplicateSequence => Self::DUPLICATE_SEQUENCE_NUMBER,
             Error::InvalidProducerEpoch => Self::INVALID_PRODUCER_EPOCH,

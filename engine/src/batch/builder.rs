@@ -39,11 +39,9 @@ impl BatchBuilder {
     /// An empty batch that may grow to `size_max` bytes, header included. Nothing is allocated for it yet.
     #[must_use]
     pub fn new(size_max: usize) -> Self {
-        // The length field is an `i32` and does not count the bytes before itself.
-        let size_max = size_max.min(i32::MAX as usize);
         Self {
             bytes: Vec::new(),
-            size_max,
+            size_max: size_limit(size_max),
             count: 0,
             base_timestamp: -1,
             max_timestamp: -1,
@@ -112,6 +110,11 @@ impl BatchBuilder {
         Ok(())
     }
 
+    /// Changes how many bytes the batch may grow to. One that is larger already takes no more records.
+    pub fn set_size_max(&mut self, size_max: usize) {
+        self.size_max = size_limit(size_max);
+    }
+
     /// Makes this an idempotent producer's batch, whose first record has sequence number `base_sequence`.
     pub fn set_producer(&mut self, id: ProducerId, epoch: i16, base_sequence: i32) {
         self.producer = Producer { id: id.value(), epoch, base_sequence };
@@ -171,6 +174,11 @@ impl BatchBuilder {
     pub const fn records_count(&self) -> i32 {
         self.count
     }
+}
+
+/// The length field is an `i32` and does not count the bytes before itself.
+fn size_limit(size_max: usize) -> usize {
+    size_max.min(i32::MAX as usize)
 }
 
 fn size_of_field(field: Option<&[u8]>) -> usize {

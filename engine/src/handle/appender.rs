@@ -22,7 +22,8 @@ use crate::types::{Offset, PartitionId};
 pub struct AppenderOptions {
     /// The largest batch in bytes; at most the topic's `max.message.bytes`, whatever is said here.
     pub batch_bytes: usize,
-    /// Bytes of records that may be unanswered: past it, it is [busy](Error::Busy).
+    /// Bytes of records that may be unanswered, each counted with some more: past it, it is [busy](Error::Busy). So no record
+    /// may be larger, which matters where the topic takes batches of more than the default of 4 MiB.
     pub bytes_max: u32,
 }
 
@@ -39,22 +40,29 @@ impl Default for AppenderOptions {
 /// nobody waits for a timer. Each record has its own answer; the records of a batch are flushed, and answered, together.
 ///
 /// Records of one thread get their offsets in the order in which they were appended.
+///
+/// Where the topic's `max.message.bytes` is lowered meanwhile, batches that were gathered before may be refused, each record
+/// with [`Error::Batch`]; the appender learns of it with the first of them, and goes on with smaller ones. Where it is raised,
+/// an appender made then makes use of it.
 #[derive(Clone)]
 pub struct Appender {
     gatherer: Arc<Gatherer>,
+    /// [`AppenderOptions::batch_bytes`].
+    batch_bytes: usize,
     clock: Arc<dyn Clock>,
 }
 
 impl Appender {
-    pub(super) fn new(gatherer: Arc<Gatherer>, clock: Arc<dyn Clock>) -> Self {
-        Self { gatherer, clock }
+    pub(super) fn new(gatherer: Arc<Gatherer>, batch_bytes: usize, clock: Arc<dyn Clock>) -> Self {
+        Self { gatherer, batch_bytes, clock }
     }
 
     /// Appends a record.
     ///
     /// # Errors
-    /// At once [`Error::Busy`] while too many bytes are unanswered, [`Error::Batch`] for a record that is larger than
-    /// any batch, or [`Error::Stopped`]; then as [`Handle::append`](super::Handle::append).
+    /// At once [`Error::Busy`] while too many bytes are unanswered, [`Error::RecordTooLarge`] for a record that is larger than
+    /// the [`AppenderOptions`] allow, [`Error::Batch`] for one that is larger than the topic does, or [`Error::Stopped`]; then
+    /// as [`Handle::append`](super::Handle::append).
     pub fn append(&self, record: RecordRef<'_>) -> Result<PendingRecord, Error> {
         let units = self.units(&record)?;
         if !self.gatherer.room().try_take(units) {
@@ -118,7 +126,12 @@ impl Appender {
         let &RecordRef { timestamp, key, value, headers } = record;
         let timestamp = timestamp.unwrap_or_else(|| self.clock.unix_millis());
         let gathered = Gathered { timestamp, key, value, headers };
-        self.gatherer.push(&gathered, units).map(PendingRecord)
+        self.gatherer.push(&gathered, units).map(PendingRecord).map_err(|error| match error {
+            Error::Batch(BatchError::TooLarge { size, max }) if max == self.batch_bytes => {
+                Error::RecordTooLarge { size, max, option: "batch_bytes" }
+            }
+            error => error,
+        })
     }
 
     /// What the record takes of the room.
@@ -131,7 +144,8 @@ impl Appender {
             + record.headers.iter().map(of_header).sum::<usize>();
         let max = self.gatherer.room().total();
         let units = u32::try_from(size).ok().filter(|units| *units <= max);
-        units.ok_or(Error::Batch(BatchError::TooLarge { size, max: max as usize }))
+        // It would wait for ever.
+        units.ok_or(Error::RecordTooLarge { size, max: max as usize, option: "bytes_max" })
     }
 }
 

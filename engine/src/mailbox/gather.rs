@@ -13,6 +13,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, TryLockError};
 
 use super::Peers;
+use super::bounds::Bounds;
 use super::budget::Permit;
 use super::group::{Group, GroupCompleter, GroupRecord};
 use super::mail::{Mail, ReplyTo};
@@ -52,8 +53,8 @@ pub struct Gatherer {
     partition: PartitionId,
     shard: ShardId,
     peers: Peers<Mail>,
-    /// What the records that are not answered yet take up.
-    room: Arc<Room>,
+    /// What the records that are not answered yet take up, and a batch.
+    bounds: Arc<Bounds>,
     state: Mutex<State>,
     /// The shard came while the lock was held: whoever held it sends the message again.
     missed: AtomicBool,
@@ -76,18 +77,17 @@ struct State {
 }
 
 impl Gatherer {
-    /// One for a partition of `shard`: batches of at most `batch_bytes`, records of `room` in all.
+    /// One for a partition of `shard`.
     #[must_use]
     pub fn new(
         partition: PartitionId,
         shard: ShardId,
         peers: Peers<Mail>,
         slot: Permit,
-        room: Arc<Room>,
-        batch_bytes: usize,
+        bounds: Bounds,
     ) -> Self {
         let state = State {
-            builder: BatchBuilder::new(batch_bytes),
+            builder: BatchBuilder::new(bounds.batch_bytes()),
             group: Arc::default(),
             units: 0,
             full: VecDeque::new(),
@@ -98,7 +98,7 @@ impl Gatherer {
             partition,
             shard,
             peers,
-            room,
+            bounds: Arc::new(bounds),
             state: Mutex::new(state),
             missed: AtomicBool::new(false),
             fence: Fence::new(),
@@ -122,7 +122,7 @@ impl Gatherer {
     /// What the records take up.
     #[must_use]
     pub fn room(&self) -> &Arc<Room> {
-        &self.room
+        self.bounds.room()
     }
 
     /// Adds a record, whose `units` of room are taken; they are given back with its answer, or where it is refused.
@@ -140,13 +140,14 @@ impl Gatherer {
         match &pushed {
             Ok(_) if sends => self.send(),
             Ok(_) => {}
-            Err(_) => self.room.give_back(units),
+            Err(_) => self.room().give_back(units),
         }
         pushed
     }
 
     fn push_to(&self, state: &mut State, record: &Gathered<'_>) -> Result<GroupRecord, Error> {
         let Gathered { timestamp, key, value, headers } = *record;
+        state.builder.set_size_max(self.bounds.batch_bytes());
         let push = |state: &mut State| state.builder.push_with_headers(timestamp, key, value, headers);
         let mut pushed = push(state);
         if matches!(pushed, Err(BatchError::TooLarge { .. })) && state.builder.records_count() > 0 {
@@ -162,7 +163,7 @@ impl Gatherer {
     fn finish(&self, state: &mut State) -> Option<Batch> {
         let batch = Slice::from_vec(state.builder.take()?);
         let (group, units) = (std::mem::take(&mut state.group), std::mem::take(&mut state.units));
-        let from = ReplyTo::Group(GroupCompleter::new(group, Arc::clone(&self.room), units));
+        let from = ReplyTo::Group(GroupCompleter::new(group, Arc::clone(&self.bounds), units));
         Some(Batch { partition: self.partition, batch, from })
     }
 
@@ -222,7 +223,7 @@ impl Gatherer {
 
 impl fmt::Debug for Gatherer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Gatherer({}, {:?})", self.partition, self.room)
+        write!(f, "Gatherer({}, {:?})", self.partition, self.room())
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock, PoisonError, TryLockError};
 use std::task::{Poll, Waker};
 
-use super::room::Room;
+use super::bounds::Bounds;
 use super::sync::{AtomicBool, Fence, Mutex, Ordering};
 use crate::error::Error;
 use crate::request::Reply;
@@ -75,14 +75,14 @@ impl Group {
 pub struct GroupCompleter {
     /// Until it is answered.
     group: Option<Arc<Group>>,
-    room: Arc<Room>,
+    bounds: Arc<Bounds>,
     units: u32,
 }
 
 impl GroupCompleter {
-    /// The end for a group whose records have taken `units` of `room`, which are given back with the answer.
-    pub fn new(group: Arc<Group>, room: Arc<Room>, units: u32) -> Self {
-        Self { group: Some(group), room, units }
+    /// The end for a group whose records have taken `units` of the room, which are given back with the answer.
+    pub fn new(group: Arc<Group>, bounds: Arc<Bounds>, units: u32) -> Self {
+        Self { group: Some(group), bounds, units }
     }
 
     /// Answers; `reply` is one to an append.
@@ -93,8 +93,9 @@ impl GroupCompleter {
 
     fn finish(&mut self, answer: Result<Offset, Error>) {
         let Some(group) = self.group.take() else { return };
-        // First, so that who learns of the answer finds room for the next record.
-        self.room.give_back(self.units);
+        // First, so that who learns of the answer finds room for the next record, and has it put into a batch that fits.
+        self.bounds.learn(&answer);
+        self.bounds.room().give_back(self.units);
         group.finish(answer);
     }
 }

@@ -10,6 +10,7 @@ use std::task::{Poll, Waker};
 use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
+use super::bounds::Bounds;
 use super::budget::Budget;
 use super::completion::completion;
 use super::gather::{Gathered, Gatherer};
@@ -304,7 +305,7 @@ fn two_records_of_a_batch(fence: fn() -> Fence) {
     let room = Arc::new(Room::new(2));
     assert!(room.try_take(2));
     let records = [0, 1].map(|number| GroupRecord::new(Arc::clone(&group), number));
-    let completer = GroupCompleter::new(group, room, 2);
+    let completer = GroupCompleter::new(group, Arc::new(Bounds::new(room, 1 << 20)), 2);
     let [mut first, mut second] = records;
     let shard = thread::spawn(move || {
         let appended = Appended { base_offset: Offset::new(7), log_append_time: -1, log_start: Offset::ZERO };
@@ -331,7 +332,8 @@ fn two_records_and_a_shard(fence: fn() -> Fence) {
     let (slot, room) = (Budget::new(1).try_take().unwrap(), Arc::new(Room::new(2)));
     assert!(room.try_take(2));
     let partition = PartitionId::new(TopicId::from_random(1, 2), 0);
-    let gatherer = Gatherer::new(partition, SHARD, peers, slot, room, 1 << 20).with_fence(fence());
+    let gatherer =
+        Gatherer::new(partition, SHARD, peers, slot, Bounds::new(room, 1 << 20)).with_fence(fence());
     let gatherer = Arc::new(gatherer);
     let append = |gatherer: &Arc<Gatherer>| {
         let record = Gathered { timestamp: 0, key: None, value: None, headers: &[] };

@@ -3,6 +3,7 @@
 use std::thread;
 
 use tora_engine::batch::{BatchError, CrcCheck, batches};
+use tora_engine::catalog::{SettingChange, SettingChangeKind, SettingsEdit};
 use tora_engine::error::Error;
 use tora_engine::handle::{AppenderOptions, PendingRecord, RecordRef};
 use tora_engine::types::{Offset, PartitionId, TopicId};
@@ -118,8 +119,73 @@ fn what_is_unanswered_has_a_limit_that_the_caller_sees() {
     for _ in 0..100 {
         drop(appender.append_blocking(RecordRef::of_value(&value)).unwrap());
     }
-    let large = appender.append(RecordRef::of_value(&[0; 10_000])).unwrap_err();
-    assert!(matches!(large, Error::Batch(BatchError::TooLarge { .. })), "it would wait for ever: {large:?}");
+}
+
+#[test]
+fn a_record_that_the_appender_has_no_room_for_says_what_to_raise() {
+    let folder = Folder::new();
+    let engine = folder.open(1);
+    let handle = engine.handle();
+    let configs = [("max.message.bytes", "16777216")];
+    let topic = handle.create_topic("large", 1, &configs).unwrap().wait().unwrap().id;
+    let partition = PartitionId::new(topic, 0);
+    let appender = |options| handle.appender_with(partition, options).unwrap().wait().unwrap();
+    let value = vec![b'.'; 5 << 20];
+    let record = RecordRef::of_value(&value);
+
+    let by_default = appender(AppenderOptions::default());
+    let refused = by_default.append(record).unwrap_err();
+    assert_eq!(refused, by_default.append_blocking(record).unwrap_err(), "it would wait for ever");
+    assert!(
+        matches!(refused, Error::RecordTooLarge { max: 4_194_304, option: "bytes_max", .. }),
+        "{refused:?}"
+    );
+    assert!(refused.to_string().contains("raise AppenderOptions::bytes_max"), "{refused}");
+
+    let small_batches = appender(AppenderOptions { bytes_max: 8 << 20, batch_bytes: 1 << 20 });
+    let refused = small_batches.append(record).unwrap_err();
+    assert!(refused.to_string().contains("raise AppenderOptions::batch_bytes"), "{refused}");
+    assert_eq!(small_batches.bytes_left(), 8 << 20);
+
+    let roomy = appender(AppenderOptions { bytes_max: 8 << 20, ..AppenderOptions::default() });
+    assert_eq!(roomy.append(record).unwrap().wait(), Ok(Offset::ZERO));
+}
+
+#[test]
+fn an_appender_goes_on_in_smaller_batches_when_the_topic_takes_no_larger_ones() {
+    let folder = Folder::new();
+    let engine = folder.open(1);
+    let handle = engine.handle();
+    let topic = create(&handle, "clicks", 1);
+    let partition = PartitionId::new(topic, 0);
+    let appender = handle.appender(partition).unwrap().wait().unwrap();
+    let change =
+        SettingChange { name: "max.message.bytes".into(), kind: SettingChangeKind::Set("200".into()) };
+    handle.alter_topic(topic, SettingsEdit::Each(vec![change])).unwrap().wait().unwrap();
+    // As much as several batches take, again and again.
+    let append_all = || -> Vec<_> {
+        let sent = |number: i64| appender.append(RecordRef::of_value(number.to_string().as_bytes())).unwrap();
+        let pending: Vec<_> = (0..500).map(sent).collect();
+        pending.into_iter().map(PendingRecord::wait).collect()
+    };
+    let mut tries = 0;
+    while append_all().into_iter().any(|outcome| outcome.is_err()) {
+        tries += 1;
+        assert!(tries <= 2, "it has not learned from the first refusal");
+    }
+    let held = values(&handle, partition, 0);
+    assert!(
+        held[held.len() - 500..]
+            .iter()
+            .map(|(_, value)| value)
+            .eq(numbers(0..500).iter().map(|(_, value)| value))
+    );
+    let large = appender.append(RecordRef::of_value(&[0; 200])).map(PendingRecord::wait);
+    let refused = match &large {
+        Ok(answer) => answer.as_ref().unwrap_err(),
+        Err(error) => error,
+    };
+    assert!(matches!(refused, Error::Batch(BatchError::TooLarge { max: 200, .. })), "{refused:?}");
 }
 
 #[test]

@@ -105,6 +105,41 @@ fn a_record_that_no_batch_takes_leaves_the_others_alone() {
 }
 
 #[test]
+fn a_refusal_says_how_large_the_batches_to_come_may_be() {
+    let (handle, mut inboxes) = handle_of(1);
+    let appender = appender_of(&handle, &mut inboxes[0], 1 << 20, 5_000);
+    let append =
+        |count: usize| -> Vec<_> { (0..count).map(|_| appender.append(value("0123")).unwrap()).collect() };
+    let sizes = |batches: &[Batch]| batches.iter().map(|batch| values_of(batch).len()).collect::<Vec<_>>();
+    let early = append(5);
+    let mut first = gathered(&mut inboxes[0]);
+    let meanwhile = append(3);
+    let refusal = Error::Batch(BatchError::TooLarge { size: 117, max: 82 });
+    answer_group(first.remove(0), Err(refusal.clone()));
+    for pending in early {
+        assert_eq!(pending.wait(), Err(refusal.clone()));
+    }
+
+    let late = append(2);
+    let batches = gathered(&mut inboxes[0]);
+    assert_eq!(sizes(&batches), [3, 1, 1], "what was gathered before stays together");
+    let outcomes =
+        [Err(Error::Batch(BatchError::TooLarge { size: 95, max: 200 })), Ok(appended(7)), Ok(appended(8))];
+    for (batch, outcome) in batches.into_iter().zip(outcomes) {
+        answer_group(batch, outcome);
+    }
+    assert!(meanwhile.into_iter().all(|pending| pending.wait().is_err()));
+    assert_eq!(late.into_iter().map(|pending| pending.wait().unwrap().value()).collect::<Vec<_>>(), [7, 8]);
+    assert_eq!(appender.bytes_left(), 5_000);
+
+    let large = appender.append(value("0123456789abcdef")).unwrap_err();
+    assert!(
+        matches!(large, Error::Batch(BatchError::TooLarge { max: 82, .. })),
+        "the smallest counts: {large:?}"
+    );
+}
+
+#[test]
 fn unanswered_records_take_room_until_they_are_answered() {
     let (handle, mut inboxes) = handle_of(1);
     let appender = appender_of(&handle, &mut inboxes[0], 1 << 20, 5_000);
