@@ -254,7 +254,8 @@ impl Handle {
     }
 
     /// Answers true once the partition's visible end is past `end` (or the partition is gone), false when `timeout`
-    /// has passed first.
+    /// has passed first. Of these a shard takes [1,024](Lane::handle_credits) at a time, with the tails that wait; one whose
+    /// [`Pending`] is dropped counts until the shard looks, [a second](limits::WATCH_LOOK_MS) later or sooner.
     ///
     /// # Errors
     /// At once [`Error::Busy`]; then [`Error::Stopped`].

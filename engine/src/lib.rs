@@ -93,7 +93,8 @@
 //! # Async
 //!
 //! [`Pending`](handle::Pending) and [`PendingRecord`](handle::PendingRecord) are futures, [`Tail`](handle::Tail) is a
-//! stream; they belong to no runtime, and dropping one at any time is safe: what was sent takes its course.
+//! stream; they belong to no runtime, and dropping one at any time is safe: what was sent takes its course, and what only
+//! waited ([`Handle::wait_for`], a tail) is forgotten.
 //!
 //! ```
 //! use tora_engine::Handle;

@@ -66,9 +66,16 @@ pub const APPENDER_RECORD_BYTES: usize = 64;
 /// enough that thousands of tails that lag do not matter.
 pub const TAIL_BYTES: usize = 256 << 10;
 
-/// A tail at the end of its partition looks again after this time at the latest; for so long a tail that was dropped may
-/// still take one of its shard's watches.
+/// A tail at the end of its partition looks again after this time at the latest.
 pub const TAIL_WATCH_MS: u64 = 2_000;
+
+/// A watch of a thread outside the shards is looked at this often: where nobody waits for it any more, its place is another's.
+/// One look takes some microseconds, and no shard sleeps for much longer beside tails.
+pub const WATCH_LOOK_MS: u64 = 1_000;
+
+/// So many of them, and all are looked at sooner: a quarter of those that a shard takes, so that a service which gives up one
+/// after the other finds room, and none costs more than looking at a few others.
+pub const WATCH_LOOK_COUNT: u32 = crate::mailbox::Lane::Watch.handle_credits() / 4;
 
 /// Partitions that one topic may have: each costs about a kilobyte of memory per broker.
 pub const PARTITIONS_MAX: i32 = 100_000;

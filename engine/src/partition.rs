@@ -218,9 +218,14 @@ impl Partition {
         waits
     }
 
-    /// Answers the watchers whose time is up.
-    pub fn expire_watchers<F>(&mut self, now: Nanos, cx: &mut Context<'_, F>) {
-        self.waiters.expire(now, cx.replies);
+    /// Answers the watchers whose time is up, and forgets those whom nobody waits for. Returns when to look again.
+    pub fn look_at_watchers<F>(&mut self, now: Nanos, cx: &mut Context<'_, F>) -> Option<Nanos> {
+        self.waiters.expire(now, cx.replies)
+    }
+
+    /// Forgets the watchers whom nobody waits for any more.
+    pub fn forget_watchers(&mut self) {
+        self.waiters.forget_abandoned();
     }
 
     /// Says how the partition stands.

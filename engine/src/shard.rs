@@ -17,6 +17,7 @@ mod removals;
 mod requests;
 mod slots;
 mod timed;
+mod watching;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
@@ -77,8 +78,10 @@ pub struct Shard<I: Io> {
     outbox: Vec<[VecDeque<(u64, Request)>; 2]>,
     /// Replies for the service on this core.
     replies: VecDeque<(u64, Reply)>,
-    /// When watches end, with the slot they are at.
+    /// When partitions' watchers have to be looked at, with the slots they are at.
     watches: BTreeSet<(Nanos, usize)>,
+    /// Watches of threads outside that have begun since all of these were looked at.
+    watched: u32,
     /// When partitions are flushed at the latest, with the slots they are at.
     flushes: BTreeSet<(Nanos, usize)>,
     rounds: Rounds,
@@ -140,6 +143,7 @@ impl<I: Io> Shard<I> {
             outbox: (0..shards).map(|_| [VecDeque::new(), VecDeque::new()]).collect(),
             replies: VecDeque::new(),
             watches: BTreeSet::new(),
+            watched: 0,
             flushes: BTreeSet::new(),
             rounds: Rounds::default(),
             checkpoints: Checkpoints::default(),
@@ -459,15 +463,6 @@ impl<I: Io> Shard<I> {
         self.answers = answers;
         self.look_after_ahead();
         result
-    }
-
-    fn expire_watches(&mut self, now: Nanos) {
-        while let Some(&(until, slot)) = self.watches.first()
-            && until <= now
-        {
-            self.watches.pop_first();
-            self.with_quietly(slot, |partition, cx| partition.expire_watchers(now, cx));
-        }
     }
 
     /// The slot of a live topic's partition, made if it has never been used.

@@ -51,6 +51,13 @@ impl Completer {
         self.finish(Some(reply));
     }
 
+    /// Whether nobody waits for the reply any more.
+    #[must_use]
+    pub fn is_abandoned(&self) -> bool {
+        // Each end holds the slot once, and a dropped one does not come back.
+        Arc::strong_count(&self.slot) == 1
+    }
+
     fn finish(&mut self, reply: Option<Reply>) {
         let Some(permit) = self.permit.take() else { return };
         let slot = &*self.slot;

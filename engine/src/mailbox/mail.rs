@@ -62,6 +62,20 @@ pub enum ReplyTo {
     Group(GroupCompleter),
 }
 
+impl ReplyTo {
+    /// Whether whoever waits may give it up unseen: threads outside the shards may.
+    #[must_use]
+    pub fn may_be_abandoned(&self) -> bool {
+        matches!(self, Self::Handle(_))
+    }
+
+    /// Whether nobody waits for the reply any more.
+    #[must_use]
+    pub fn is_abandoned(&self) -> bool {
+        matches!(self, Self::Handle(completer) if completer.is_abandoned())
+    }
+}
+
 /// Which credits a request draws on. Watches have their own, since they are under way for as long as nothing happens:
 /// a thousand idle consumers must not keep a single append from crossing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::error::Error;
+use crate::limits;
 use crate::mailbox::ReplyTo;
 use crate::request::{Appended, Reply};
 use crate::types::{Nanos, Offset, Position};
@@ -74,11 +75,28 @@ impl Waiters {
         }
     }
 
-    /// Answers the readers whose time is up.
-    pub fn expire(&mut self, now: Nanos, replies: &mut Vec<(ReplyTo, Reply)>) {
-        for watcher in self.watchers.extract_if(.., |watcher| watcher.until <= now) {
+    /// Answers the readers whose time is up, and those who are gone, whose room is others' then. Says when to look at the rest.
+    pub fn expire(&mut self, now: Nanos, replies: &mut Vec<(ReplyTo, Reply)>) -> Option<Nanos> {
+        let look = now.plus_millis(limits::WATCH_LOOK_MS);
+        let mut next: Option<Nanos> = None;
+        let is_over = |watcher: &mut Watcher| {
+            let Watcher { until, from, .. } = watcher;
+            if *until <= now || from.is_abandoned() {
+                return true;
+            }
+            let at = if from.may_be_abandoned() { look.min(*until) } else { *until };
+            next = Some(next.map_or(at, |next| next.min(at)));
+            false
+        };
+        for watcher in self.watchers.extract_if(.., is_over) {
             replies.push((watcher.from, Reply::Watch(false)));
         }
+        next
+    }
+
+    /// Forgets the readers who are gone.
+    pub fn forget_abandoned(&mut self) {
+        self.watchers.retain(|watcher| !watcher.from.is_abandoned());
     }
 
     /// Answers everybody: nothing more will come.

@@ -82,11 +82,7 @@ impl<I: Io> Shard<I> {
                 Err(error) => self.answer(from, Reply::ReadStored(Err(error))),
             },
             Request::Watch { partition, end, until } => match self.slot_in_use(partition) {
-                Ok(slot) if !self.stopping => {
-                    if self.with_quietly(slot, |partition, cx| partition.watch(from, end, until, cx)) {
-                        self.watches.insert((until, slot));
-                    }
-                }
+                Ok(slot) if !self.stopping => self.watch(slot, from, end, until),
                 _ => self.answer(from, Reply::Watch(true)),
             },
             Request::ListOffset { partition, query } => match self.slot_in_use(partition) {

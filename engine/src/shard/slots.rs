@@ -27,6 +27,8 @@ pub struct Slot {
     pub in_ring: bool,
     /// When it is flushed at the latest, where something is unflushed and only time sees to that.
     pub flush_at: Option<Nanos>,
+    /// When its watchers have to be looked at, where there are any.
+    pub watch_at: Option<Nanos>,
     /// When it was last appended to, or read.
     pub last_used: Nanos,
     /// When it was last appended to.
@@ -55,6 +57,7 @@ impl Slots {
             to_settle: false,
             deleted: false,
             flush_at: None,
+            watch_at: None,
             last_used: Nanos::new(0),
             last_appended: Nanos::new(0),
         });

@@ -5,6 +5,7 @@ mod deleting;
 mod reading;
 mod searching;
 mod timed;
+mod watching;
 
 use std::io;
 use std::sync::Arc;

@@ -128,6 +128,22 @@ fn waiting_readers_have_a_limit_and_leave_room_for_appends() {
 }
 
 #[test]
+fn readers_that_nobody_waits_for_any_more_leave_their_room_to_others() {
+    let folder = Folder::new();
+    let engine = folder.open(1);
+    let handle = engine.handle();
+    let partition = PartitionId::new(create(&handle, "clicks", 1), 0);
+    let hour = Duration::from_secs(3_600);
+    let watch = |handle: &Handle| handle.wait_for(partition, Offset::ZERO, hour);
+    // Each is dropped, as the other branch of a `select!` does.
+    let all: Vec<_> = (0..Lane::Watch.handle_credits()).map(|_| watch(&handle).unwrap()).collect();
+    drop(all);
+    let waiting = handle.when_room(watch).wait_timeout(Duration::from_secs(60)).unwrap();
+    append(&handle, partition, b"0");
+    assert_eq!(waiting.wait(), Ok(true));
+}
+
+#[test]
 fn more_appends_than_the_engine_takes_at_once_wait_for_room() {
     let folder = Folder::new();
     let engine = folder.open(1);
