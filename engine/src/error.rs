@@ -19,7 +19,8 @@ pub enum Error {
     InvalidConfig(String),
     /// The number of partitions cannot be used; the text says what would do.
     InvalidPartitions(String),
-    /// The offset lies outside `[start, end]` of what the partition holds.
+    /// The offset lies outside `[start, end]` of what the partition holds: what was there was deleted; or, where
+    /// `flush.messages` is not 1, a power cut took the last records, and one that was read before is past the end now.
     OffsetOutOfRange {
         /// The first offset it holds.
         start: Offset,
@@ -49,12 +50,15 @@ pub enum Error {
     DuplicateSequence,
     /// A newer session of the same producer has taken over.
     InvalidProducerEpoch,
-    /// The partition's storage failed, or failed earlier; it takes no more until it is opened again.
+    /// The partition's storage failed, or failed earlier. Until the engine is opened again it takes no more, and refuses to
+    /// read, search and describe what it holds, acknowledged records among it: those are there still. An append that was under
+    /// way may have been done or not.
     Storage(String),
-    /// The disk is full. Nothing is lost; appends go on when space returns.
+    /// The disk is full. Nothing is lost; appends go on when space returns. A later append of the same producer that was under way
+    /// already may be taken, unless sequence numbers forbid it.
     DiskFull,
     /// The process has as many files open as it may, and the engine could not do with fewer. Nothing was done, and it may
-    /// be tried again.
+    /// be tried again; of later appends the same holds as where the disk is full.
     TooManyFiles,
     /// The shard has as many appenders as it may: [`limits::APPENDERS_MAX`](crate::limits::APPENDERS_MAX).
     TooManyAppenders,

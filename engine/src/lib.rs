@@ -194,10 +194,15 @@
 //! | [`TooManyAppenders`](Error::TooManyAppenders) | a shard has all the appenders that it may: clone one rather than make another |
 //! | [`TooManyFiles`](Error::TooManyFiles) | nothing was done: the process has too few descriptors (`ulimit -n`) |
 //! | [`DiskFull`](Error::DiskFull) | nothing was appended and nothing lost; appends go on when there is space |
-//! | [`Storage`](Error::Storage) | a write or flush failed: the partition takes no more until the engine is opened again |
+//! | [`Storage`](Error::Storage) | a write or flush failed: until the engine is opened again the partition takes no more, and its acknowledged records, which are there still, are not read, searched or described either; an append that was under way may have been done or not |
 //! | [`Stopped`](Error::Stopped) | the engine is closed; a request that was under way may have been done or not |
-//! | [`OffsetOutOfRange`](Error::OffsetOutOfRange) | retention was faster: it says what is held |
+//! | [`OffsetOutOfRange`](Error::OffsetOutOfRange) | retention was faster; or, where `flush.messages` is not 1, a power cut took records that were read before it, and what was remembered lies past the end. It says what is held |
 //! | [`WouldDeadlock`](Error::WouldDeadlock) | a blocking call on a shard's own thread, from a [`service::Service`] |
+//!
+//! Appends of one partition that are under way together do not fail together: behind one that was refused (`DiskFull`,
+//! `TooManyFiles`) a smaller or later one may be taken, so that a journal which has several under way would have a hole. Batches
+//! with a producer id leave none, once the first of that producer was appended: what follows a refused one is
+//! [out of order](Error::OutOfOrderSequence) until that was appended. An appender's records have no producer.
 //!
 //! An append that may have been done or not can be made again without being doubled, with a producer id
 //! ([`Handle::new_producer_id`], [`BatchBuilder::set_producer`](batch::BatchBuilder::set_producer)).
