@@ -3,9 +3,11 @@
 
 mod appender;
 mod cold_reads;
+mod disk_full;
 mod engines;
 mod partitions;
 mod poor;
+mod process;
 mod requests;
 mod runtimes;
 mod support;

@@ -3,59 +3,14 @@
 use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use log::{LevelFilter, Log, Metadata, Record};
 use tora_engine::Engine;
 use tora_engine::error::Error;
 use tora_engine::handle::RecordRef;
 use tora_engine::types::{Offset, PartitionId};
 
+use crate::process::{alone, in_a_process, warnings};
 use crate::support::{Folder, append, create, numbers, values};
-
-/// Names the data folder where a test has a process to itself, so that running all ignored tests does no harm.
-const ALONE: &str = "TORA_TEST_ALONE";
-
-/// Prints what the engine logs.
-struct Printed;
-
-impl Log for Printed {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &Record<'_>) {
-        println!("{}: {}", record.level(), record.args());
-    }
-
-    fn flush(&self) {}
-}
-
-/// The data folder, in a process of the test's own; `None` in any other.
-fn alone() -> Option<Folder> {
-    let folder = std::env::var_os(ALONE)?;
-    log::set_logger(&Printed).expect("it is the process's first");
-    log::set_max_level(LevelFilter::Warn);
-    Some(Folder::at(PathBuf::from(folder)))
-}
-
-/// Runs one of this file's ignored tests in a process that `starter` starts, and returns what it printed.
-fn in_a_process(test: &str, folder: &Path, starter: &[&OsStr]) -> String {
-    let this = std::env::current_exe().unwrap();
-    let mut command = Command::new(starter[0]);
-    command.args(&starter[1..]).arg(this);
-    command.args(["--exact", "--ignored", "--nocapture", &format!("poor::{test}")]).env(ALONE, folder);
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{printed}\n{}", String::from_utf8_lossy(&output.stderr));
-    assert!(printed.contains("it works"), "the test has run: {printed}");
-    printed
-}
-
-fn warnings(printed: &str) -> Vec<&str> {
-    printed.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).collect()
-}
 
 fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
@@ -97,7 +52,7 @@ fn without_lockable_memory_for_its_buffers_it_works_with_one_warning() {
         starter.extend(["setpriv", "--bounding-set=-ipc_lock"]);
     }
     let starter: Vec<_> = starter.into_iter().map(OsStr::new).collect();
-    let printed = in_a_process("with_little_lockable_memory", folder.path(), &starter);
+    let printed = in_a_process("poor::with_little_lockable_memory", folder.path(), &starter);
     let warnings = warnings(&printed);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     for part in ["12.0 MiB of buffers", "RLIMIT_MEMLOCK is 2.0 MiB", "ulimit -l", "goes on without"] {
@@ -115,7 +70,7 @@ fn with_little_lockable_memory() {
 #[test]
 fn little_memory_for_buffers_is_little_memory() {
     let folder = Folder::new();
-    in_a_process("with_four_chunks", folder.path(), &[OsStr::new("env")]);
+    in_a_process("poor::with_four_chunks", folder.path(), &[OsStr::new("env")]);
 }
 
 #[test]
@@ -159,7 +114,7 @@ fn on_a_file_system_without_direct_writes_it_works_with_one_warning() {
     let mount = "mount -t ramfs ramfs \"$0\" && exec \"$@\"";
     let starter = ["unshare", "--mount", "sh", "-c", mount].map(OsStr::new);
     let starter: Vec<_> = starter.into_iter().chain([folder.path().as_os_str()]).collect();
-    let printed = in_a_process("on_ramfs", folder.path(), &starter);
+    let printed = in_a_process("poor::on_ramfs", folder.path(), &starter);
     let warnings = warnings(&printed);
     let about = |text: &str| warnings.iter().filter(|warning| warning.contains(text)).count();
     assert_eq!((about("no O_DIRECT"), about("fallocate"), warnings.len()), (1, 1, 2), "{warnings:?}");
@@ -177,7 +132,7 @@ fn on_ramfs() {
 fn with_few_descriptors_it_works_without_a_warning() {
     let folder = Folder::new();
     let starter = ["prlimit", "--nofile=80:80"].map(OsStr::new);
-    let printed = in_a_process("with_few_descriptors", folder.path(), &starter);
+    let printed = in_a_process("poor::with_few_descriptors", folder.path(), &starter);
     assert_eq!(warnings(&printed), [""; 0]);
 }
 
@@ -211,7 +166,7 @@ fn with_few_descriptors() {
 fn a_host_that_uses_descriptors_up_is_told_and_nothing_is_lost() {
     let folder = Folder::new();
     let starter = ["prlimit", "--nofile=200:200"].map(OsStr::new);
-    let printed = in_a_process("with_a_greedy_host", folder.path(), &starter);
+    let printed = in_a_process("poor::with_a_greedy_host", folder.path(), &starter);
     let warnings = warnings(&printed);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(warnings[0].contains("too many files open") && warnings[0].contains("ulimit -n"), "{warnings:?}");
