@@ -36,6 +36,11 @@ pub struct DataFolder {
 /// Why a folder cannot be used. `Display` says what to do.
 #[derive(Debug)]
 pub enum DataFolderError {
+    /// Somebody reads it as a whole, and nothing may change meanwhile ([`verify`](crate::verify)).
+    BeingVerified {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// Somebody has it open.
     InUse {
         /// The folder.
@@ -89,6 +94,12 @@ impl fmt::Display for DataFolderError {
                 }
                 f.write_str(": stop that one, or choose another folder")
             }
+            Self::BeingVerified { folder } => write!(
+                f,
+                "the data folder {} is being verified by another process (tora log verify): wait until that has ended, or \
+                 stop it",
+                folder.display()
+            ),
             Self::Foreign { folder, found } => write!(
                 f,
                 "the folder {} holds {found}, which is not Tora's: choose an empty or new folder",
@@ -105,6 +116,12 @@ impl fmt::Display for DataFolderError {
             Self::Io { folder, error } if error.kind() == ErrorKind::StorageFull => {
                 write!(f, "the disk of the data folder {} is full: free some space", folder.display())
             }
+            Self::Io { folder, error } if error.kind() == ErrorKind::ReadOnlyFilesystem => write!(
+                f,
+                "the data folder {} is on a file system that is mounted for reading only: mount it for writing, or choose \
+                 another folder (tora log verify reads it as it is)",
+                folder.display()
+            ),
             Self::Io { folder, error } => {
                 write!(f, "the data folder {} cannot be used: {error}", folder.display())
             }
@@ -127,9 +144,7 @@ pub fn open<F: Fs>(fs: &F, folder: &Path, new_id: TopicId) -> Result<DataFolder,
         check_new(fs, folder)?;
     }
     let lock = fs.lock_folder(folder).map_err(|error| match error.kind() {
-        ErrorKind::WouldBlock => {
-            DataFolderError::InUse { folder: folder.to_owned(), holder: read_holder(fs, folder) }
-        }
+        ErrorKind::WouldBlock => in_use(fs, folder),
         _ => failed(error),
     })?;
     let opened = (|| {
@@ -152,33 +167,49 @@ pub fn open<F: Fs>(fs: &F, folder: &Path, new_id: TopicId) -> Result<DataFolder,
     opened
 }
 
+/// Who keeps a folder from being claimed.
+fn in_use<F: Fs>(fs: &F, folder: &Path) -> DataFolderError {
+    // Whoever only reads it writes nothing: the number that stands in the file is that of the last who claimed it.
+    match fs.share_folder(folder) {
+        Ok(shared) => {
+            fs.close(shared);
+            DataFolderError::BeingVerified { folder: folder.to_owned() }
+        }
+        Err(_) => DataFolderError::InUse { folder: folder.to_owned(), holder: read_holder(fs, folder) },
+    }
+}
+
 /// The process that holds a folder's lock, if it could write that down.
 fn read_holder<F: Fs>(fs: &F, folder: &Path) -> Option<u32> {
     let bytes = read_file(fs, &folder.join(LOCK)).ok()?;
     str::from_utf8(&bytes).ok()?.trim().parse().ok()
 }
 
-/// Claims a data folder that is there, without counting an opening or writing anything. Answers the lock, if the folder was
-/// ever opened, and the last opening's epoch.
+/// Keeps others from opening a data folder that is there, without counting an opening or writing anything. Answers the lock,
+/// if the folder was ever opened and is no copy without its lock file, and the last opening's epoch.
 ///
 /// # Errors
 /// See [`DataFolderError`].
-pub fn claim<F: Fs>(fs: &F, folder: &Path) -> Result<(Option<File>, LeaderEpoch), DataFolderError> {
+pub fn share<F: Fs>(fs: &F, folder: &Path) -> Result<(Option<File>, LeaderEpoch), DataFolderError> {
     let failed = |error| DataFolderError::Io { folder: folder.to_owned(), error };
-    let entries = fs.list(folder).map_err(failed)?;
+    fs.list(folder).map_err(failed)?;
     if read_meta(fs, folder)?.is_none() {
         check_new(fs, folder)?;
         let found = "no meta.properties".to_owned();
         return Err(DataFolderError::Foreign { folder: folder.to_owned(), found });
     }
-    // Where there is no lock file nobody has the folder open: whoever opens it makes one first.
-    let lock = entries.iter().any(|entry| entry.name == LOCK).then(|| fs.lock_folder(folder)).transpose();
-    let lock = lock.map_err(|error| match error.kind() {
-        ErrorKind::WouldBlock => {
-            DataFolderError::InUse { folder: folder.to_owned(), holder: read_holder(fs, folder) }
+    let lock = match fs.share_folder(folder) {
+        Ok(lock) => Some(lock),
+        // Nobody has the folder open: whoever opens it makes one first.
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            return Err(DataFolderError::InUse {
+                folder: folder.to_owned(),
+                holder: read_holder(fs, folder),
+            });
         }
-        _ => failed(error),
-    })?;
+        Err(error) => return Err(failed(error)),
+    };
     let epoch = read_epoch(fs, folder).inspect_err(|_| {
         if let Some(lock) = lock {
             fs.close(lock);

@@ -350,6 +350,14 @@ pub trait Fs: Clone + Send + 'static {
     /// # Errors
     /// `WouldBlock` where another process holds it.
     fn lock_folder(&self, path: &Path) -> io::Result<File>;
+
+    /// Keeps others from claiming the folder until the returned file is closed, and writes nothing, so that a folder may be
+    /// read that cannot be written to. Any number of processes may do so at a time.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no file `.lock`: nobody has claimed the folder, or what is there is a copy without it.
+    /// `WouldBlock` where a process has claimed it.
+    fn share_folder(&self, path: &Path) -> io::Result<File>;
 }
 
 /// Opens a file for `run` and closes it again.
@@ -378,6 +386,24 @@ pub fn allocate_all<F: Fs>(fs: &F, file: File, from: u64, len: u64) -> io::Resul
         // there yet. Where it cannot be given back it stays as it is, zeros behind the file's end.
         let _ = fs.truncate(file, from.next_multiple_of(BLOCK_SIZE as u64));
     })
+}
+
+/// Sees to it that the file at `path`, made if it is missing, has space for `bytes`: to be used for something else on a full
+/// disk. Nothing is synced.
+///
+/// # Errors
+/// `StorageFull`, or the system's error.
+pub fn keep_space<F: Fs>(fs: &F, path: &Path, bytes: u64) -> io::Result<()> {
+    let grow = |file| match fs.size(file)? {
+        size if size < bytes => allocate_all(fs, file, size, bytes - size),
+        _ => Ok(()),
+    };
+    match with_file(fs, path, OpenMode::ReadWrite, grow) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            with_file(fs, path, OpenMode::CreateNew, grow)
+        }
+        kept => kept,
+    }
 }
 
 /// Reads a whole file.

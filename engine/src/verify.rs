@@ -1,4 +1,38 @@
-//! Checking a data folder that nobody serves: every batch, header, index and checkpoint is read and nothing is changed.
+//! Checking a data folder that nobody serves: every batch, header, index and checkpoint is read.
+//!
+//! Nothing is written, not even a lock's file: so a folder may be on a medium that is mounted for reading only, such as a
+//! snapshot or a backup. As long as a [`Folder`] lives no engine opens that folder. `tora log verify` is this on a command line.
+//!
+//! ```
+//! use tora_engine::io::HostFs;
+//! use tora_engine::verify::Folder;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let temporary = std::env::temp_dir().join(format!("tora-verify-{}", std::process::id()));
+//! # let path = temporary.as_path();
+//! # let engine = tora_engine::Engine::open(tora_engine::Config::new(path))?;
+//! # engine.handle().create_topic("events", 1, &[])?.wait()?;
+//! # engine.close();
+//! let folder = Folder::open(HostFs, path)?;
+//! // What belongs to no single log: checkpoints, and what a killed engine left in its journals.
+//! let mut damages = folder.damages().to_vec();
+//! damages.extend(folder.journals().err());
+//! for &partition in folder.partitions() {
+//!     let name = folder.topic(partition).unwrap_or("(no topic)");
+//!     match folder.verify(partition, &mut |_bytes| {}) {
+//!         Ok(log) => println!("{name}-{}: {} records in order", partition.index, log.records),
+//!         Err(damage) => damages.push(damage),
+//!     }
+//! }
+//! for damage in &damages {
+//!     // Which records are lost, what the next start makes of it, and what to do.
+//!     eprintln!("{damage}");
+//! }
+//! assert!(damages.is_empty());
+//! # std::fs::remove_dir_all(path)?;
+//! # Ok(())
+//! # }
+//! ```
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +45,7 @@ use crate::io::{File, Fs, read_file};
 pub use crate::journal::Replayed;
 use crate::journal::{self, JournalError};
 use crate::log::recovery;
-pub use crate::log::recovery::{Damage, Verified};
+pub use crate::log::recovery::{AtStart, Damage, Verified};
 use crate::log::segment::{self, HEADER_SIZE};
 use crate::open::{CATALOG_PARTITION, topic_defaults};
 use crate::types::{LeaderEpoch, PartitionId};
@@ -28,17 +62,18 @@ pub struct Folder<F: Fs> {
     catalog: Catalog,
     checkpoint: Checkpoint,
     damages: Vec<Damage>,
+    /// The catalog's log first.
     partitions: Vec<PartitionId>,
 }
 
 impl<F: Fs> Folder<F> {
-    /// Claims a folder, and reads what its partitions are checked by.
+    /// Keeps others from opening a folder, and reads what its partitions are checked by. Any number may check it at a time.
     ///
     /// # Errors
     /// A folder that is in use, no folder of Tora's, or the system's error.
     pub fn open(fs: F, path: &Path) -> Result<Self, DataFolderError> {
         let failed = |error| DataFolderError::Io { folder: path.to_owned(), error };
-        let (lock, epoch) = data_folder::claim(&fs, path)?;
+        let (lock, epoch) = data_folder::share(&fs, path)?;
         let mut folder = Self {
             fs,
             path: path.to_owned(),
@@ -52,20 +87,22 @@ impl<F: Fs> Folder<F> {
         for file in Checkpoint::files(&folder.fs, path).map_err(failed)? {
             match read_file(&folder.fs, &file).map(|bytes| Checkpoint::decode(&bytes)) {
                 Ok(Ok(checkpoint)) => folder.checkpoint.merge(checkpoint),
-                Ok(Err(error)) => {
-                    folder.damages.push(Damage { file, offset: 0, why: error.to_string() });
-                }
-                Err(error) => folder.damages.push(Damage { file, offset: 0, why: error.to_string() }),
+                Ok(Err(error)) => folder.damages.push(damaged_checkpoint(file, error.to_string())),
+                Err(error) => folder.damages.push(unreadable_checkpoint(file, &error)),
             }
         }
         folder.read_catalog().map_err(failed)?;
+        let catalog_is_sound = folder.verify(CATALOG_PARTITION, &mut |_| {}).is_ok();
         let known = folder.checkpoint.iter().map(|(id, _)| id);
-        // Of a deleted topic something may be left that is about to go.
-        let is_live = |id: &PartitionId| *id == CATALOG_PARTITION || folder.catalog.topic(id.topic).is_some();
+        // Of a deleted topic something may be left that is about to go. But where the catalog cannot be read as a whole, every
+        // log may be a topic's.
+        let is_live = |id: &PartitionId| {
+            !catalog_is_sound || *id == CATALOG_PARTITION || folder.catalog.topic(id.topic).is_some()
+        };
         let found = folder.fs.list(path).map_err(failed)?;
         let found = found.iter().filter_map(|entry| PartitionId::parse(&entry.name));
         let mut partitions: Vec<PartitionId> = found.chain(known).filter(is_live).collect();
-        partitions.sort_unstable();
+        partitions.sort_unstable_by_key(|id| (*id != CATALOG_PARTITION, *id));
         partitions.dedup();
         folder.partitions = partitions;
         Ok(folder)
@@ -93,7 +130,7 @@ impl<F: Fs> Folder<F> {
         Ok(())
     }
 
-    /// Damaged files that belong to no single partition: checkpoints.
+    /// Damaged checkpoints.
     #[must_use]
     pub fn damages(&self) -> &[Damage] {
         &self.damages
@@ -104,23 +141,22 @@ impl<F: Fs> Folder<F> {
     /// # Errors
     /// A damaged journal, or one that cannot be read.
     pub fn journals(&self) -> Result<Replayed, Damage> {
-        journal::survey(&self.fs, &self.path, self.epoch).map_err(|error| match error {
-            JournalError::Damaged { file, at, why } => Damage { file, offset: at, why },
-            JournalError::Stale { ref file, .. } => {
-                Damage { file: file.clone(), offset: 0, why: error.to_string() }
-            }
-            JournalError::Header { file, error } => Damage { file, offset: 0, why: error.to_string() },
-            JournalError::Io { path, error, .. } => Damage { file: path, offset: 0, why: error.to_string() },
-        })
+        journal::survey(&self.fs, &self.path, self.epoch).map_err(damaged_journal)
     }
 
-    /// The partitions there are, the catalog's log among them.
+    /// The partitions there are, the catalog's log first.
     #[must_use]
     pub fn partitions(&self) -> &[PartitionId] {
         &self.partitions
     }
 
-    /// The name of a partition's topic; `None` for the catalog's log.
+    /// Whether this is the catalog's log: the topics' names and settings.
+    #[must_use]
+    pub fn is_catalog(&self, partition: PartitionId) -> bool {
+        partition == CATALOG_PARTITION
+    }
+
+    /// The name of a partition's topic; `None` for the catalog's log, and where that is damaged and does not tell.
     #[must_use]
     pub fn topic(&self, partition: PartitionId) -> Option<&str> {
         self.catalog.topic(partition.topic).map(|topic| topic.name.as_str())
@@ -132,8 +168,54 @@ impl<F: Fs> Folder<F> {
     /// The first damage.
     pub fn verify(&self, partition: PartitionId, progress: &mut dyn FnMut(u64)) -> Result<Verified, Damage> {
         let entry = self.checkpoint.get(partition);
-        recovery::verify(&self.fs, &self.path, partition, entry, self.epoch, progress)
+        let verified = recovery::verify(&self.fs, &self.path, partition, entry, self.epoch, progress);
+        verified.map_err(|damage| if self.is_catalog(partition) { of_catalog(damage) } else { damage })
     }
+}
+
+/// The catalog's log is read as a whole by every start, and nothing can be opened without it.
+fn of_catalog(mut damage: Damage) -> Damage {
+    if damage.start != AtStart::Repairs {
+        damage.start = AtStart::RefusesFolder;
+        damage.lost.push_str(" (of the catalog: which topics there are, and with which settings)");
+    }
+    damage
+}
+
+fn damaged_checkpoint(file: PathBuf, why: String) -> Damage {
+    let lost = "no records; what was removed from the start of logs that this was about may be back";
+    let mut damage = Damage::repairable(file, why, lost);
+    damage.advice =
+        "Nothing has to be done about it: those logs are read as a whole instead, which takes longer"
+            .to_owned();
+    damage
+}
+
+fn unreadable_checkpoint(file: PathBuf, error: &std::io::Error) -> Damage {
+    let mut damage = damaged_checkpoint(file, format!("it cannot be read: {error}"));
+    damage.start = AtStart::RefusesFolder;
+    damage.advice = "See that it can be read. Or do without it: move it away, and the logs that it was about are read as a \
+                     whole instead"
+        .to_owned();
+    damage
+}
+
+fn damaged_journal(error: JournalError) -> Damage {
+    let lost = "some of what was acknowledged shortly before the last stop";
+    let advice = "Restore the folder from a copy. Or go on without what that file holds: move it away";
+    let (file, offset, why) = match error {
+        JournalError::Damaged { file, at, why } => (file, at, why),
+        JournalError::Header { file, error } => (file, 0, error.to_string()),
+        JournalError::Io { path, error, doing } => (path, 0, format!("{doing} it failed: {error}")),
+        JournalError::Stale { file, epoch, last } => {
+            let why = format!(
+                "it belongs to opening {epoch} of the folder, and the last one was {last}, which went on without it"
+            );
+            (file, 0, why)
+        }
+    };
+    let (lost, advice) = (lost.to_owned(), advice.to_owned());
+    Damage { file, offset, why, lost, start: AtStart::RefusesFolder, advice }
 }
 
 impl<F: Fs> Drop for Folder<F> {

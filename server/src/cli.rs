@@ -64,9 +64,13 @@ pub enum Command {
 pub enum Log {
     /// Read every batch, header, index and checkpoint of a data folder, and say whether all is as it was written.
     ///
-    /// Nothing is changed, and no server may run on the folder meanwhile. Prints a line for each partition; ends with 1
-    /// where something is damaged, with the file and the first byte of it. What a crash tore and the next start will cut
-    /// was never acknowledged as flushed, and is no damage: it is mentioned.
+    /// Nothing is written, so that the folder may be a snapshot or backup mounted for reading only; no server may run on it
+    /// meanwhile. Prints a line for each partition, and where one is damaged the file and the first byte of it, which records
+    /// are lost, what the next start makes of it, and what to do. What a crash tore and the next start will cut was never
+    /// acknowledged as flushed, and is no damage: it is mentioned.
+    ///
+    /// Ends with 0 where all is sound, with 1 where something is damaged, with 2 where it could not be checked: the folder is
+    /// in use, or none of Tora's.
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(LogVerify),
 }
@@ -91,7 +95,9 @@ Examples:
       Checks everything in ./tora-data.
   tora log verify --data-dir /var/lib/tora --topic clicks --json
       Checks one topic's partitions; each line is an object with `sound`, and
-      `file`, `offset` and `why` where that is false.";
+      `file`, `offset`, `why`, `lost`, `start` and `advice` where that is false.
+  mount -o ro /dev/snapshot /mnt && tora log verify --data-dir /mnt/tora
+      Checks a snapshot.";
 
 /// `tora serve`.
 #[derive(Debug, clap::Args)]

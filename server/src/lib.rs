@@ -35,12 +35,7 @@ pub fn run() -> ExitCode {
     env_logger::Builder::from_env(default).target(env_logger::Target::Stderr).init();
     let done = match Cli::parse().command {
         Command::Serve(flags) => serve::serve(&flags),
-        Command::Log(Log::Verify(flags)) => match log_verify::verify(&flags) {
-            Ok(true) => Ok(()),
-            // What is damaged was said already.
-            Ok(false) => return ExitCode::FAILURE,
-            Err(why) => Err(why),
-        },
+        Command::Log(Log::Verify(flags)) => return log_verify::run(&flags),
         Command::Properties { json } => commands::properties::run(json),
         Command::Topic(topic) => commands::topic::run(topic),
         Command::Group(group) => commands::group::run(group),

@@ -1,6 +1,7 @@
 //! `tora log verify`: reads the logs of a data folder as a whole, while nobody serves it, and changes nothing.
 
 use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use tora_engine::io::HostFs;
@@ -12,11 +13,24 @@ use crate::cli::LogVerify;
 /// What the catalog's own log is called.
 const CATALOG: &str = "(catalog)";
 
-/// Checks what the flags say, and prints a line for each partition. Says whether everything is in order.
-///
-/// # Errors
-/// Why nothing can be checked.
-pub fn verify(flags: &LogVerify) -> Result<bool, String> {
+/// Something could not be checked: neither sound nor damaged. As clap's for a command line that it cannot read.
+const NOT_CHECKED: u8 = 2;
+
+/// Checks what the flags say, and prints a line for each partition. The program's end says what came of it: 0 where all is
+/// sound, 1 where something is damaged, 2 where it could not be checked.
+pub fn run(flags: &LogVerify) -> ExitCode {
+    match verify(flags) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("tora: {why}");
+            ExitCode::from(NOT_CHECKED)
+        }
+    }
+}
+
+/// Says whether everything is in order, or why it could not be checked.
+fn verify(flags: &LogVerify) -> Result<bool, String> {
     let folder = Folder::open(HostFs, &flags.data_dir).map_err(|error| error.to_string())?;
     let mut out = Output { json: flags.json, sound: true };
     for damage in folder.damages() {
@@ -27,7 +41,12 @@ pub fn verify(flags: &LogVerify) -> Result<bool, String> {
         Ok(journals) => out.journals(&journals)?,
         Err(damage) => out.damaged("journal", None, &damage)?,
     }
-    let name = |id: &PartitionId| folder.topic(*id).unwrap_or(CATALOG).to_owned();
+    let name = |id: &PartitionId| match folder.topic(*id) {
+        _ if folder.is_catalog(*id) => CATALOG.to_owned(),
+        Some(name) => name.to_owned(),
+        // The catalog is damaged.
+        None => id.topic.to_string(),
+    };
     let wanted = |id: &&PartitionId| flags.topic.as_ref().is_none_or(|topic| name(id) == *topic);
     let partitions: Vec<PartitionId> = folder.partitions().iter().filter(wanted).copied().collect();
     if let (Some(topic), true) = (&flags.topic, partitions.is_empty()) {
@@ -94,7 +113,7 @@ impl Output {
 
     fn damaged(&mut self, topic: &str, partition: Option<i32>, damage: &Damage) -> Result<(), String> {
         self.sound = false;
-        let Damage { file, offset, why } = damage;
+        let Damage { file, offset, why, lost, start, advice } = damage;
         let file = file.display().to_string();
         if self.json {
             return print(&json!({
@@ -104,10 +123,15 @@ impl Output {
                 "file": file,
                 "offset": offset,
                 "why": why,
+                "lost": lost,
+                "start": start.as_str(),
+                "advice": advice,
             }));
         }
         let index = partition.map_or(String::new(), |index| format!("-{index}"));
-        line(&format!("{topic}{index}: DAMAGED: {file} at byte {offset}: {why}"))
+        line(&format!(
+            "{topic}{index}: DAMAGED: {file} at byte {offset}: {why}\n    lost: {lost}\n    {start}\n    {advice}"
+        ))
     }
 }
 

@@ -94,6 +94,33 @@ fn a_second_process_is_refused() {
 }
 
 #[test]
+fn who_only_reads_is_told_apart_from_who_has_it_open() {
+    let (world, fs) = machine();
+    let first = opened(&fs);
+    let error = share(&fs, folder()).expect_err("it is open");
+    assert!(matches!(error, DataFolderError::InUse { .. }), "{error}");
+    fs.close(first.lock);
+    let (lock, epoch) = share(&fs, folder()).expect("it is free");
+    assert_eq!(epoch, LeaderEpoch::new(0));
+    let (another, _) = share(&fs, folder()).expect("reading disturbs no reader");
+    let error = refused(&fs);
+    assert!(error.to_string().contains("is being verified"), "{error}");
+    [lock, another].into_iter().flatten().for_each(|lock| fs.close(lock));
+    assert_eq!((opened(&fs).epoch, world.open_files()), (LeaderEpoch::new(1), 1));
+}
+
+#[test]
+fn a_copy_without_its_lock_file_is_read_without_making_one() {
+    let (_world, fs) = machine();
+    let first = opened(&fs);
+    fs.close(first.lock);
+    fs.remove_file(&folder().join(LOCK)).expect("it is there");
+    let before = names(&fs);
+    assert!(matches!(share(&fs, folder()), Ok((None, _))));
+    assert_eq!(names(&fs), before);
+}
+
+#[test]
 fn a_newer_format_is_refused() {
     let (world, fs) = machine();
     put(&fs, META, "format=tora\nversion=3\ncluster.id=abc\n");

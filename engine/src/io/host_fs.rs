@@ -144,6 +144,13 @@ impl Fs for HostFs {
         }
         Ok(File(file.into_raw_fd()))
     }
+
+    fn share_folder(&self, path: &Path) -> io::Result<File> {
+        // flock(2): any descriptor will do for a lock, and on a network's file system one to read from for a shared one.
+        let file = OpenOptions::new().read(true).open(path.join(LOCK_NAME))?;
+        file.try_lock_shared()?;
+        Ok(File(file.into_raw_fd()))
+    }
 }
 
 fn warn_buffered(path: &Path) {

@@ -15,6 +15,7 @@
 //! change them again: removing what rule 1 removes, cutting what rule 4 cuts, sealing what has a successor.
 #![forbid(unsafe_code)]
 
+mod damage;
 mod end;
 mod error;
 mod files;
@@ -34,12 +35,13 @@ use crate::log::segment::{self, HEADER_SIZE, SegmentHeader};
 use crate::producers::Producers;
 use crate::sim::plant::{Plant, planted};
 use crate::types::{LeaderEpoch, Offset, PartitionId, Position};
+pub use damage::{AtStart, Damage};
 use end::End;
 pub use error::RecoveryError;
 use files::{Files, Found};
 use reader::{HEAD, Reader};
 use scan::{Expected, Fault, Next, Scan};
-pub use verify::{Damage, Verified, verify};
+pub use verify::{Verified, verify};
 
 /// What recovery is told.
 #[derive(Clone, Copy, Debug)]

@@ -59,6 +59,7 @@ enum Node {
 enum Mode {
     Opened(OpenMode),
     Lock,
+    SharedLock,
 }
 
 #[derive(Clone, Copy)]
@@ -148,10 +149,23 @@ impl Disk {
             Some(node) => node,
             None => self.create(folder, LOCK),
         };
-        if self.handles.values().any(|handle| handle.node == node && handle.mode == Mode::Lock) {
+        if self
+            .handles
+            .values()
+            .any(|handle| handle.node == node && matches!(handle.mode, Mode::Lock | Mode::SharedLock))
+        {
             return Err(system_error(libc::EAGAIN));
         }
         Ok(self.handle(node, Mode::Lock))
+    }
+
+    pub(super) fn share_folder(&mut self, path: &Path) -> io::Result<File> {
+        let folder = self.resolve(path)?;
+        let node = self.folder(folder)?.find(LOCK).ok_or_else(not_found)?;
+        if self.handles.values().any(|handle| handle.node == node && handle.mode == Mode::Lock) {
+            return Err(system_error(libc::EAGAIN));
+        }
+        Ok(self.handle(node, Mode::SharedLock))
     }
 
     pub(super) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {

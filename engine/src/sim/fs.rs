@@ -177,4 +177,8 @@ impl Fs for SimFs {
     fn lock_folder(&self, path: &Path) -> io::Result<File> {
         self.on_path("lock_folder", path, |world| world.disk.lock_folder(path))
     }
+
+    fn share_folder(&self, path: &Path) -> io::Result<File> {
+        self.on_path("share_folder", path, |world| world.disk.share_folder(path))
+    }
 }

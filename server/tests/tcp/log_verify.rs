@@ -1,14 +1,18 @@
-//! `tora log verify`: what it says of a sound folder, of a flipped byte, of a torn end, and of a folder in use.
+//! `tora log verify`: what it says of a sound folder, of a torn end, of one that cannot be written to, and of a folder in use.
+
+mod damage;
 
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::SystemTime;
 
 use serde_json::Value;
 
+use crate::support::process::{is_root, skipped};
 use crate::support::requests::{batch, create, produce, produced};
-use crate::support::{Folder, Server};
+use crate::support::{Folder, Server, refused, tora_serve};
 
 /// Bytes of a segment's file before its first batch.
 const HEADER: u64 = 4096;
@@ -37,7 +41,11 @@ fn stopped() -> (Folder, PathBuf) {
 }
 
 fn verify(folder: &Folder, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tora"));
+    verify_by(Command::new(env!("CARGO_BIN_EXE_tora")), folder, arguments)
+}
+
+/// The same where `tora`, or what starts it, is this.
+fn verify_by(mut command: Command, folder: &Folder, arguments: &[&str]) -> Output {
     command.args(["log", "verify", "--data-dir"]).arg(folder.join("data")).args(arguments);
     command.output().expect("cargo has built tora")
 }
@@ -50,20 +58,28 @@ fn verified(folder: &Folder) -> (Vec<Value>, Option<i32>) {
     (lines.collect(), output.status.code())
 }
 
-/// Every file with its bytes, but for the lock.
-fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut found = Vec::new();
+/// The line of the topic `log`.
+fn of_log(lines: &[Value]) -> &Value {
+    lines.iter().find(|line| line["topic"] == "log").expect("a line for the partition")
+}
+
+/// Every file and folder with its bytes and when it was changed last.
+fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>, SystemTime)> {
+    let mut found = vec![(folder.to_owned(), Vec::new(), changed(folder))];
     for entry in fs::read_dir(folder).expect("it is there") {
         let path = entry.expect("it is").path();
         if path.is_dir() {
             found.extend(contents(&path));
-        } else if !path.ends_with(".lock") {
-            // Who claims the folder leaves its number there.
-            found.push((path.clone(), fs::read(&path).expect("it is readable")));
+        } else {
+            found.push((path.clone(), fs::read(&path).expect("it is readable"), changed(&path)));
         }
     }
     found.sort();
     found
+}
+
+fn changed(path: &Path) -> SystemTime {
+    fs::metadata(path).and_then(|metadata| metadata.modified()).expect("it is there")
 }
 
 #[test]
@@ -72,7 +88,7 @@ fn a_sound_folder_is_told_so_and_left_as_it_is() {
     let before = contents(&folder.join("data"));
     let (lines, code) = verified(&folder);
     assert_eq!(code, Some(0), "{lines:?}");
-    let log = lines.iter().find(|line| line["topic"] == "log").expect("a line for the partition");
+    let log = of_log(&lines);
     let numbers =
         ["partition", "segments", "batches", "records", "start", "end"].map(|name| log[name].as_i64());
     assert_eq!(numbers, [1, 1, 20, 60, 0, 60].map(Some));
@@ -81,10 +97,56 @@ fn a_sound_folder_is_told_so_and_left_as_it_is() {
     let text = String::from_utf8(verify(&folder, &["--topic", "log"]).stdout).expect("it is text");
     assert_eq!(text.lines().count(), 1, "{text}");
     assert!(text.starts_with("log-1: sound: 1 segments, 20 batches, 60 records"), "{text}");
+    assert!(before.iter().any(|(path, ..)| path.ends_with(".lock")));
     assert_eq!(contents(&folder.join("data")), before);
     let unknown = verify(&folder, &["--topic", "other"]);
-    assert_eq!(unknown.status.code(), Some(1));
+    assert_eq!(unknown.status.code(), Some(2), "nothing was checked");
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("no topic \"other\""));
+}
+
+/// A killed server's folder, journal and all, as a backup has it: nothing in it can be written.
+#[test]
+fn a_folder_mounted_for_reading_only_is_checked_with_and_without_its_lock_file() {
+    if !is_root() {
+        return skipped("tora log verify on a read-only mount", "mounting takes root");
+    }
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    create(&mut client, "log", 1);
+    for _ in 0..20 {
+        assert_eq!(produced(&client.call(7, &produce("log", 0, batch(&["value"])))).error_code, 0);
+    }
+    drop(client);
+    let folder = server.kill();
+    let data = folder.join("data");
+    let reading_only = || {
+        let mount = "mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\" && \
+                     ! touch \"$0/x\" 2>/dev/null && exec \"$@\"";
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", mount]).arg(&data).arg(env!("CARGO_BIN_EXE_tora"));
+        verify_by(command, &folder, &[])
+    };
+    for has_lock in [true, false] {
+        if !has_lock {
+            fs::remove_file(data.join(".lock")).expect("a server was here");
+        }
+        let before = contents(&data);
+        let output = reading_only();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(text.contains("journal: sound: ") && text.contains("log-0: sound: "), "{text}");
+        assert_eq!(contents(&data), before);
+    }
+}
+
+#[test]
+fn no_server_starts_on_a_folder_while_it_is_verified() {
+    let (folder, _) = stopped();
+    let lock = fs::File::open(folder.join("data/.lock")).expect("a server was here");
+    lock.lock_shared().expect("nobody else has it");
+    assert_eq!(verify(&folder, &[]).status.code(), Some(0), "another one may read as well");
+    let said = refused(tora_serve(&folder), &folder);
+    assert!(said.contains("is being verified by another process"), "{said}");
 }
 
 #[test]
@@ -98,10 +160,14 @@ fn a_flipped_byte_is_found_though_a_start_would_not_read_it() {
     opened.write_all_at(&[bytes[at as usize] ^ 1], at).expect("it is");
     let (lines, code) = verified(&folder);
     assert_eq!(code, Some(1), "{lines:?}");
-    let log = lines.iter().find(|line| line["topic"] == "log").expect("a line for the partition");
+    let log = of_log(&lines);
     assert_eq!(log["sound"], false);
     assert_eq!(log["file"].as_str(), file.to_str());
     assert_eq!(log["offset"], HEADER + 3 * size, "where the damaged batch begins");
+    let lost = log["lost"].as_str().expect("it is told");
+    assert!(lost.starts_with("the records with offsets 9 to 11; an intact batch follows at byte "), "{lost}");
+    assert!(lost.contains(&format!("byte {} with offset 12", HEADER + 4 * size)), "{lost}");
+    assert_eq!(log["start"], "overlooks", "the checkpoint knows that it was flushed");
     assert!(lines.iter().any(|line| line["topic"] == "(catalog)" && line["sound"] == true));
     let text = String::from_utf8(verify(&folder, &[]).stdout).expect("it is text");
     assert!(
@@ -132,14 +198,14 @@ fn a_torn_end_is_no_damage_unless_it_was_flushed() {
     opened.write_all_at(&[7; 300], end as u64).expect("there is room");
     let (lines, code) = verified(&folder);
     assert_eq!(code, Some(0), "{lines:?}");
-    let log = lines.iter().find(|line| line["topic"] == "log").expect("a line for the partition");
+    let log = of_log(&lines);
     assert_eq!((&log["sound"], &log["end"]), (&true.into(), &60.into()));
     assert!(log["notes"][0].as_str().is_some_and(|note| note.contains("torn behind offset 60")), "{log}");
     // The checkpoint knows that the last batch was flushed.
     opened.set_len(end as u64 - 10).expect("it is writable");
     let (lines, code) = verified(&folder);
     assert_eq!(code, Some(1));
-    let log = lines.iter().find(|line| line["topic"] == "log").expect("a line for the partition");
+    let log = of_log(&lines);
     assert!(log["why"].as_str().is_some_and(|why| why.contains("was flushed up to offset 60")), "{log}");
 }
 
@@ -178,13 +244,16 @@ fn what_a_killed_server_left_in_its_journal_is_told_and_damage_to_it_is_found() 
         (code, &lines[0]["topic"], lines[0]["file"].as_str()),
         (Some(1), &"journal".into(), path.to_str())
     );
+    assert_eq!(lines[0]["start"], "refuses-folder");
+    assert!(lines[0]["lost"].as_str().is_some_and(|lost| lost.contains("acknowledged shortly before")));
+    assert!(lines[0]["advice"].as_str().is_some_and(|advice| advice.contains("move it away")));
 
     fs::write(&path, sound).expect("it is writable");
     let server = Server::start_in(folder, &[]);
     let folder = server.stop();
     assert!(!path.exists(), "everything is in its log");
     let (lines, code) = verified(&folder);
-    let log = lines.iter().find(|line| line["topic"] == "log").expect("a line for the partition");
+    let log = of_log(&lines);
     assert_eq!((code, journals(&lines), &log["end"]), (Some(0), None, &20.into()));
 }
 
@@ -200,15 +269,20 @@ fn a_damaged_checkpoint_is_found() {
         (code, &lines[0]["topic"], lines[0]["file"].as_str()),
         (Some(1), &"checkpoint".into(), path.to_str())
     );
+    assert_eq!((&lines[0]["start"], of_log(&lines)["sound"].as_bool()), (&"repairs".into(), Some(true)));
+    let server = Server::start_in(folder, &[]);
+    assert_eq!(verified(&server.stop()).1, Some(0), "the start has made another");
 }
 
 #[test]
 fn a_folder_in_use_is_left_alone() {
     let server = Server::start(&[]);
     let output = verify(server.folder(), &[]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("is in use by another process"));
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let holder = format!("is in use by another process (number {})", server.process.id());
+    assert!(said.contains(&holder), "{said}");
     let nothing = Folder::new();
     let output = verify(&nothing, &[]);
-    assert_eq!(output.status.code(), Some(1), "there is no folder");
+    assert_eq!(output.status.code(), Some(2), "there is no folder");
 }

@@ -126,3 +126,17 @@ fn a_folder_has_one_holder() {
     HostFs.close(again);
     assert_eq!(HostFs.lock_folder(&folder.path("none")).unwrap_err().kind(), ErrorKind::NotFound);
 }
+
+#[test]
+fn a_folder_has_many_readers_and_no_holder_meanwhile() {
+    let folder = Folder::new();
+    assert_eq!(HostFs.share_folder(&folder.0).unwrap_err().kind(), ErrorKind::NotFound, "it is not made");
+    let held = HostFs.lock_folder(&folder.0).unwrap();
+    assert_eq!(HostFs.share_folder(&folder.0).unwrap_err().kind(), ErrorKind::WouldBlock);
+    HostFs.close(held);
+    let [first, second] = [(); 2].map(|()| HostFs.share_folder(&folder.0).unwrap());
+    HostFs.close(first);
+    assert_eq!(HostFs.lock_folder(&folder.0).unwrap_err().kind(), ErrorKind::WouldBlock);
+    HostFs.close(second);
+    HostFs.close(HostFs.lock_folder(&folder.0).unwrap());
+}

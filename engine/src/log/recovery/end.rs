@@ -15,7 +15,7 @@ use crate::io::{BLOCK_SIZE, Fs};
 use crate::log::segment::zeros::{first_in, last_in};
 use crate::log::segment::{HEADER_SIZE, SegmentHeader};
 use crate::sim::plant::{Plant, planted};
-use crate::types::LeaderEpoch;
+use crate::types::{LeaderEpoch, Offset};
 
 /// Bytes read at a time.
 const PIECE: usize = 1 << 20;
@@ -95,6 +95,14 @@ impl End<'_> {
             true
         })?;
         Ok(rest)
+    }
+
+    /// Where, and with which offset, an intact batch of this log follows the missing one.
+    pub(super) fn goes_on<F: Fs>(&self, file: &Reader<'_, F>) -> io::Result<Option<(u64, Offset)>> {
+        let Some(at) = self.batch_behind(file, self.at)? else { return Ok(None) };
+        let mut head = [0; layout::HEADER_SIZE];
+        file.read_at(at, &mut head)?;
+        Ok(BatchHeader::parse(&head).ok().map(|batch| (at, batch.base_offset)))
     }
 
     /// Where the first intact batch of this log begins behind the byte `beyond`.

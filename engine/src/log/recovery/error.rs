@@ -65,6 +65,29 @@ impl RecoveryError {
 }
 
 impl RecoveryError {
+    /// What to do about it.
+    pub(super) fn advice(&self) -> String {
+        match self {
+            Self::Io { .. } => "See that the file can be read, and try again".to_owned(),
+            Self::Damaged { file, offset, .. } => format!(
+                "Restore the file from a copy. Or give up what was stored from that byte on: stop the server, run \
+                 `truncate -s {offset} {}`, remove the later .log files of that folder and all files checkpoint-* of the \
+                 data folder, and start again",
+                file.display()
+            ),
+            Self::Missing { .. } => {
+                "Restore the folder from a copy. Or give its records up: stop the server, remove all \
+                                     files checkpoint-* of the data folder, and start again"
+                    .to_owned()
+            }
+            Self::Newer { .. } => "Use the newer Tora".to_owned(),
+            Self::EpochBehind { found, .. } => format!(
+                "The file broker-epoch of the data folder is older than the logs. Stop the server, write the number \
+                 {found} into it, and start again"
+            ),
+        }
+    }
+
     /// Turns a failed call into one of these.
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |error| Self::Io { doing, path: path.to_owned(), error }
@@ -77,31 +100,22 @@ impl RecoveryError {
 
 impl fmt::Display for RecoveryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let advice = self.advice();
         match self {
             Self::Io { doing, path, error } => write!(f, "{doing} {} failed: {error}", path.display()),
             Self::Damaged { file, offset, why } => {
                 let file = file.display();
-                write!(
-                    f,
-                    "{file} is damaged at byte {offset}: {why}. The partition stays closed. Restore the file from a \
-                     copy. Or give up what was stored from that byte on: stop the server, run \
-                     `truncate -s {offset} {file}`, remove the later .log files of that folder and all files \
-                     checkpoint-* of the data folder, and start again"
-                )
+                write!(f, "{file} is damaged at byte {offset}: {why}. The partition stays closed. {advice}")
             }
             Self::Missing { folder, flushed } => write!(
                 f,
-                "{} has lost its segments: {flushed} bytes of log were flushed there. The partition stays closed. \
-                 Restore the folder from a copy. Or give its records up: stop the server, remove all files \
-                 checkpoint-* of the data folder, and start again",
+                "{} has lost its segments: {flushed} bytes of log were flushed there. The partition stays closed. {advice}",
                 folder.display()
             ),
             Self::Newer { file, error } => write!(f, "{} cannot be read: {error}", file.display()),
             Self::EpochBehind { file, offset, found, current } => write!(
                 f,
-                "{} has a batch of leader epoch {found} at byte {offset}, but this start got epoch {current}: the file \
-                 broker-epoch of the data folder is older than the logs. Stop the server, write the number {found} \
-                 into it, and start again",
+                "{} has a batch of leader epoch {found} at byte {offset}, but this start got epoch {current}. {advice}",
                 file.display()
             ),
         }

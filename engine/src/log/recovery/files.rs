@@ -191,9 +191,11 @@ fn check_chain(segments: &[Found], partition: PartitionId) -> Result<(), Recover
             return Err(RecoveryError::damaged(&next.path, 0, why));
         }
         if found.size < HEADER_SIZE + end.since(base) {
+            let missing = HEADER_SIZE + end.since(base) - found.size;
             let why = format!(
-                "the file ends there, but the next segment begins {} bytes of batches later",
-                end.since(base)
+                "the file ends there, but the next segment, {}, begins {missing} bytes of batches later: it was cut, or a \
+                 segment between the two is missing",
+                segment::file_name(next.header.base_offset)
             );
             return Err(RecoveryError::damaged(&found.path, found.size, why));
         }

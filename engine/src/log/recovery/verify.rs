@@ -3,8 +3,9 @@
 //! The rules are recovery's. What recovery would repair is noted; what it would refuse, and what it would not notice
 //! because it begins reading at the checkpoint, is damage.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::damage::{AtStart, Damage};
 use super::end::End;
 use super::error::RecoveryError;
 use super::files::{self, Found};
@@ -39,30 +40,6 @@ pub struct Verified {
     pub notes: Vec<String>,
 }
 
-/// The first thing that is wrong with a log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Damage {
-    /// In which file.
-    pub file: PathBuf,
-    /// From which byte on.
-    pub offset: u64,
-    /// What it is.
-    pub why: String,
-}
-
-impl From<RecoveryError> for Damage {
-    fn from(error: RecoveryError) -> Self {
-        let text = error.to_string();
-        match error {
-            RecoveryError::Damaged { file, offset, why } => Self { file, offset, why },
-            RecoveryError::EpochBehind { file, offset, .. } => Self { file, offset, why: text },
-            RecoveryError::Io { path: file, .. }
-            | RecoveryError::Missing { folder: file, .. }
-            | RecoveryError::Newer { file, .. } => Self { file, offset: 0, why: text },
-        }
-    }
-}
-
 /// Reads a partition's whole log. `epoch` is the data folder's, which no batch exceeds; `progress` is told now and then how
 /// many more bytes were read.
 ///
@@ -89,22 +66,39 @@ pub fn verify<F: Fs>(
     verified.segments = segments.len();
     verified.start = checkpoint.map_or(start.offset, |entry| start.offset.max(entry.log_start));
     let none = Expected { offset: start.offset, epoch: LeaderEpoch::new(i32::MIN) };
-    let mut walk = Walk { fs, folder: &folder, epoch, expected: none, verified, progress };
+    let mut walk = Walk { fs, folder: &folder, checkpoint, epoch, expected: none, verified, progress };
     for pair in segments.windows(2) {
         walk.ended(&pair[0], &pair[1])?;
     }
     let end = walk.active(segments.last().expect("there is a first one"))?;
     let mut verified = walk.verified;
     verified.end = end.offset;
-    if let Some(entry) = checkpoint.filter(|entry| entry.flushed_position > end.position) {
-        let last = segments.last().expect("there is a first one");
-        let why = format!(
-            "the batches end there with offset {}, but the log was flushed up to offset {}",
-            end.offset, entry.flushed_offset
-        );
-        return Err(RecoveryError::damaged(&last.path, last.header.file_offset(end.position), why).into());
+    match checkpoint.filter(|entry| entry.log_start < start.offset) {
+        Some(entry) => Err(missing_first(first, entry.log_start)),
+        None => Ok(verified),
     }
-    Ok(verified)
+}
+
+/// The log starts before the first segment that is there. Retention removes one only when the start is past it.
+fn missing_first(first: &Found, log_start: Offset) -> Damage {
+    let base = first.header.base_offset;
+    let why = format!("the log starts with offset {log_start}, but this first segment of it with {base}");
+    let mut damage = Damage::from(RecoveryError::damaged(&first.path, 0, why));
+    damage.lost = lost(log_start, Some(base));
+    damage.start = AtStart::Overlooks;
+    damage.advice =
+        "Restore the earlier segments from a copy of the folder, or go on without them".to_owned();
+    damage
+}
+
+/// The records from `from` on up to those from `to` on, in words.
+fn lost(from: Offset, to: Option<Offset>) -> String {
+    let last = to.map(|to| to.value() - 1);
+    match last {
+        Some(last) if last == from.value() => format!("the record with offset {from}"),
+        Some(last) => format!("the records with offsets {from} to {last}"),
+        None => format!("the records from offset {from} on"),
+    }
 }
 
 /// The segments that are the log, checked against each other.
@@ -143,6 +137,7 @@ fn open<'a, F: Fs>(fs: &'a F, path: &Path) -> Result<Reader<'a, F>, RecoveryErro
 struct Walk<'a, F> {
     fs: &'a F,
     folder: &'a Path,
+    checkpoint: Option<&'a Entry>,
     epoch: LeaderEpoch,
     expected: Expected,
     verified: Verified,
@@ -153,10 +148,12 @@ impl<F: Fs> Walk<'_, F> {
     /// A segment that has a successor.
     fn ended(&mut self, found: &Found, next: &Found) -> Result<(), Damage> {
         let limit = found.header.file_offset(next.header.base_position);
-        let (index, at, fault) = self.scan(found, &open(self.fs, &found.path)?, limit)?;
+        let file = open(self.fs, &found.path)?;
+        let (index, at, fault) = self.scan(found, &file, limit)?;
         if let Some(fault) = fault {
             let why = format!("{fault}; the next segment proves that everything here was flushed");
-            return Err(RecoveryError::damaged(&found.path, at, why).into());
+            let error = RecoveryError::damaged(&found.path, at, why);
+            return Err(self.batches_lost(error, &self.end(found, at, Some(fault)), &file, Some(next)));
         }
         if self.expected.offset != next.header.base_offset {
             let why = format!(
@@ -172,8 +169,17 @@ impl<F: Fs> Walk<'_, F> {
     fn active(&mut self, found: &Found) -> Result<CoveredTo, Damage> {
         let file = open(self.fs, &found.path)?;
         let (index, at, fault) = self.scan(found, &file, found.size)?;
-        let end = End { header: &found.header, at, fault, expected: self.expected, current: self.epoch };
-        if let Some((_, last)) = end.judge(&file)? {
+        let end = self.end(found, at, fault);
+        let flushed = self.checkpoint.filter(|entry| entry.flushed_position > index.covered_to().position);
+        if let Some(entry) = flushed {
+            let fault = fault.map_or_else(|| "the batches end there".to_owned(), |fault| fault.to_string());
+            let why = format!("{fault}, but the log was flushed up to offset {}", entry.flushed_offset);
+            let error = RecoveryError::damaged(&found.path, at, why);
+            return Err(self.batches_lost(error, &end, &file, None));
+        }
+        if let Some((_, last)) =
+            end.judge(&file).map_err(|error| self.batches_lost(error, &end, &file, None))?
+        {
             let torn = format!(
                 "{}: torn behind offset {}: {} bytes from byte {at} on were not flushed, the next start cuts them",
                 segment::file_name(found.header.base_offset),
@@ -184,6 +190,41 @@ impl<F: Fs> Walk<'_, F> {
         }
         self.check_index(found, &index, false)?;
         Ok(index.covered_to())
+    }
+
+    fn end<'b>(&self, found: &'b Found, at: u64, fault: Option<Fault>) -> End<'b> {
+        End { header: &found.header, at, fault, expected: self.expected, current: self.epoch }
+    }
+
+    /// What it means that the batches end where they should not, before the segment `next`, or in the last one.
+    fn batches_lost(
+        &self,
+        error: RecoveryError,
+        end: &End<'_>,
+        file: &Reader<'_, F>,
+        next: Option<&Found>,
+    ) -> Damage {
+        let mut damage = Damage::from(error);
+        // What cannot be read is not there.
+        let goes_on = end.goes_on(file).ok().flatten();
+        let from = end.expected.offset;
+        damage.lost = match (goes_on, next) {
+            (Some((at, offset)), _) => format!(
+                "{}; an intact batch follows at byte {at} with offset {offset}, and what comes behind it was not looked at",
+                lost(from, Some(offset))
+            ),
+            (None, Some(next)) => lost(from, Some(next.header.base_offset)),
+            (None, None) => lost(from, None),
+        };
+        let is_below = |entry: &Entry| {
+            let flushed = entry.flushed_position;
+            let is_there = next.is_some() || end.header.file_offset(flushed) <= file.size;
+            end.header.position(end.at) < flushed && is_there
+        };
+        if self.checkpoint.is_some_and(is_below) {
+            damage.start = AtStart::Overlooks;
+        }
+        damage
     }
 
     /// Checks every batch up to `limit`, a byte of the file. Answers the index that it should have, where the batches end,
@@ -241,7 +282,7 @@ impl<F: Fs> Walk<'_, F> {
             Err(error) => error.to_string(),
         };
         if sealed {
-            return Err(Damage { file: path, offset: 0, why });
+            return Err(Damage::repairable(path, why, "nothing: the segment's batches are intact"));
         }
         self.verified.notes.push(format!("{name}: {why}; the next start makes another"));
         Ok(())

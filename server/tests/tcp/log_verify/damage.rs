@@ -1,0 +1,167 @@
+//! What `tora log verify` says of each kind of damage, and whether the next start does what it says.
+
+use std::fs;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use kafka_protocol::messages::create_topics_request::CreatableTopicConfig;
+use kafka_protocol::protocol::StrBytes;
+use serde_json::Value;
+
+use super::{HEADER, of_log, stopped, verified};
+use crate::support::requests::{batch, creation, fetch, list, produce, produced};
+use crate::support::stored::only;
+use crate::support::{Folder, Server, refused, tora_serve};
+
+/// Bytes of a record's value: a segment of the smallest size takes three.
+const VALUE_BYTES: u64 = 300_000;
+
+/// Kafka's code for a partition whose storage failed.
+const STORAGE_ERROR: i16 = 56;
+
+/// A stopped server's folder with one log of ten such records, and its segments, oldest first: three of three records each,
+/// one of one.
+fn of_four_segments() -> (Folder, Vec<PathBuf>) {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    let mut request = creation("log", 1);
+    let text = |text: &str| StrBytes::from_string(text.to_owned());
+    let bytes = CreatableTopicConfig::default().with_name(text("segment.bytes"));
+    request.topics[0].configs = vec![bytes.with_value(Some(text("1048576")))];
+    assert_eq!(client.call(7, &request).topics[0].error_code, 0);
+    for _ in 0..10 {
+        let value = "v".repeat(VALUE_BYTES as usize);
+        assert_eq!(produced(&client.call(7, &produce("log", 0, batch(&[value])))).error_code, 0);
+    }
+    drop(client);
+    let folder = server.stop();
+    let data = fs::read_dir(folder.join("data")).expect("it is there");
+    let folders = data.map(|entry| entry.expect("it is").path()).filter(|path| path.is_dir());
+    let log = folders.max_by_key(|path| fs::read_dir(path).expect("it is a folder").count());
+    let files = fs::read_dir(log.expect("there is a log")).expect("it is a folder");
+    let files = files.map(|entry| entry.expect("it is").path());
+    let mut segments: Vec<_> =
+        files.filter(|path| path.extension().is_some_and(|end| end == "log")).collect();
+    segments.sort();
+    assert_eq!(segments.len(), 4, "{segments:?}");
+    (folder, segments)
+}
+
+/// What it says of the log that it must find damaged: why, what is lost, and what a start makes of it.
+fn said(folder: &Folder) -> (String, String, String) {
+    let (lines, code) = verified(folder);
+    assert_eq!(code, Some(1), "{lines:?}");
+    let log = of_log(&lines);
+    assert_eq!(log["sound"], false, "{log}");
+    let text = |field: &str| log[field].as_str().expect("a text").to_owned();
+    assert!(!text("advice").is_empty());
+    (text("why"), text("lost"), text("start"))
+}
+
+fn flip(path: &Path, at: u64) {
+    let file = fs::OpenOptions::new().read(true).write(true).open(path).expect("it is there");
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at).expect("the file is longer");
+    file.write_all_at(&[byte[0] ^ 1], at).expect("it is writable");
+}
+
+fn forget_checkpoints(folder: &Folder) {
+    for core in 0..2 {
+        let _ = fs::remove_file(folder.join(&format!("data/checkpoint-{core}")));
+    }
+}
+
+/// The error code of a read from this offset, and the first offset that the partition has.
+fn served(server: &Server, offset: i64) -> (i16, i64) {
+    let mut client = server.connect();
+    let code = only(&client.call(11, &fetch("log", &[(0, offset)]))).error_code;
+    (code, client.call(2, &list("log", 0, -2)).topics[0].partitions[0].offset)
+}
+
+#[test]
+fn a_damaged_batch_is_overlooked_by_a_start_with_a_checkpoint_and_refused_without() {
+    let (folder, segments) = of_four_segments();
+    // In the second record of the second segment.
+    flip(&segments[1], HEADER + VALUE_BYTES + 5_000);
+    let (why, lost, start) = said(&folder);
+    assert!(why.contains("the next segment proves"), "{why}");
+    assert!(lost.starts_with("the record with offset 4; an intact batch follows"), "{lost}");
+    assert_eq!(start, "overlooks");
+    let server = Server::start_in(folder, &[]);
+    assert_eq!(served(&server, 9), (0, 0));
+    let folder = server.stop();
+    forget_checkpoints(&folder);
+    assert_eq!(said(&folder).2, "refuses-partition");
+    let server = Server::start_in(folder, &[]);
+    assert_eq!(served(&server, 9).0, STORAGE_ERROR);
+}
+
+#[test]
+fn where_no_batch_follows_in_the_segment_the_next_one_tells_how_far_the_loss_reaches() {
+    let (folder, segments) = of_four_segments();
+    flip(&segments[1], HEADER + 2 * VALUE_BYTES + 5_000);
+    assert_eq!(said(&folder).1, "the record with offset 5");
+    flip(&segments[1], HEADER + VALUE_BYTES + 5_000);
+    assert_eq!(said(&folder).1, "the records with offsets 4 to 5");
+}
+
+#[test]
+fn a_missing_segment_is_told_by_its_neighbours() {
+    let (folder, segments) = of_four_segments();
+    let away = folder.join("away");
+    // The middle one.
+    fs::rename(&segments[1], &away).expect("it is there");
+    let (why, _, start) = said(&folder);
+    assert!(
+        why.contains("00000000000000000006.log") && why.contains("segment between the two is missing"),
+        "{why}"
+    );
+    assert_eq!(start, "refuses-partition");
+    fs::rename(&away, &segments[1]).expect("it was there");
+    // The last one.
+    fs::rename(&segments[3], &away).expect("it is there");
+    let (why, lost, start) = said(&folder);
+    assert!(why.contains("was flushed up to offset 10"), "{why}");
+    assert_eq!((&*lost, &*start), ("the records from offset 9 on", "refuses-partition"));
+    fs::rename(&away, &segments[3]).expect("it was there");
+    // The first one: what is left is a log all the same.
+    fs::rename(&segments[0], &away).expect("it is there");
+    let (why, lost, start) = said(&folder);
+    assert!(why.contains("starts with offset 0"), "{why}");
+    assert_eq!((&*lost, &*start), ("the records with offsets 0 to 2", "overlooks"));
+    let server = Server::start_in(folder, &[]);
+    assert_eq!(served(&server, 3), (0, 3));
+}
+
+#[test]
+fn a_damaged_index_loses_nothing_and_is_made_anew() {
+    let (folder, segments) = of_four_segments();
+    flip(&segments[1].with_extension("index"), 40);
+    let (why, lost, start) = said(&folder);
+    assert!(why.contains("checksum"), "{why}");
+    assert!(lost.starts_with("nothing"), "{lost}");
+    assert_eq!(start, "repairs");
+    let server = Server::start_in(folder, &[]);
+    assert_eq!(served(&server, 4), (0, 0));
+    assert_eq!(verified(&server.stop()).1, Some(0));
+}
+
+#[test]
+fn without_a_readable_catalog_the_logs_are_checked_all_the_same() {
+    let (folder, file) = stopped();
+    let catalog = folder.join("data/746f7261-2d63-6174-616c-6f672d6c6f67-0/00000000000000000000.log");
+    flip(&catalog, HEADER + 70);
+    let (lines, code) = verified(&folder);
+    assert_eq!(code, Some(1));
+    assert_eq!((&lines[0]["topic"], &lines[0]["start"]), (&"(catalog)".into(), &"refuses-folder".into()));
+    assert!(
+        lines[0]["lost"].as_str().is_some_and(|lost| lost.contains("which topics there are")),
+        "{lines:?}"
+    );
+    let sound: Vec<&Value> = lines.iter().filter(|line| line["sound"] == true).collect();
+    let id = file.parent().and_then(Path::file_name).and_then(|name| name.to_str()).expect("a folder");
+    let topic = sound[0]["topic"].as_str().expect("a text");
+    assert!(sound.len() == 1 && id.starts_with(topic) && sound[0]["records"] == 60, "{lines:?}");
+    let said = refused(tora_serve(&folder), &folder);
+    assert!(said.contains("catalog"), "{said}");
+}
