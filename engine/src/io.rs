@@ -388,15 +388,24 @@ pub fn allocate_all<F: Fs>(fs: &F, file: File, from: u64, len: u64) -> io::Resul
     })
 }
 
-/// Sees to it that the file at `path`, made if it is missing, has space for `bytes`: to be used for something else on a full
-/// disk. Nothing is synced.
+/// Sees to it that the file at `path`, made if it is missing, has space for `bytes`, or as much of it as there is: on a disk
+/// that is full but for a little, that little may be what is needed. Nothing is synced.
 ///
 /// # Errors
-/// `StorageFull`, or the system's error.
+/// The system's error.
 pub fn keep_space<F: Fs>(fs: &F, path: &Path, bytes: u64) -> io::Result<()> {
-    let grow = |file| match fs.size(file)? {
-        size if size < bytes => allocate_all(fs, file, size, bytes - size),
-        _ => Ok(()),
+    const BLOCK: u64 = BLOCK_SIZE as u64;
+    let grow = |file| {
+        let mut size = fs.size(file)?;
+        let mut step = bytes.saturating_sub(size);
+        while step > 0 && size < bytes {
+            match allocate_all(fs, file, size, step.min(bytes - size)) {
+                Ok(()) => size = fs.size(file)?,
+                Err(error) if error.kind() == io::ErrorKind::StorageFull => step = step / 2 / BLOCK * BLOCK,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     };
     match with_file(fs, path, OpenMode::ReadWrite, grow) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

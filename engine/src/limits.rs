@@ -90,6 +90,10 @@ pub const CHECKPOINT_IDLE_MS: u64 = 2_000;
 /// one of ten thousand partitions without producers takes half of it.
 pub const CHECKPOINT_RESERVE_BYTES: u64 = 1 << 20;
 
+/// Space that a data folder keeps for an empty segment on a full disk: its header, the block by which it is known as one that was
+/// made, and as much again for what a file system needs beside that.
+pub const SEGMENT_RESERVE_BYTES: u64 = 16 << 10;
+
 /// The index of an active segment that has grown by so much is saved with each checkpoint: it spares the next recovery a
 /// millisecond's read. Of smaller growth, two checkpoints' worth of bytes in all may go without.
 pub const INDEX_HINT_BYTES: u64 = 1 << 20;

@@ -126,6 +126,7 @@ fn load_claimed<F: Fs>(
     for shard in 0..config.shards {
         Checkpoint::keep_space(fs, &config.data_dir, ShardId::new(shard));
     }
+    segment::reserve::keep(fs, &config.data_dir);
     let mut folders: Vec<PartitionId> = fs
         .list(&config.data_dir)?
         .iter()

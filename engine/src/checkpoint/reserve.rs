@@ -8,9 +8,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::io::{
-    BLOCK_SIZE, File, Fs, OpenMode, allocate_all, beside, put_in_place, replace_file, with_file,
-};
+use crate::io::{BLOCK_SIZE, Fs, OpenMode, beside, keep_space, put_in_place, replace_file, with_file};
 use crate::limits;
 
 /// What is appended to a checkpoint's name.
@@ -54,7 +52,7 @@ fn replace_in_reserve<F: Fs>(fs: &F, path: &Path, bytes: &[u8]) -> io::Result<bo
         fs.write_at(file, 0, bytes)?;
         fs.truncate(file, len)?;
         // At once: appends wait for space, and would have it as soon as the device is asked to flush.
-        let _ = make(fs, &next, (kept - len) / BLOCK * BLOCK);
+        let _ = keep_space(fs, &next, (kept - len) / BLOCK * BLOCK);
         fs.sync(file)?;
         Ok(true)
     });
@@ -81,31 +79,7 @@ pub fn keep<F: Fs>(fs: &F, path: &Path, len: u64) -> io::Result<()> {
         _ => {}
     }
     let wanted = (2 * len).max(1).next_multiple_of(limits::CHECKPOINT_RESERVE_BYTES);
-    let reserve = beside(path, SUFFIX);
-    match with_file(fs, &reserve, OpenMode::ReadWrite, |file| grow(fs, file, wanted)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => make(fs, &reserve, wanted),
-        kept => kept,
-    }
-}
-
-/// Makes a file of `wanted` bytes of allocated space, or of as many as there are.
-fn make<F: Fs>(fs: &F, path: &Path, wanted: u64) -> io::Result<()> {
-    with_file(fs, path, OpenMode::CreateNew, |file| grow(fs, file, wanted))
-}
-
-/// Allocates what a file lacks of `wanted` bytes, or as much of it as there is: on a disk that is full but for a little, that
-/// little may be what a checkpoint needs.
-fn grow<F: Fs>(fs: &F, file: File, wanted: u64) -> io::Result<()> {
-    let mut size = fs.size(file)?;
-    let mut step = wanted.saturating_sub(size);
-    while step > 0 && size < wanted {
-        match allocate_all(fs, file, size, step.min(wanted - size)) {
-            Ok(()) => size = fs.size(file)?,
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => step = step / 2 / BLOCK * BLOCK,
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
+    keep_space(fs, &beside(path, SUFFIX), wanted)
 }
 
 /// The reserve that takes the place of the one that is used.

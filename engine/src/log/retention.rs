@@ -28,6 +28,9 @@ impl Log {
         let Some((start, with_active)) = self.outlived(now_ms) else { return false };
         if with_active {
             self.roll(0, out);
+        } else if self.segments.active().is_some_and(|active| !active.is_prepared()) {
+            // There may have been no space for it the last time, and without it what is before it cannot go.
+            self.bring_active_file(0, out);
         }
         self.want_start(start)
     }
@@ -73,3 +76,6 @@ impl Log {
         aged
     }
 }
+
+#[cfg(test)]
+mod tests;

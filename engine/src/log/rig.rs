@@ -66,6 +66,21 @@ impl Rig {
         }
     }
 
+    pub fn retain(&mut self, now_ms: i64) -> bool {
+        self.log.retain(now_ms, &mut self.wanted)
+    }
+
+    /// The checkpoint that moves the log's start is on the disk.
+    pub fn store_start(&mut self) {
+        let start = self.log.start_storing().expect("it is wanted");
+        self.log.start_stored(start);
+    }
+
+    /// Has segments removed that lie before the log's start.
+    pub fn retire(&mut self) {
+        self.log.retire(|_| false, &mut self.wanted);
+    }
+
     pub fn admit(&mut self, size: usize) -> Result<Admission, Error> {
         self.log.admit(size, 0, &mut self.wanted)
     }

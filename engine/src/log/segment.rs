@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 mod jobs;
+pub mod reserve;
 pub(super) mod zeros;
 
 use std::path::{Path, PathBuf};
@@ -29,7 +30,9 @@ use crate::stored::{Reader, StoredError, Writer};
 use crate::types::{Offset, PartitionId, Position, TopicId};
 
 pub(super) use jobs::remove_if_there;
-pub use jobs::{extend, prepare, remove, remove_partition, rewrite_header, save_index_hint, seal};
+pub use jobs::{
+    extend, prepare, prepare_empty, remove, remove_partition, rewrite_header, save_index_hint, seal,
+};
 
 /// Bytes of a segment's file before its first batch.
 pub const HEADER_SIZE: u64 = BLOCK_SIZE as u64;

@@ -54,12 +54,14 @@ impl Log {
             out.push((LogOp::Open { base }, Op::Job(Box::new(move |fs: &F| open(fs, &path)))));
             return;
         }
-        // An empty segment gets a block, by which it is known as one that was made.
         let allocate = if size == 0 { BLOCK_SIZE as u64 } else { self.next_allocation(0, size) };
         self.segments.active_mut().expect("it was just there").allocated = allocate;
         let job = move |fs: &F| {
-            let file = segment::prepare(fs, &data_dir, &header, allocate, new_folder)?;
-            Ok(file.as_value())
+            let file = match size {
+                0 => segment::prepare_empty(fs, &data_dir, &header),
+                _ => segment::prepare(fs, &data_dir, &header, allocate, new_folder),
+            };
+            file.map(File::as_value)
         };
         out.push((LogOp::Prepare { base, awaited: size > 0 }, Op::Job(Box::new(job))));
     }

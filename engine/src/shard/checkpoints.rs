@@ -137,7 +137,9 @@ impl<I: Io> Shard<I> {
                     lost += 1;
                 }
             }
-            checkpoint.write(fs, &data_dir, shard, on_full_disk).map(|()| lost)
+            checkpoint.write(fs, &data_dir, shard, on_full_disk)?;
+            segment::reserve::keep(fs, &data_dir);
+            Ok(lost)
         };
         self.io.submit(token, Op::Job(Box::new(job)));
     }

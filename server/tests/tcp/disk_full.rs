@@ -186,6 +186,32 @@ fn a_disk_that_is_full_to_the_last_block_is_emptied_by_deleting_records() {
     producers[1].go_on();
 }
 
+/// Where a log's only segment goes an empty one is made first: there is space for that, too.
+#[test]
+fn a_disk_that_is_full_to_the_last_block_is_emptied_where_a_log_has_one_segment() {
+    let folder = Folder::new();
+    let Some(disk) = SmallDisk::mount(&folder) else { return };
+    let mut command = disk.serve(&folder);
+    command.args(["--set", "log.retention.check.interval.ms=200"]);
+    let server = Server::run(command, folder);
+    let mut client = server.connect();
+    for topic in ["old", "other"] {
+        create(&mut client, topic, 1);
+    }
+    disk.fill_but(24 << 20);
+    let mut producers = [Producer::new(&server, "old", 1), Producer::new(&server, "other", 2)];
+    for _ in 0..20 {
+        assert_eq!(producers.each_mut().map(Producer::append), [0, 0]);
+    }
+    producers.iter_mut().for_each(Producer::fill);
+    disk.fill_up();
+    producers.iter_mut().for_each(Producer::fill);
+    let short = [("retention.ms", SET, Some("1000"))];
+    assert_eq!(alter(&mut client, 1, "old", &short), (0, String::new()));
+    producers[1].go_on();
+    producers[0].go_on();
+}
+
 /// A journal whose only area was filled while there was no space for another is used again once there is.
 #[test]
 fn a_journal_that_could_not_grow_does_so_when_there_is_space() {

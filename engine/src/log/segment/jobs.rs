@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::{HEADER_SIZE, SegmentHeader, file_name, folder, index_name, zeros};
+use super::{HEADER_SIZE, SegmentHeader, file_name, folder, index_name, reserve, zeros};
 use crate::io::{BLOCK_SIZE, File, Fs, OpenMode, allocate_all, replace_file, with_file};
 use crate::log::index::SparseIndex;
 use crate::sim::plant::{Plant, planted};
@@ -47,6 +47,25 @@ pub fn prepare<F: Fs>(
     }
     sync_names(fs, &folder)?;
     fs.open(&path, OpenMode::Direct)
+}
+
+/// The same for an empty segment that takes the place of all before it: with one block by which it is known as one that was
+/// made, and on a full disk with the space that was kept for it.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare_empty<F: Fs>(fs: &F, data_dir: &Path, header: &SegmentHeader) -> io::Result<File> {
+    let prepare = || prepare(fs, data_dir, header, BLOCK_SIZE as u64, false);
+    match prepare() {
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+            if reserve::give_up(fs, data_dir)? {
+                prepare()
+            } else {
+                Err(error)
+            }
+        }
+        prepared => prepared,
+    }
 }
 
 /// Replaces the header of a segment that holds no batch, durably. After a crash it is the old or the new one: what differs
