@@ -7,7 +7,9 @@
 //! still to be uploaded (−6, KIP-1023), of which there is none, −1; 10 a timeout for remote reads, of which there are none
 //! either. A negative timestamp that the request's version does not have yet gets UNSUPPORTED_VERSION.
 //!
-//! What counts is what consumers get: from the log's start to the high watermark. A compressed batch is not decompressed:
+//! What counts is what consumers get: from the log's start to the high watermark, whoever asks (Kafka tells followers where its
+//! log ends). Of a record its leader epoch is told, of the ends none: nobody has looked at a batch there. A partition that is
+//! asked about twice is answered twice, where Kafka refuses both. A compressed batch is not decompressed:
 //! where a search comes to one the answer is its first record's offset with the batch's largest timestamp, where Kafka answers
 //! with the record's own. From there a consumer that goes on finds the record. The same goes for a batch whose records cannot
 //! be read. A batch whose header promises a later time than its records have is passed, but for −3, which takes headers at

@@ -6,7 +6,6 @@ mod members;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType};
 use serde_json::Value;
 
 use crate::clients::{Broker, Program, topic};
@@ -211,21 +210,6 @@ fn what_producers_compressed_is_undone() {
 /// A batch of one record, compressed as a producer would with this codec.
 fn compressed(value: &str, codec: &str, number: u8) -> Vec<u8> {
     use std::io::Write;
-    let record = Record {
-        transactional: false,
-        control: false,
-        delete_horizon: false,
-        partition_leader_epoch: -1,
-        producer_id: -1,
-        producer_epoch: -1,
-        timestamp_type: TimestampType::Creation,
-        offset: 0,
-        sequence: -1,
-        timestamp: 1_700_000_000_000,
-        key: None,
-        value: Some(bytes::Bytes::copy_from_slice(value.as_bytes())),
-        headers: Default::default(),
-    };
     let squeeze = |plain: &[u8]| -> Vec<u8> {
         match codec {
             "gzip" => {
@@ -250,20 +234,8 @@ fn compressed(value: &str, codec: &str, number: u8) -> Vec<u8> {
             _ => ruzstd::encoding::compress_to_vec(plain, ruzstd::encoding::CompressionLevel::Fastest),
         }
     };
-    let mut batch = Vec::new();
-    let options = RecordEncodeOptions { version: 2, compression: Compression::None };
-    RecordBatchEncoder::encode(&mut batch, [&record], &options).expect("an uncompressed batch");
-    // The header stays but for length, codec and checksum.
-    let (records_at, attributes, crc_at, length_at) = (61, 21, 17, 8);
-    let records = squeeze(&batch[records_at..]);
-    batch.truncate(records_at);
-    batch.extend(records);
-    batch[attributes + 1] |= number;
-    let length = u32::try_from(batch.len() - length_at - 4).expect("small");
-    batch[length_at..length_at + 4].copy_from_slice(&length.to_be_bytes());
-    let crc = crc32c::crc32c(&batch[attributes..]);
-    batch[crc_at..crc_at + 4].copy_from_slice(&crc.to_be_bytes());
-    batch
+    let record = requests::record(0, 1_700_000_000_000, value);
+    requests::recoded(&requests::uncompressed(&[record]), number, squeeze)
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod disk_full;
 mod groups;
 mod idle_memory;
 mod kill;
+mod list_offsets;
 mod log_verify;
 mod protocol;
 mod records;

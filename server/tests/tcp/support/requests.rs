@@ -28,29 +28,55 @@ pub fn batch(values: &[impl AsRef<str>]) -> Vec<u8> {
 
 /// The same from an idempotent producer; a sequence of −1 for none.
 pub fn idempotent_batch(values: &[impl AsRef<str>], producer_id: i64, first_sequence: i32) -> Vec<u8> {
-    let records: Vec<Record> = values
-        .iter()
-        .zip(0..)
-        .map(|(value, at)| Record {
-            transactional: false,
-            control: false,
-            delete_horizon: false,
-            partition_leader_epoch: -1,
-            producer_id,
-            producer_epoch: if producer_id < 0 { -1 } else { 0 },
-            timestamp_type: TimestampType::Creation,
-            offset: at,
-            sequence: first_sequence + i32::try_from(at).expect("few"),
-            timestamp: 1_700_000_000_000 + at,
-            key: None,
-            value: Some(Bytes::copy_from_slice(value.as_ref().as_bytes())),
-            headers: Default::default(),
-        })
-        .collect();
+    let records = values.iter().zip(0..).map(|(value, at)| Record {
+        producer_id,
+        producer_epoch: if producer_id < 0 { -1 } else { 0 },
+        sequence: first_sequence + i32::try_from(at).expect("few"),
+        ..record(at, 1_700_000_000_000 + at, value.as_ref())
+    });
+    uncompressed(&records.collect::<Vec<_>>())
+}
+
+/// A record of no idempotent producer, `offset` of its batch.
+pub fn record(offset: i64, timestamp: i64, value: &str) -> Record {
+    Record {
+        transactional: false,
+        control: false,
+        delete_horizon: false,
+        partition_leader_epoch: -1,
+        producer_id: -1,
+        producer_epoch: -1,
+        timestamp_type: TimestampType::Creation,
+        offset,
+        // It begins with −1 and goes on, or the codec takes each record for a batch of its own.
+        sequence: i32::try_from(offset).expect("few") - 1,
+        timestamp,
+        key: None,
+        value: Some(Bytes::copy_from_slice(value.as_bytes())),
+        headers: Default::default(),
+    }
+}
+
+/// A batch of these records.
+pub fn uncompressed(records: &[Record]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let options = RecordEncodeOptions { version: 2, compression: Compression::None };
-    RecordBatchEncoder::encode(&mut bytes, &records, &options).expect("an uncompressed batch");
+    RecordBatchEncoder::encode(&mut bytes, records, &options).expect("an uncompressed batch");
     bytes
+}
+
+/// An uncompressed batch as one of the codec with this number, which `squeeze` is. The header stays but for length, codec and
+/// checksum.
+pub fn recoded(batch: &[u8], codec: u8, squeeze: impl FnOnce(&[u8]) -> Vec<u8>) -> Vec<u8> {
+    let (records_at, attributes, crc_at, length_at) = (61, 21, 17, 8);
+    let mut recoded = batch[..records_at].to_vec();
+    recoded.extend(squeeze(&batch[records_at..]));
+    recoded[attributes + 1] |= codec;
+    let length = u32::try_from(recoded.len() - length_at - 4).expect("small");
+    recoded[length_at..length_at + 4].copy_from_slice(&length.to_be_bytes());
+    let crc = crc32c::crc32c(&recoded[attributes..]);
+    recoded[crc_at..crc_at + 4].copy_from_slice(&crc.to_be_bytes());
+    recoded
 }
 
 /// Metadata of one topic, which creates it if it is new.
