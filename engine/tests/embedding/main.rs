@@ -9,6 +9,7 @@ mod partitions;
 mod poor;
 mod process;
 mod requests;
+mod resettled;
 mod runtimes;
 mod support;
 mod tail;
