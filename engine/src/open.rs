@@ -180,6 +180,14 @@ fn durable_writes<F: Fs>(fs: &F, config: &Config) -> bool {
         FlushMethod::Flush => false,
         FlushMethod::DurableWrite => true,
     };
+    if let Some(memory) = device.as_ref().filter(|device| device.in_memory) {
+        log::warn!(
+            "the data folder {} is on {}, which is memory: nothing in it outlasts a power cut or a restart of the machine, \
+             acknowledged or not. Choose a folder on a disk, unless that is what you want",
+            config.data_dir.display(),
+            memory.name
+        );
+    }
     let place = device.map_or_else(|| "an unknown device".to_owned(), |device| device.to_string());
     log::info!("{} is on {place}; {}", config.data_dir.display(), how_appends_go(config, durable));
     durable

@@ -3,9 +3,12 @@
 //! The seam's handles are plain numbers so that the simulated disk can hand them out too; here they become descriptors
 //! again. Whoever holds a [`File`] or [`Socket`] closes it exactly once, and uses it only before that.
 
+use std::ffi::CString;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{BorrowedFd, FromRawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use super::{File, Socket};
 
@@ -54,6 +57,23 @@ pub(super) fn allocate(file: File, offset: u64, len: u64) -> io::Result<()> {
         if error.kind() != io::ErrorKind::Interrupted {
             return Err(error);
         }
+    }
+}
+
+/// The name of the file system below `path` (statfs(2)), if it is one that lies in memory.
+pub(super) fn in_memory(path: &Path) -> Option<&'static str> {
+    let path = CString::new(path.as_os_str().as_bytes()).ok()?;
+    // SAFETY: an all-zero struct of numbers is one.
+    let mut found: libc::statfs = unsafe { std::mem::zeroed() };
+    // SAFETY: reads the string up to its end, and writes the struct it is given.
+    if unsafe { libc::statfs(path.as_ptr(), &raw mut found) } != 0 {
+        return None;
+    }
+    // From linux/magic.h.
+    match found.f_type {
+        0x0102_1994 => Some("tmpfs"),
+        0x8584_58f6 => Some("ramfs"),
+        _ => None,
     }
 }
 

@@ -4,10 +4,10 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 
-use tora_engine::Engine;
 use tora_engine::error::Error;
 use tora_engine::handle::RecordRef;
 use tora_engine::types::{Offset, PartitionId};
+use tora_engine::{Config, Engine};
 
 use crate::process::{alone, in_a_process, warnings};
 use crate::support::{Folder, append, create, numbers, values};
@@ -117,8 +117,62 @@ fn on_a_file_system_without_direct_writes_it_works_with_one_warning() {
     let printed = in_a_process("poor::on_ramfs", folder.path(), &starter);
     let warnings = warnings(&printed);
     let about = |text: &str| warnings.iter().filter(|warning| warning.contains(text)).count();
-    assert_eq!((about("no O_DIRECT"), about("fallocate"), warnings.len()), (1, 1, 2), "{warnings:?}");
+    let in_memory = about("is on ramfs, which is memory");
+    let others = (about("no O_DIRECT"), about("fallocate"));
+    // It is opened twice.
+    assert_eq!((others, in_memory, warnings.len()), ((1, 1), 2, 4), "{warnings:?}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it all was in the mount");
+}
+
+#[test]
+fn in_memory_it_works_and_says_that_nothing_lasts() {
+    if !is_root() {
+        let text = "\n*** SKIPPED, not tested: a file system in memory: mounting one takes root\n";
+        let _ = std::io::stderr().write_all(text.as_bytes());
+        return;
+    }
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.path()).unwrap();
+    let mount = "mount -t tmpfs -o size=256m tmpfs \"$0\" && exec \"$@\"";
+    let starter = ["unshare", "--mount", "sh", "-c", mount].map(OsStr::new);
+    let starter: Vec<_> = starter.into_iter().chain([folder.path().as_os_str()]).collect();
+    let printed = in_a_process("poor::on_ramfs", folder.path(), &starter);
+    let warnings = warnings(&printed);
+    let about = |text: &str| warnings.iter().filter(|warning| warning.contains(text)).count();
+    // Before Linux 6.6 it has no O_DIRECT either.
+    let expected = 2 + about("no O_DIRECT");
+    assert_eq!((about("is on tmpfs, which is memory"), warnings.len()), (2, expected), "{warnings:?}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_to_is_refused_with_what_to_do() {
+    if !is_root() {
+        let text = "\n*** SKIPPED, not tested: a read-only mount: mounting takes root\n";
+        let _ = std::io::stderr().write_all(text.as_bytes());
+        return;
+    }
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.path()).unwrap();
+    let mount = "mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\" && exec \"$@\"";
+    let starter = ["unshare", "--mount", "sh", "-c", mount].map(OsStr::new);
+    let starter: Vec<_> = starter.into_iter().chain([folder.path().as_os_str()]).collect();
+    // A new one, one that was used, and one inside of it.
+    in_a_process("poor::mounted_for_reading_only", folder.path(), &starter);
+    folder.open(1).close();
+    in_a_process("poor::mounted_for_reading_only", folder.path(), &starter);
+}
+
+#[test]
+#[ignore = "needs a file system of its own; run by the test above"]
+fn mounted_for_reading_only() {
+    let Some(folder) = alone() else { return };
+    for path in [folder.path().to_owned(), folder.path().join("new/folder")] {
+        let refused = Engine::open(Config::new(&path)).err().expect("it cannot be written to").to_string();
+        for part in [&*path.to_string_lossy(), "mounted for reading only: mount it for writing"] {
+            assert!(refused.contains(part), "{part} is missing in: {refused}");
+        }
+    }
+    println!("it works");
 }
 
 #[test]
