@@ -92,16 +92,14 @@ impl<F: Fs> Folder<F> {
             }
         }
         folder.read_catalog().map_err(failed)?;
-        let catalog_is_sound = folder.verify(CATALOG_PARTITION, &mut |_| {}).is_ok();
-        let known = folder.checkpoint.iter().map(|(id, _)| id);
-        // Of a deleted topic something may be left that is about to go. But where the catalog cannot be read as a whole, every
-        // log may be a topic's.
-        let is_live = |id: &PartitionId| {
-            !catalog_is_sound || *id == CATALOG_PARTITION || folder.catalog.topic(id.topic).is_some()
-        };
+        let is_live = |id: &PartitionId| *id == CATALOG_PARTITION || folder.catalog.topic(id.topic).is_some();
+        let known = folder.checkpoint.iter().map(|(id, _)| id).filter(is_live);
+        // Of a deleted topic something may be left that is about to go. A topic of which the catalog knows nothing was lost
+        // from that.
+        let is_going = |id: &PartitionId| folder.catalog.tombstones().any(|topic| topic.id == id.topic);
         let found = folder.fs.list(path).map_err(failed)?;
         let found = found.iter().filter_map(|entry| PartitionId::parse(&entry.name));
-        let mut partitions: Vec<PartitionId> = found.chain(known).filter(is_live).collect();
+        let mut partitions: Vec<PartitionId> = found.filter(|id| !is_going(id)).chain(known).collect();
         partitions.sort_unstable_by_key(|id| (*id != CATALOG_PARTITION, *id));
         partitions.dedup();
         folder.partitions = partitions;
@@ -169,7 +167,15 @@ impl<F: Fs> Folder<F> {
     pub fn verify(&self, partition: PartitionId, progress: &mut dyn FnMut(u64)) -> Result<Verified, Damage> {
         let entry = self.checkpoint.get(partition);
         let verified = recovery::verify(&self.fs, &self.path, partition, entry, self.epoch, progress);
-        verified.map_err(|damage| if self.is_catalog(partition) { of_catalog(damage) } else { damage })
+        if self.is_catalog(partition) {
+            return verified.map_err(of_catalog);
+        }
+        let mut verified = verified?;
+        if self.topic(partition).is_none() {
+            let note = "the catalog knows of no topic with this id: the next start leaves the log as it is, and nobody can read it";
+            verified.notes.push(note.to_owned());
+        }
+        Ok(verified)
     }
 }
 

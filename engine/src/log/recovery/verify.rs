@@ -180,12 +180,21 @@ impl<F: Fs> Walk<'_, F> {
         if let Some((_, last)) =
             end.judge(&file).map_err(|error| self.batches_lost(error, &end, &file, None))?
         {
-            let torn = format!(
+            let mut torn = format!(
                 "{}: torn behind offset {}: {} bytes from byte {at} on were not flushed, the next start cuts them",
                 segment::file_name(found.header.base_offset),
                 self.expected.offset,
                 last + 1 - at
             );
+            if let Some((at, offset)) =
+                end.goes_on(&file).map_err(RecoveryError::io("reading", &found.path))?
+            {
+                let text = format!(
+                    ". But an intact batch with offset {offset} follows at byte {at}: this may be damage, which cannot be told \
+                     from a torn end so close to the log's; keep a copy of the folder before that start"
+                );
+                torn.push_str(&text);
+            }
             self.verified.notes.push(torn);
         }
         self.check_index(found, &index, false)?;

@@ -96,6 +96,24 @@ fn a_damaged_batch_is_overlooked_by_a_start_with_a_checkpoint_and_refused_withou
     assert_eq!(served(&server, 9).0, STORAGE_ERROR);
 }
 
+/// So close to the end, and without a checkpoint, it looks like what a crash leaves; but the start will cut what follows.
+#[test]
+fn what_may_be_damage_or_a_torn_end_is_told_before_a_start_cuts_it() {
+    let (folder, file) = stopped();
+    forget_checkpoints(&folder);
+    let (lines, _) = verified(&folder);
+    assert_eq!(of_log(&lines)["notes"], Value::Array(Vec::new()));
+    flip(&file, HEADER + 70);
+    let (lines, code) = verified(&folder);
+    let note = of_log(&lines)["notes"][0].as_str().unwrap_or_default().to_owned();
+    assert!(
+        note.contains("torn behind offset 0: ") && note.contains("intact batch with offset 3 follows"),
+        "{note}"
+    );
+    assert!(note.contains("keep a copy of the folder"), "{note}");
+    assert_eq!(code, Some(0), "{lines:?}");
+}
+
 #[test]
 fn where_no_batch_follows_in_the_segment_the_next_one_tells_how_far_the_loss_reaches() {
     let (folder, segments) = of_four_segments();
@@ -162,6 +180,13 @@ fn without_a_readable_catalog_the_logs_are_checked_all_the_same() {
     let id = file.parent().and_then(Path::file_name).and_then(|name| name.to_str()).expect("a folder");
     let topic = sound[0]["topic"].as_str().expect("a text");
     assert!(sound.len() == 1 && id.starts_with(topic) && sound[0]["records"] == 60, "{lines:?}");
-    let said = refused(tora_serve(&folder), &folder);
-    assert!(said.contains("catalog"), "{said}");
+    let refusal = refused(tora_serve(&folder), &folder);
+    assert!(refusal.contains("catalog"), "{refusal}");
+    // Nor where it may be a torn end.
+    forget_checkpoints(&folder);
+    let (lines, _) = verified(&folder);
+    let note = |line: &Value| line["notes"][0].as_str().unwrap_or_default().to_owned();
+    assert!(note(&lines[0]).contains("torn behind offset 0"), "{lines:?}");
+    assert!(note(&lines[1]).contains("knows of no topic with this id"), "{lines:?}");
+    assert!(lines[1]["topic"] == topic && lines[1]["records"] == 60, "{lines:?}");
 }
