@@ -1,8 +1,12 @@
 //! What an engine is opened with.
 
+pub mod ranges;
+
+use std::fmt;
 use std::path::PathBuf;
 
 use crate::limits;
+use ranges::Range;
 
 /// How a small group of appends is made durable (`tora.flush.method`). Larger groups are always written and then flushed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,7 +21,8 @@ pub enum FlushMethod {
     DurableWrite,
 }
 
-/// An engine's settings. Names in brackets are Kafka's; those are also the defaults that a topic may override.
+/// An engine's settings. Names in brackets are Kafka's; those are also the defaults that a topic may override. What each may be
+/// stands in [`ranges`]; anything else is [refused](Config::check).
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The data folder (`log.dirs`); created if missing.
@@ -107,4 +112,108 @@ impl Config {
             return_memory: false,
         }
     }
+    /// Checks that every setting lies in its [range](ranges). [`Engine::open`](crate::Engine::open) does so before it touches
+    /// the folder.
+    ///
+    /// # Errors
+    /// The first that does not.
+    pub fn check(&self) -> Result<(), ConfigFault> {
+        if self.data_dir.as_os_str().is_empty() {
+            let would_do = "the path of a folder".to_owned();
+            return Err(ConfigFault { field: "data_dir", value: "empty".to_owned(), would_do });
+        }
+        for (field, value, range, zero) in self.numbers() {
+            let means_something = value == 0 && zero.is_some();
+            if !means_something && !(i128::from(*range.start())..=i128::from(*range.end())).contains(&value) {
+                let or_zero = zero.map_or(String::new(), |meaning| format!(", or 0 for {meaning}"));
+                let would_do = ranges::in_words(&range) + &or_zero;
+                return Err(ConfigFault { field, value: value.to_string(), would_do });
+            }
+        }
+        Ok(())
+    }
+
+    /// Every number with its range, and what 0 means where that stands for something else.
+    fn numbers(&self) -> [Number; 17] {
+        // All are named, so that one that comes is not forgotten here.
+        let Self {
+            data_dir: _,
+            shards,
+            pin: _,
+            num_partitions,
+            flush_messages,
+            flush_ms,
+            flush_method: _,
+            max_message_bytes,
+            segment_bytes,
+            segment_ms,
+            retention_ms,
+            retention_bytes,
+            retention_check_ms,
+            producer_expiration_ms,
+            unflushed_bytes,
+            checkpoint_bytes,
+            journal_bytes,
+            open_files_max,
+            buffer_bytes,
+            cold_read_bytes,
+            return_memory: _,
+        } = self;
+        let size = |bytes: &usize| *bytes as i128;
+        [
+            ("shards", i128::from(*shards), ranges::SHARDS, None),
+            ("num_partitions", i128::from(*num_partitions), ranges::NUM_PARTITIONS, None),
+            ("flush_messages", i128::from(*flush_messages), ranges::FLUSH_MESSAGES, None),
+            ("flush_ms", i128::from(*flush_ms), ranges::FLUSH_MS, None),
+            ("max_message_bytes", size(max_message_bytes), ranges::MAX_MESSAGE_BYTES, None),
+            ("segment_bytes", i128::from(*segment_bytes), ranges::SEGMENT_BYTES, None),
+            ("segment_ms", i128::from(*segment_ms), ranges::SEGMENT_MS, None),
+            ("retention_ms", i128::from(*retention_ms), ranges::RETENTION, None),
+            ("retention_bytes", i128::from(*retention_bytes), ranges::RETENTION, None),
+            ("retention_check_ms", i128::from(*retention_check_ms), ranges::RETENTION_CHECK_MS, None),
+            (
+                "producer_expiration_ms",
+                i128::from(*producer_expiration_ms),
+                ranges::PRODUCER_EXPIRATION_MS,
+                None,
+            ),
+            ("unflushed_bytes", i128::from(*unflushed_bytes), ranges::UNFLUSHED_BYTES, None),
+            ("checkpoint_bytes", i128::from(*checkpoint_bytes), ranges::CHECKPOINT_BYTES, None),
+            ("journal_bytes", i128::from(*journal_bytes), ranges::JOURNAL_BYTES, Some("none")),
+            (
+                "open_files_max",
+                size(open_files_max),
+                ranges::OPEN_FILES_MAX,
+                Some("what the process may open"),
+            ),
+            ("buffer_bytes", size(buffer_bytes), ranges::BUFFER_BYTES, None),
+            ("cold_read_bytes", size(cold_read_bytes), ranges::COLD_READ_BYTES, None),
+        ]
+    }
 }
+
+/// A field, its value, its range, and what 0 means where that lies outside it.
+type Number = (&'static str, i128, Range, Option<&'static str>);
+
+/// A field of [`Config`] that cannot be what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigFault {
+    /// The field's name.
+    pub field: &'static str,
+    /// What it is.
+    pub value: String,
+    /// What could stand there.
+    pub would_do: String,
+}
+
+impl fmt::Display for ConfigFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { field, value, would_do } = self;
+        write!(f, "{field} cannot be {value}; use {would_do}")
+    }
+}
+
+impl std::error::Error for ConfigFault {}
+
+#[cfg(test)]
+mod tests;

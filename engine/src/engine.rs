@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-use crate::config::Config;
+use crate::config::{Config, ConfigFault};
 use crate::handle::{Clock, Handle};
 use crate::io::ring::{RingError, RingIo, RingOptions};
 use crate::io::{Fs, HostFs};
@@ -23,8 +23,10 @@ use crate::types::{Nanos, ShardId, TopicId};
 /// Why an engine cannot be opened. `Display` says what to do about it.
 #[derive(Debug)]
 pub enum OpenError {
-    /// The settings make no sense.
-    Config(String),
+    /// A setting is outside its range.
+    Config(ConfigFault),
+    /// The process may open too few files.
+    Descriptors(String),
     /// The data folder.
     Load(LoadError),
     /// A partition.
@@ -38,7 +40,8 @@ pub enum OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Config(why) | Self::Thread(why) => f.write_str(why),
+            Self::Config(fault) => fault.fmt(f),
+            Self::Descriptors(why) | Self::Thread(why) => f.write_str(why),
             Self::Load(error) => error.fmt(f),
             Self::Recovery(error) => error.fmt(f),
             Self::Ring(error) => error.fmt(f),
@@ -78,7 +81,8 @@ impl Engine {
         mut make_service: impl FnMut(ShardId) -> S,
     ) -> Result<Self, OpenError> {
         let mut config = config;
-        check(&mut config)?;
+        config.check().map_err(OpenError::Config)?;
+        config.open_files_max = open_files_max(&config)?;
         let fs = HostFs;
         let new_id = random_id().map_err(|error| OpenError::Load(error.into()))?;
         let (loaded, mut catalog_log) =
@@ -192,32 +196,22 @@ fn random_id() -> std::io::Result<TopicId> {
     Ok(TopicId::from_random(random.next(), random.next()))
 }
 
-fn check(config: &mut Config) -> Result<(), OpenError> {
-    if config.shards == 0 {
-        return Err(OpenError::Config("an engine needs at least one shard".into()));
-    }
-    if (1..limits::JOURNAL_BYTES_MIN).contains(&config.journal_bytes) {
-        let min = limits::JOURNAL_BYTES_MIN;
-        return Err(OpenError::Config(format!(
-            "journal_bytes is {}: a journal has {min} bytes or more, or is off with 0",
-            config.journal_bytes
-        )));
-    }
+/// Segment files that each shard may have open.
+fn open_files_max(config: &Config) -> Result<usize, OpenError> {
     let shards = usize::from(config.shards);
     let may = crate::io::descriptors_max();
-    if config.open_files_max == 0 {
-        // The other half is the host's: its connections, its own files, other engines.
-        config.open_files_max = (may / 2 / shards).min(limits::OPEN_FILES_MAX);
-    }
     let needed = limits::OPEN_FILES_MIN * shards + limits::OTHER_FILES * shards;
-    if config.open_files_max < limits::OPEN_FILES_MIN || may < needed {
-        return Err(OpenError::Config(format!(
-            "{shards} shards need {needed} files open at once, and twice that to work well; this process may open {may} \
-             (open_files_max is {}). Raise that with `ulimit -n`, or LimitNOFILE= in the systemd unit, or have fewer shards",
-            config.open_files_max
+    if may < needed {
+        return Err(OpenError::Descriptors(format!(
+            "{shards} shards need {needed} files open at once, and twice that to work well; this process may open {may}. \
+             Raise that with `ulimit -n`, or LimitNOFILE= in the systemd unit, or have fewer shards"
         )));
     }
-    Ok(())
+    if config.open_files_max > 0 {
+        return Ok(config.open_files_max);
+    }
+    // The other half is the host's: its connections, its own files, other engines.
+    Ok((may / 2 / shards).min(limits::OPEN_FILES_MAX))
 }
 
 /// Says that a shard has ended, however it did.

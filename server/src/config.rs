@@ -11,6 +11,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use tora_engine::Config as EngineConfig;
+use tora_engine::config::ranges;
 
 use crate::coordinator::Settings as GroupSettings;
 use crate::limits;
@@ -167,8 +168,9 @@ impl Settings {
         self.engine.retention_ms = self.retention.millis().max(-1);
         self.engine.segment_ms = self.roll.millis();
         if self.engine.shards == 0 {
+            let most = u16::try_from(*ranges::SHARDS.end()).expect("it is a range of a u16's numbers");
             self.engine.shards = std::thread::available_parallelism()
-                .map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(u16::MAX));
+                .map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(most).min(most));
         }
         if self.queued_request_bytes < self.request_bytes_max {
             return Err(ConfigError(format!(

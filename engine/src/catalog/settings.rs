@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | `flush.messages` | 1 to 2⁶³ − 1 | 1: acknowledged means flushed; more: acknowledged means written |
 //! | `max.message.bytes` | 68 bytes to 100 MiB | the largest record batch |
-//! | `segment.bytes` | 1 MiB to 2 GiB − 1 | a segment's size; raised to `max.message.bytes` where that is larger |
+//! | `segment.bytes` | 1 MiB to 1 TiB | a segment's size; raised to `max.message.bytes` where that is larger |
 //! | `message.timestamp.type` | `CreateTime`, `LogAppendTime` | whose timestamps the records have |
 //! | `cleanup.policy` | `delete` | none: compaction is not served |
 //! | `compression.type` | `producer` | none: batches are stored as they came |
@@ -17,20 +17,9 @@
 //! refused.
 
 use std::fmt;
-use std::ops::RangeInclusive;
 
 use crate::batch::TimestampType;
-use crate::batch::layout::{HEADER_SIZE, RECORD_SIZE_MIN};
-
-/// The smallest batch there is, and what fits into a request of Kafka's default size (`socket.request.max.bytes`).
-const MAX_MESSAGE_BYTES: RangeInclusive<i64> = (HEADER_SIZE + RECORD_SIZE_MIN) as i64..=100 << 20;
-/// Kafka's bounds (KIP-1030).
-const SEGMENT_BYTES: RangeInclusive<i64> = 1 << 20..=i32::MAX as i64;
-const FLUSH_MESSAGES: RangeInclusive<i64> = 1..=i64::MAX;
-/// −1 means without end.
-const RETENTION: RangeInclusive<i64> = -1..=i64::MAX;
-const SEGMENT_MS: RangeInclusive<i64> = 1..=i64::MAX;
-const FLUSH_MS: RangeInclusive<i64> = 0..=i64::MAX;
+use crate::config::ranges::{self, Range};
 
 /// Characters of a number at most, so that zeroes before it do not fill the catalog's log.
 const NUMBER_LENGTH_MAX: usize = 20;
@@ -152,16 +141,20 @@ impl TopicConfig {
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), SettingFault> {
         match name {
-            "flush.messages" => self.flush_messages = number(name, value, FLUSH_MESSAGES)?.unsigned_abs(),
+            "flush.messages" => {
+                self.flush_messages = number(name, value, &ranges::FLUSH_MESSAGES)?.unsigned_abs()
+            }
             "max.message.bytes" => {
-                self.max_message_bytes = usize::try_from(number(name, value, MAX_MESSAGE_BYTES)?)
+                self.max_message_bytes = usize::try_from(number(name, value, &ranges::MAX_MESSAGE_BYTES)?)
                     .expect("what is at most 100 MiB fits");
             }
-            "segment.bytes" => self.segment_bytes = number(name, value, SEGMENT_BYTES)?.unsigned_abs(),
-            "retention.ms" => self.retention_ms = number(name, value, RETENTION)?,
-            "retention.bytes" => self.retention_bytes = number(name, value, RETENTION)?,
-            "segment.ms" => self.segment_ms = number(name, value, SEGMENT_MS)?,
-            "flush.ms" => self.flush_ms = number(name, value, FLUSH_MS)?.unsigned_abs(),
+            "segment.bytes" => {
+                self.segment_bytes = number(name, value, &ranges::SEGMENT_BYTES)?.unsigned_abs()
+            }
+            "retention.ms" => self.retention_ms = number(name, value, &ranges::RETENTION)?,
+            "retention.bytes" => self.retention_bytes = number(name, value, &ranges::RETENTION)?,
+            "segment.ms" => self.segment_ms = number(name, value, &ranges::SEGMENT_MS)?,
+            "flush.ms" => self.flush_ms = number(name, value, &ranges::FLUSH_MS)?.unsigned_abs(),
             "message.timestamp.type" => {
                 self.timestamp_type = match value {
                     "CreateTime" => TimestampType::CreateTime,
@@ -198,19 +191,11 @@ pub(super) fn check_name(name: &str, reset: bool) -> Result<(), SettingFault> {
     Err(SettingFault::unknown(name))
 }
 
-fn number(name: &str, value: &str, range: RangeInclusive<i64>) -> Result<i64, SettingFault> {
+fn number(name: &str, value: &str, range: &Range) -> Result<i64, SettingFault> {
     let number =
         Some(value).filter(|value| value.len() <= NUMBER_LENGTH_MAX).and_then(|value| value.parse().ok());
     let number = number.filter(|number| range.contains(number));
-    number.ok_or_else(|| {
-        let (least, most) = range.into_inner();
-        let would_do = if most == i64::MAX {
-            format!("a whole number, {least} or more")
-        } else {
-            format!("a whole number from {least} to {most}")
-        };
-        SettingFault::value(name, value, &would_do)
-    })
+    number.ok_or_else(|| SettingFault::value(name, value, &ranges::in_words(range)))
 }
 
 /// Why a setting is refused.

@@ -87,18 +87,18 @@ impl<I: Io> Shard<I> {
 
     /// What a topic's settings mean for the log of one of its partitions.
     pub(super) fn log_settings(&mut self, id: PartitionId, topic: &TopicConfig) -> LogSettings {
-        // The catalog's log is the catalog: it is kept as a whole.
-        let (flushed, retention) = if id == CATALOG_PARTITION {
-            (true, Retention::ALL)
+        // The catalog's log is the catalog: it is kept as a whole, and its segments end when they are full.
+        let (flushed, retention, segment_ms) = if id == CATALOG_PARTITION {
+            (true, Retention::ALL, i64::MAX)
         } else {
             let retention = Retention { ms: topic.retention_ms, bytes: topic.retention_bytes };
-            (topic.flush_messages == 1, retention)
+            (topic.flush_messages == 1, retention, topic.segment_ms)
         };
         self.note_retention(retention);
         LogSettings {
             data_dir: Arc::clone(&self.data_dir),
             segment_bytes: topic.segment_bytes,
-            segment_ms: topic.segment_ms,
+            segment_ms,
             retention,
             unflushed_max: self.config.unflushed_bytes.max(topic.max_message_bytes as u64),
             flush: if flushed { FlushMode::BeforeAcknowledging } else { FlushMode::Behind },

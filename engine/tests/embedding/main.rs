@@ -11,5 +11,6 @@ mod process;
 mod requests;
 mod resettled;
 mod runtimes;
+mod settings;
 mod support;
 mod tail;

@@ -1,10 +1,9 @@
 //! The properties: one table of names, defaults and meanings. Only what is honoured stands here.
 
-use tora_engine::config::FlushMethod;
-use tora_engine::limits::JOURNAL_BYTES_MIN;
+use tora_engine::config::{FlushMethod, ranges};
 
 use super::property::{Kind, Property};
-use super::values::{int, number, signed, size, truth};
+use super::values::{int, number, signed, size, size_within, truth, within};
 use super::{HostPort, Settings};
 
 /// The property of this name.
@@ -154,7 +153,7 @@ pub const PROPERTIES: &[Property] = &[
         doc: "How long something stays unflushed at most where flush.messages is not 1. By default until as much is \
               unflushed as may be; topics may set flush.ms.",
         apply: |settings, value| {
-            number(value, 0, i64::MAX.unsigned_abs()).map(|value| settings.engine.flush_ms = value)
+            within(value, &ranges::FLUSH_MS).map(|value| settings.engine.flush_ms = value.unsigned_abs())
         },
     },
     Property {
@@ -165,7 +164,7 @@ pub const PROPERTIES: &[Property] = &[
         doc: "Bytes of each partition that are kept: the oldest segments are deleted while no less is left; -1 keeps all. \
               Topics may set retention.bytes.",
         apply: |settings, value| {
-            signed(value, -1, i64::MAX).map(|value| settings.engine.retention_bytes = value)
+            within(value, &ranges::RETENTION).map(|value| settings.engine.retention_bytes = value)
         },
     },
     Property {
@@ -175,7 +174,8 @@ pub const PROPERTIES: &[Property] = &[
         default: "300000",
         doc: "How often it is looked what is to be deleted.",
         apply: |settings, value| {
-            number(value, 1, i64::MAX.unsigned_abs()).map(|value| settings.engine.retention_check_ms = value)
+            within(value, &ranges::RETENTION_CHECK_MS)
+                .map(|value| settings.engine.retention_check_ms = value.unsigned_abs())
         },
     },
     Property {
@@ -206,7 +206,9 @@ pub const PROPERTIES: &[Property] = &[
         kind: Kind::Milliseconds,
         default: "",
         doc: "The same in milliseconds; goes before log.retention.minutes.",
-        apply: |settings, value| signed(value, -1, i64::MAX).map(|value| settings.retention.ms = Some(value)),
+        apply: |settings, value| {
+            within(value, &ranges::RETENTION).map(|value| settings.retention.ms = Some(value))
+        },
     },
     Property {
         name: "log.roll.hours",
@@ -222,7 +224,9 @@ pub const PROPERTIES: &[Property] = &[
         kind: Kind::Milliseconds,
         default: "",
         doc: "The same in milliseconds; goes before log.roll.hours.",
-        apply: |settings, value| signed(value, 1, i64::MAX).map(|value| settings.roll.ms = Some(value)),
+        apply: |settings, value| {
+            within(value, &ranges::SEGMENT_MS).map(|value| settings.roll.ms = Some(value))
+        },
     },
     Property {
         name: "log.segment.bytes",
@@ -231,7 +235,8 @@ pub const PROPERTIES: &[Property] = &[
         default: "1073741824",
         doc: "A segment's size; topics may set segment.bytes.",
         apply: |settings, value| {
-            number(value, 1 << 20, 1 << 40).map(|value| settings.engine.segment_bytes = value)
+            within(value, &ranges::SEGMENT_BYTES)
+                .map(|value| settings.engine.segment_bytes = value.unsigned_abs())
         },
     },
     Property {
@@ -263,7 +268,8 @@ pub const PROPERTIES: &[Property] = &[
         default: "1048588",
         doc: "The largest record batch; topics may set max.message.bytes.",
         apply: |settings, value| {
-            number(value, 68, 100 << 20).map(|value| settings.engine.max_message_bytes = size(value))
+            size_within(value, &ranges::MAX_MESSAGE_BYTES)
+                .map(|value| settings.engine.max_message_bytes = value)
         },
     },
     Property {
@@ -281,9 +287,8 @@ pub const PROPERTIES: &[Property] = &[
         default: "1",
         doc: "Partitions of a topic that is created without saying how many.",
         apply: |settings, value| {
-            let number = number(value, 1, 100_000)?;
-            settings.engine.num_partitions = i32::try_from(number).expect("it was bounded to 100000");
-            Ok(())
+            within(value, &ranges::NUM_PARTITIONS)
+                .map(|value| settings.engine.num_partitions = int(value.unsigned_abs()))
         },
     },
     Property {
@@ -352,10 +357,8 @@ pub const PROPERTIES: &[Property] = &[
         default: "86400000",
         doc: "An idempotent producer is remembered for so long after its last batch.",
         apply: |settings, value| {
-            let number = number(value, 1, i64::MAX.unsigned_abs())?;
-            settings.engine.producer_expiration_ms =
-                i64::try_from(number).expect("it was bounded to an i64's");
-            Ok(())
+            within(value, &ranges::PRODUCER_EXPIRATION_MS)
+                .map(|value| settings.engine.producer_expiration_ms = value)
         },
     },
     Property {
@@ -395,7 +398,7 @@ pub const PROPERTIES: &[Property] = &[
         default: "",
         doc: "Cores to use, each with a thread and a ring. By default all that the process may use.",
         apply: |settings, value| {
-            let number = number(value, 1, 1024)?;
+            let number = within(value, &ranges::SHARDS)?;
             settings.engine.shards = u16::try_from(number).expect("it was bounded to 1024");
             Ok(())
         },
@@ -425,14 +428,11 @@ pub const PROPERTIES: &[Property] = &[
         default: "67108864",
         doc: "How large each core's journal may grow, where small groups of records of all its partitions become durable \
               together before their logs have them. 0: each partition writes and flushes for itself.",
-        apply: |settings, value| match number(value, 0, 1 << 30)? {
-            bytes if (1..JOURNAL_BYTES_MIN).contains(&bytes) => {
-                Err(format!("use 0, or {} and more", JOURNAL_BYTES_MIN))
-            }
-            bytes => {
-                settings.engine.journal_bytes = bytes;
-                Ok(())
-            }
+        apply: |settings, value| {
+            let bytes = if value == "0" { Ok(0) } else { within(value, &ranges::JOURNAL_BYTES) };
+            bytes
+                .map(|bytes| settings.engine.journal_bytes = bytes.unsigned_abs())
+                .map_err(|would_do| would_do + ", or 0")
         },
     },
     Property {
@@ -456,7 +456,7 @@ pub const PROPERTIES: &[Property] = &[
 ];
 
 fn flush_messages(settings: &mut Settings, value: &str) -> Result<(), String> {
-    number(value, 1, i64::MAX.unsigned_abs()).map(|value| settings.engine.flush_messages = value)
+    within(value, &ranges::FLUSH_MESSAGES).map(|value| settings.engine.flush_messages = value.unsigned_abs())
 }
 
 fn node_id(settings: &mut Settings, value: &str) -> Result<(), String> {

@@ -1,5 +1,7 @@
 //! Values as they are written, read; what is said of those that cannot be.
 
+use tora_engine::config::ranges::Range;
+
 /// A whole number within bounds, both included.
 pub fn number(value: &str, min: u64, max: u64) -> Result<u64, String> {
     let number: Option<u64> = value.parse().ok();
@@ -14,6 +16,16 @@ pub fn signed(value: &str, min: i64, max: i64) -> Result<i64, String> {
     number
         .filter(|number| (min..=max).contains(number))
         .ok_or_else(|| format!("use a whole number from {min} to {max}"))
+}
+
+/// A whole number in one of the engine's ranges.
+pub fn within(value: &str, range: &Range) -> Result<i64, String> {
+    signed(value, *range.start(), *range.end())
+}
+
+/// A number of bytes or things in memory, in one of the engine's ranges.
+pub fn size_within(value: &str, range: &Range) -> Result<usize, String> {
+    within(value, range).map(|value| size(value.unsigned_abs()))
 }
 
 /// A number that was bounded so as to fit.
