@@ -1,13 +1,16 @@
 //! An engine on this machine: a data folder, a thread and a ring for each shard, and the way in for embedding services.
 
+mod failure;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::config::{Config, ConfigFault};
-use crate::handle::{Clock, Handle};
+use crate::handle::{Appender, Clock, Handle, Pending, PendingRecord, Tail};
 use crate::io::ring::{RingError, RingIo, RingOptions};
 use crate::io::{Fs, HostFs};
 use crate::limits;
@@ -16,9 +19,11 @@ use crate::mailbox::{Inbox, Mail, Peers, mail, mark_shard_thread};
 use crate::open::{LoadError, Loaded, load};
 use crate::placement::CATALOG_SHARD;
 use crate::reactor::Reactor;
+use crate::request::Appended;
 use crate::service::{NoService, Service};
 use crate::shard::Shard;
 use crate::types::{Nanos, ShardId, TopicId};
+use failure::{Ended, Failure};
 
 /// Why an engine cannot be opened. `Display` says what to do about it.
 #[derive(Debug)]
@@ -51,7 +56,7 @@ impl fmt::Display for OpenError {
 
 impl std::error::Error for OpenError {}
 
-/// A running engine. Dropping it closes it.
+/// A running engine. Dropping it closes it. It may be shared between threads.
 pub struct Engine {
     threads: Vec<JoinHandle<()>>,
     peers: Peers<Mail>,
@@ -60,8 +65,20 @@ pub struct Engine {
     cluster_id: Arc<str>,
     fs: HostFs,
     lock: crate::io::File,
-    ended: Receiver<ShardId>,
+    failure: Arc<Failure>,
 }
+
+/// What a service shares between its threads, and what it hands from one to another.
+const _: () = {
+    const fn is_shared<T: Send + Sync>() {}
+    const fn is_sent<T: Send>() {}
+    is_shared::<Engine>();
+    is_shared::<Handle>();
+    is_shared::<Appender>();
+    is_sent::<Pending<Appended>>();
+    is_sent::<PendingRecord>();
+    is_sent::<Tail>();
+};
 
 impl Engine {
     /// Opens a data folder for an embedding service. Returns when every shard has recovered its partitions and serves.
@@ -92,10 +109,10 @@ impl Engine {
         let (peers, inboxes) = mail::open(config.shards);
         let stop = Arc::new(AtomicBool::new(false));
         let (ready, opened) = channel();
-        let (ended_sender, ended) = channel();
+        let failure = Arc::new(Failure::default());
         let handle = Handle::new(peers.clone(), Arc::new(HostClock));
         let mut engine =
-            Self { threads: Vec::new(), peers: peers.clone(), stop, handle, cluster_id, fs, lock, ended };
+            Self { threads: Vec::new(), peers: peers.clone(), stop, handle, cluster_id, fs, lock, failure };
         for (index, inbox) in inboxes.into_iter().enumerate() {
             let id = ShardId::new(u16::try_from(index).expect("made for a u16 of shards"));
             let start = Start {
@@ -108,7 +125,7 @@ impl Engine {
                 service: make_service(id),
                 stop: Arc::clone(&engine.stop),
                 ready: ready.clone(),
-                ended: Ended { id, sender: ended_sender.clone() },
+                ended: Ended::new(Arc::clone(&engine.failure)),
             };
             let thread = spawn(start).map_err(|error| {
                 OpenError::Thread(format!("a thread for shard {id} cannot be started: {error}"))
@@ -145,10 +162,10 @@ impl Engine {
     }
 
     /// Waits until a shard has ended, which happens on its own only after a failure, or the time is up; says whether
-    /// one has.
+    /// one has. Any number of threads may wait, and once one has ended each of them is told, whenever it asks.
     #[must_use]
-    pub fn wait_for_failure(&self, time: std::time::Duration) -> bool {
-        self.ended.recv_timeout(time).is_ok()
+    pub fn wait_for_failure(&self, time: Duration) -> bool {
+        self.failure.wait(time)
     }
 
     /// Stops: what was appended is acknowledged, what waits is answered, and the folder is free afterwards. Takes at
@@ -212,18 +229,6 @@ fn open_files_max(config: &Config) -> Result<usize, OpenError> {
     }
     // The other half is the host's: its connections, its own files, other engines.
     Ok((may / 2 / shards).min(limits::OPEN_FILES_MAX))
-}
-
-/// Says that a shard has ended, however it did.
-struct Ended {
-    id: ShardId,
-    sender: Sender<ShardId>,
-}
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        let _ = self.sender.send(self.id);
-    }
 }
 
 /// What a shard's thread begins with.

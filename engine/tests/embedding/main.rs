@@ -5,6 +5,7 @@ mod appender;
 mod cold_reads;
 mod disk_full;
 mod engines;
+mod failure;
 mod partitions;
 mod poor;
 mod process;
