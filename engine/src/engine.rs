@@ -3,6 +3,7 @@
 mod failure;
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -23,7 +24,7 @@ use crate::request::Appended;
 use crate::service::{NoService, Service};
 use crate::shard::Shard;
 use crate::types::{Nanos, ShardId, TopicId};
-use failure::{Ended, Failure};
+use failure::{Ended, Failure, wake_all};
 
 /// Why an engine cannot be opened. `Display` says what to do about it.
 #[derive(Debug)]
@@ -125,7 +126,7 @@ impl Engine {
                 service: make_service(id),
                 stop: Arc::clone(&engine.stop),
                 ready: ready.clone(),
-                ended: Ended::new(Arc::clone(&engine.failure)),
+                ended: Ended::new(Arc::clone(&engine.failure), Arc::clone(&engine.stop), peers.clone()),
             };
             let thread = spawn(start).map_err(|error| {
                 OpenError::Thread(format!("a thread for shard {id} cannot be started: {error}"))
@@ -161,8 +162,13 @@ impl Engine {
         &self.cluster_id
     }
 
-    /// Waits until a shard has ended, which happens on its own only after a failure, or the time is up; says whether
-    /// one has. Any number of threads may wait, and once one has ended each of them is told, whenever it asks.
+    /// Waits until a shard has failed or the time is up; says whether one has. Any number of threads may wait, and once one
+    /// has failed each of them is told, whenever it asks.
+    ///
+    /// A shard fails where the kernel's interface does, and by a panic on its thread, of a [`Service`] for one. That is logged,
+    /// the other shards stop, and everything answers [`Error::Stopped`](crate::Error::Stopped). What was acknowledged is on
+    /// the disk: dropping the engine and opening the folder again goes on from there. (A partition whose storage fails is no
+    /// such failure: it alone answers [`Error::Storage`](crate::Error::Storage).)
     #[must_use]
     pub fn wait_for_failure(&self, time: Duration) -> bool {
         self.failure.wait(time)
@@ -176,11 +182,9 @@ impl Engine {
 
     fn stop(&mut self) {
         self.stop.store(true, Ordering::Release);
-        for shard in 0..self.peers.shards() {
-            self.peers.wake(ShardId::new(shard));
-        }
+        wake_all(&self.peers);
         for thread in self.threads.drain(..) {
-            // A panic has been reported where it happened.
+            // Where it panicked, that has been reported there.
             let _ = thread.join();
         }
         self.fs.close(self.lock);
@@ -270,14 +274,18 @@ fn run<S: Service<RingIo>>(start: Start<S>) {
         return;
     }
     drop(ready);
-    if let Err(error) = reactor.run() {
-        log::error!("shard {id} has failed: {error}");
+    // Caught here, so that what the shard has is given up in order, and not while the thread unwinds.
+    match catch_unwind(AssertUnwindSafe(|| reactor.run())) {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => log::error!("shard {id} has failed, the engine stops: {error}"),
+        Err(_) => log::error!("shard {id} has panicked, the engine stops"),
     }
+    // First, since the rest waits for the kernel, which may take its time.
+    drop(ended);
     let files = reactor.shard().take_files();
     // The kernel is done with them once the ring is gone.
     drop(reactor);
     for file in files {
         HostFs.close(file);
     }
-    drop(ended);
 }

@@ -207,6 +207,13 @@
 //! An append that may have been done or not can be made again without being doubled, with a producer id
 //! ([`Handle::new_producer_id`], [`BatchBuilder::set_producer`](batch::BatchBuilder::set_producer)).
 //!
+//! # When a shard fails
+//!
+//! A shard ends by itself where the kernel's interface fails, or by a panic on its thread, as one of a
+//! [`service::Service`]. It is logged, the other shards stop, too, and everything answers
+//! [`Stopped`](Error::Stopped), what waits included: no half of an engine goes on. [`Engine::wait_for_failure`] tells whoever
+//! watches. What was acknowledged is on the disk: drop the engine and open it again, or end the process.
+//!
 //! # Recovery
 //!
 //! [`Engine::open`] returns when every partition is recovered: it cuts what a crash left half-written, and refuses, alone,

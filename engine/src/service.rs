@@ -6,7 +6,8 @@ use crate::shard::Shard;
 use crate::types::Nanos;
 
 /// A guest of the reactor: it gets the completions of the operations it submitted, the replies to the requests it
-/// made, and one call a turn. Every call must return soon; nothing here may block.
+/// made, and one call a turn. Every call must return soon; nothing here may block. A panic here ends the engine
+/// ([`Engine::wait_for_failure`](crate::Engine::wait_for_failure)).
 pub trait Service<I: Io>: Send {
     /// Called once, on the shard's thread, when the shard serves.
     fn start(&mut self, shard: &mut Shard<I>);

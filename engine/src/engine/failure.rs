@@ -1,7 +1,11 @@
-//! Whether a shard has ended by itself, for whoever waits for that: once it has, it stays so.
+//! Whether a shard has failed, for whoever waits for that: once one has, it stays so, and the engine stops.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use crate::mailbox::{Mail, Peers};
+use crate::types::ShardId;
 
 /// Shared by an engine and its shards.
 #[derive(Default)]
@@ -27,20 +31,34 @@ impl Failure {
     }
 }
 
-/// Held by a shard's thread for as long as the shard runs: dropping it says that the shard has ended, however it did.
+/// Held by a shard's thread for as long as the shard runs. Where it is dropped although nobody has stopped the engine, the
+/// shard has failed: the others are stopped, too. They could not go on without it: requests of theirs would never be answered,
+/// and no topic would be made any more, since each shard has to know of it.
 pub(super) struct Ended {
     failure: Arc<Failure>,
+    stop: Arc<AtomicBool>,
+    peers: Peers<Mail>,
 }
 
 impl Ended {
     /// For one shard.
-    pub(super) fn new(failure: Arc<Failure>) -> Self {
-        Self { failure }
+    pub(super) fn new(failure: Arc<Failure>, stop: Arc<AtomicBool>, peers: Peers<Mail>) -> Self {
+        Self { failure, stop, peers }
     }
 }
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        self.failure.note();
+        if !self.stop.swap(true, Ordering::AcqRel) {
+            wake_all(&self.peers);
+            self.failure.note();
+        }
+    }
+}
+
+/// Wakes all shards.
+pub(super) fn wake_all(peers: &Peers<Mail>) {
+    for shard in 0..peers.shards() {
+        peers.wake(ShardId::new(shard));
     }
 }

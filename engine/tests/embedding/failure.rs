@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use tora_engine::Engine;
+use tora_engine::handle::{Pending, RecordRef, TailFrom};
 use tora_engine::io::{Completion, Io};
+use tora_engine::placement::owner;
 use tora_engine::request::Reply;
 use tora_engine::service::Service;
 use tora_engine::shard::Shard;
-use tora_engine::types::{Nanos, ShardId};
+use tora_engine::types::{Nanos, Offset, PartitionId, ShardId};
+use tora_engine::{Engine, Error};
 
-use crate::support::Folder;
+use crate::support::{Folder, append, create, numbers, values};
 
 /// Longer than anything here takes, however busy the machine is.
 const LONG: Duration = Duration::from_secs(30);
@@ -80,4 +83,58 @@ fn everybody_who_watches_a_shared_engine_learns_of_a_failure() {
     fail(&engine);
     assert_eq!(watchers.map(|watcher| watcher.join().unwrap()), [true; 3]);
     assert!(engine.wait_for_failure(Duration::ZERO), "it stays so");
+}
+
+/// Does something on a thread of its own, for no longer than [`LONG`].
+fn in_time<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, answer) = channel();
+    thread::spawn(move || done.send(work()));
+    answer.recv_timeout(LONG).unwrap_or_else(|_| panic!("{what} takes for ever"))
+}
+
+#[test]
+fn when_one_shard_fails_everything_is_answered_and_the_folder_opens_again() {
+    for failing in [0, 1].map(ShardId::new) {
+        let folder = Folder::new();
+        let (engine, fail) = open(&folder, 2, failing);
+        let handle = engine.handle();
+        let topic = create(&handle, "clicks", 4);
+        let partitions = [0, 1, 2, 3].map(|index| PartitionId::new(topic, index));
+        for partition in partitions {
+            append(&handle, partition, b"0");
+        }
+        let there = partitions.into_iter().find(|partition| owner(*partition, 2) != failing).unwrap();
+        let appender = handle.appender(there).unwrap().wait().unwrap();
+        let waiting =
+            partitions.map(|partition| handle.wait_for(partition, Offset::new(1), LONG * 10).unwrap());
+        let mut tail = handle.tail(there, TailFrom::Latest);
+        let followed = thread::spawn(move || while tail.next_blocking().is_some() {});
+
+        fail(&engine);
+        assert!(engine.wait_for_failure(LONG));
+        let made = handle.clone();
+        let made = in_time("a topic", move || made.create_topic("more", 1, &[]).and_then(Pending::wait));
+        assert_eq!(made, Err(Error::Stopped));
+        // The other shard ends what it has begun, then it says the same.
+        in_time("the end of the others", move || {
+            for (partition, pending) in partitions.into_iter().zip(waiting) {
+                let _ = pending.wait();
+                let record = || [RecordRef::of_value(b"late")];
+                while handle.append_records(partition, record()).and_then(Pending::wait)
+                    != Err(Error::Stopped)
+                {}
+            }
+            let late =
+                || appender.append_blocking(RecordRef::of_value(b"late")).and_then(|pending| pending.wait());
+            while late() != Err(Error::Stopped) {}
+            followed.join().unwrap();
+            assert_eq!(handle.new_producer_id().and_then(Pending::wait), Err(Error::Stopped));
+        });
+        in_time("closing", move || engine.close());
+
+        let engine = folder.open(2);
+        for partition in partitions {
+            assert_eq!(values(&engine.handle(), partition, 0)[..1], numbers(0..1));
+        }
+    }
 }
