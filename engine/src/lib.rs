@@ -212,7 +212,8 @@
 //! A shard ends by itself where the kernel's interface fails, or by a panic on its thread, as one of a
 //! [`service::Service`]. It is logged, the other shards stop, too, and everything answers
 //! [`Stopped`](Error::Stopped), what waits included: no half of an engine goes on. [`Engine::wait_for_failure`] tells whoever
-//! watches. What was acknowledged is on the disk: drop the engine and open it again, or end the process.
+//! watches. What was acknowledged is on the disk: drop the engine and open it again, or end the process. A panic of a task's
+//! waker is caught and logged, and is that task's alone.
 //!
 //! # Recovery
 //!

@@ -23,6 +23,7 @@ pub mod mail;
 pub mod room;
 mod shard_thread;
 mod sync;
+mod waking;
 
 use std::sync::Arc;
 

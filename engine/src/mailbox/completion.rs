@@ -9,6 +9,7 @@ use std::task::{Poll, Waker};
 
 use super::budget::Permit;
 use super::sync::{AtomicBool, Fence, Mutex, Ordering};
+use super::waking::wake;
 use crate::request::Reply;
 
 /// The two ends of one reply. `permit` is the request's room in its shard's budget, given back with the reply.
@@ -73,7 +74,7 @@ impl Completer {
             Err(TryLockError::WouldBlock) => None,
         };
         if let Some(waker) = waker {
-            waker.wake();
+            wake(waker);
         }
     }
 }

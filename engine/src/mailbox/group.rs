@@ -9,6 +9,7 @@ use std::task::{Poll, Waker};
 
 use super::bounds::Bounds;
 use super::sync::{AtomicBool, Fence, Mutex, Ordering};
+use super::waking::wake;
 use crate::error::Error;
 use crate::request::Reply;
 use crate::types::Offset;
@@ -51,7 +52,7 @@ impl Group {
         self.fence.full();
         if self.is_ready() {
             let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
-            waiting.into_iter().flatten().for_each(Waker::wake);
+            waiting.into_iter().flatten().for_each(wake);
         }
     }
 
@@ -66,7 +67,7 @@ impl Group {
             // Its holder is in the middle of `with_waiting`.
             Err(TryLockError::WouldBlock) => return,
         };
-        waiting.into_iter().flatten().for_each(Waker::wake);
+        waiting.into_iter().flatten().for_each(wake);
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Poll, Waker};
 
 use super::sync::{AtomicU32, Fence, Mutex, MutexGuard, Ordering};
+use super::waking::wake;
 
 /// A number of units. Taking and giving back are an atomic operation each; a lock is taken, and anybody woken, only
 /// while somebody waits.
@@ -107,7 +108,7 @@ impl Room {
             woken.extend(waiter.waker.take());
         }
         drop(line);
-        woken.into_iter().for_each(Waker::wake);
+        woken.into_iter().for_each(wake);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -137,4 +138,40 @@ fn when_one_shard_fails_everything_is_answered_and_the_folder_opens_again() {
             assert_eq!(values(&engine.handle(), partition, 0)[..1], numbers(0..1));
         }
     }
+}
+
+/// A task whose waker panics, on the shard's thread.
+struct Hostile;
+
+impl Wake for Hostile {
+    fn wake(self: Arc<Self>) {
+        panic!("meant to");
+    }
+}
+
+#[test]
+fn a_waker_that_panics_keeps_nobody_else_from_an_answer() {
+    let folder = Folder::new();
+    let engine = folder.open(1);
+    let handle = engine.handle();
+    let partition = PartitionId::new(create(&handle, "clicks", 1), 0);
+    let appender = handle.appender(partition).unwrap().wait().unwrap();
+    let watch = || handle.wait_for(partition, Offset::ZERO, LONG * 10).unwrap();
+    let waker = Waker::from(Arc::new(Hostile));
+    let mut context = Context::from_waker(&waker);
+    let (mut first, second, mut third) = (watch(), watch(), watch());
+    for pending in [&mut first, &mut third] {
+        assert!(matches!(std::pin::pin!(pending).poll(&mut context), Poll::Pending));
+    }
+    // Two records of one batch, or of two: the first one's task is hostile.
+    let mut records = [(); 2].map(|()| appender.append(RecordRef::of_value(b"0")).unwrap());
+    let _ = std::pin::pin!(&mut records[0]).poll(&mut context);
+    let [_, record] = records;
+    in_time("the answers", move || {
+        assert_eq!((second.wait(), record.wait()), (Ok(true), Ok(Offset::new(1))));
+    });
+    assert_eq!((first.wait(), third.wait()), (Ok(true), Ok(true)), "the answers are there, unheard");
+    assert!(!engine.wait_for_failure(Duration::from_millis(10)));
+    assert_eq!(append(&handle, partition, b"2"), Offset::new(2));
+    engine.close();
 }
