@@ -29,7 +29,10 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// How many shards, each with a thread of its own. The number may change from one opening to the next.
     pub shards: u16,
-    /// Whether each shard's thread is tied to a core of its own. Off for embedding, where the cores are the host's.
+    /// Whether each shard's thread is tied to a core of its own: the first ones that the thread that opens the engine may use
+    /// and that no other engine of this process has. Shards for which none is left are not tied, with a warning; helper
+    /// threads never are. Other processes are not known of: give each its own cores, as with taskset(1). Off for
+    /// embedding, where the cores are the host's.
     pub pin: bool,
     /// Partitions of a topic that is created without saying (`num.partitions`).
     pub num_partitions: i32,

@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::config::{Config, ConfigFault};
 use crate::handle::{Appender, Clock, Handle, Pending, PendingRecord, Tail};
 use crate::io::ring::{RingError, RingIo, RingOptions};
+use crate::io::thread::Core;
 use crate::io::{Fs, HostFs};
 use crate::limits;
 use crate::log::recovery::RecoveryError;
@@ -114,10 +115,12 @@ impl Engine {
         let handle = Handle::new(peers.clone(), Arc::new(HostClock));
         let mut engine =
             Self { threads: Vec::new(), peers: peers.clone(), stop, handle, cluster_id, fs, lock, failure };
+        let mut cores = if config.pin { Core::take(config.shards) } else { Vec::new() };
         for (index, inbox) in inboxes.into_iter().enumerate() {
             let id = ShardId::new(u16::try_from(index).expect("made for a u16 of shards"));
             let start = Start {
                 id,
+                core: cores.get_mut(index).and_then(Option::take),
                 config: Arc::clone(&config),
                 loaded: Arc::clone(&loaded),
                 peers: peers.clone(),
@@ -238,6 +241,8 @@ fn open_files_max(config: &Config) -> Result<usize, OpenError> {
 /// What a shard's thread begins with.
 struct Start<S> {
     id: ShardId,
+    /// The core that is its own, for as long as it runs.
+    core: Option<Core>,
     config: Arc<Config>,
     loaded: Arc<Loaded>,
     peers: Peers<Mail>,
@@ -255,10 +260,11 @@ fn spawn<S: Service<RingIo> + 'static>(start: Start<S>) -> std::io::Result<JoinH
 
 /// A shard's thread. The ring is made here, since it belongs to one thread for good.
 fn run<S: Service<RingIo>>(start: Start<S>) {
-    let Start { id, config, loaded, peers, inbox, catalog_log, service, stop, ready, ended } = start;
+    let Start { id, core, config, loaded, peers, inbox, catalog_log, service, stop, ready, ended } = start;
     mark_shard_thread();
-    if config.pin {
-        crate::io::thread::pin(id);
+    // Before the ring is made, so that its memory is taken close to the core.
+    if let Some(core) = &core {
+        core.tie();
     }
     let options = RingOptions { shard: id, buffer_bytes: config.buffer_bytes };
     let io = match RingIo::new(&options) {

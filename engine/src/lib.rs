@@ -240,7 +240,7 @@
 //!
 //! Engines share no state: any number of them may run in a process, each on a folder of its own; what the machine lacks is
 //! warned of once a process. Threads are not
-//! tied to cores unless [`Config::pin`] says so. Each shard locks [`Config::buffer_bytes`] into memory if it may, and goes
+//! tied to cores unless [`Config::pin`] says so; engines that do take different ones. Each shard locks [`Config::buffer_bytes`] into memory if it may, and goes
 //! on without, a little slower, if not. While it reads from the disk it takes up to [`Config::cold_read_bytes`] more. The process's
 //! allocator is left alone unless [`Config::return_memory`] says otherwise. What it has to say it says through the `log` crate.
 //!

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::thread::{self, Builder};
 
 use super::Fs;
+use super::thread::Untied;
 
 /// As [`Fs::for_all`]. Where a thread cannot be had, fewer do it; the calling one does its share in any case.
 #[expect(clippy::disallowed_methods, reason = "inside the seam")]
@@ -26,7 +27,12 @@ pub(super) fn for_all<F: Fs + Sync, T: Send, R: Send>(
         }
     };
     let mut done = thread::scope(|scope| {
-        let spawn = |_| Builder::new().name("tora-opening".into()).spawn_scoped(scope, share).ok();
+        let untied = Untied::of_this_thread();
+        let helps = move || {
+            untied.apply();
+            share()
+        };
+        let spawn = |_| Builder::new().name("tora-opening".into()).spawn_scoped(scope, helps).ok();
         let helpers: Vec<_> = (0..helpers).map_while(spawn).collect();
         let mut done = share();
         for helper in helpers {

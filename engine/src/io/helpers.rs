@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_queue::SegQueue;
 
+use super::thread::Untied;
 use super::{Completion, Fs, Job, Returned, Token, Wake};
 
 /// Threads of one shard. Its jobs are few (allocating ahead, renaming, checkpoints); the second thread lets a short
@@ -84,8 +85,11 @@ impl<F: Fs> Helpers<F> {
     fn add_thread(&mut self) -> io::Result<()> {
         let fs = self.fs.clone();
         let shared = Arc::clone(&self.shared);
-        let thread =
-            std::thread::Builder::new().name(self.name.clone()).spawn(move || shared.run_jobs(&fs))?;
+        let untied = Untied::of_this_thread();
+        let thread = std::thread::Builder::new().name(self.name.clone()).spawn(move || {
+            untied.apply();
+            shared.run_jobs(&fs);
+        })?;
         self.threads.push(thread);
         Ok(())
     }

@@ -98,27 +98,49 @@ pub fn raise_descriptors_max() {
     }
 }
 
-/// Ties the calling thread to the `n`th of the cores that this process may use.
-pub(super) fn pin_to_nth_core(n: usize) -> io::Result<()> {
-    // SAFETY: an all-zero set is the empty set.
-    let mut allowed: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-    let size = size_of::<libc::cpu_set_t>();
-    // SAFETY: `allowed` is a set of `size` bytes, and thread 0 means the calling one.
-    if unsafe { libc::sched_getaffinity(0, size, &raw mut allowed) } != 0 {
-        return Err(io::Error::last_os_error());
+/// A set of cores, as the kernel has them.
+#[derive(Clone, Copy)]
+pub(super) struct Cores(libc::cpu_set_t);
+
+impl Cores {
+    /// Those that the calling thread may use.
+    pub(super) fn of_this_thread() -> io::Result<Self> {
+        let mut cores = Self::none();
+        // SAFETY: the set is of that many bytes, and thread 0 means the calling one.
+        if unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut cores.0) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(cores)
     }
-    // SAFETY: every number below CPU_SETSIZE lies in the set.
-    let is_allowed = |core: &usize| unsafe { libc::CPU_ISSET(*core, &allowed) };
-    let cores = usize::try_from(libc::CPU_SETSIZE).map_err(io::Error::other)?;
-    let core =
-        (0..cores).filter(is_allowed).nth(n).ok_or_else(|| io::Error::other("there are fewer cores"))?;
-    // SAFETY: an all-zero set is the empty set.
-    let mut wanted: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-    // SAFETY: `core` is below CPU_SETSIZE.
-    unsafe { libc::CPU_SET(core, &mut wanted) };
-    // SAFETY: as for reading it.
-    if unsafe { libc::sched_setaffinity(0, size, &raw const wanted) } != 0 {
-        return Err(io::Error::last_os_error());
+
+    /// One.
+    pub(super) fn one(core: usize) -> Self {
+        let mut cores = Self::none();
+        assert!(core < Self::MAX, "there is no core {core}");
+        // SAFETY: the number is below CPU_SETSIZE.
+        unsafe { libc::CPU_SET(core, &mut cores.0) };
+        cores
     }
-    Ok(())
+
+    /// Their numbers, ascending.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = usize> {
+        // SAFETY: every number below CPU_SETSIZE lies in the set.
+        (0..Self::MAX).filter(|core| unsafe { libc::CPU_ISSET(*core, &self.0) })
+    }
+
+    /// Has the calling thread use these and no others.
+    pub(super) fn allow(&self) -> io::Result<()> {
+        // SAFETY: as for reading it.
+        if unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const self.0) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(())
+    }
+
+    const MAX: usize = libc::CPU_SETSIZE as usize;
+
+    const fn none() -> Self {
+        // SAFETY: an all-zero set is the empty set.
+        Self(unsafe { std::mem::zeroed() })
+    }
 }

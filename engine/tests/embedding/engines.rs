@@ -1,13 +1,15 @@
 //! The engine as a guest: several in one process, times of records, and cores that are the host's.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tora_engine::Engine;
 use tora_engine::handle::{RecordRef, for_each_record};
 use tora_engine::request::OffsetQuery;
 use tora_engine::types::{Offset, PartitionId};
+use tora_engine::{Config, Engine};
 
+use crate::process::{alone, in_a_process, warnings};
 use crate::support::{Folder, append, create, numbers, values};
 
 #[test]
@@ -99,14 +101,67 @@ fn cores_of(name: &str) -> Vec<String> {
         .collect()
 }
 
+/// The cores that this thread may use, likewise.
+fn own_cores() -> String {
+    let status = fs::read_to_string("/proc/thread-self/status").unwrap();
+    let own = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap();
+    own.trim().to_owned()
+}
+
 #[test]
 fn an_embedded_engine_leaves_the_choice_of_cores_to_its_host() {
     let folder = Folder::new();
     let engine = folder.open(2);
-    let status = fs::read_to_string("/proc/thread-self/status").unwrap();
-    let own = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap().trim();
+    let own = own_cores();
     let shards = cores_of("tora-shard");
     assert!(shards.len() >= 2, "{shards:?}");
-    assert!(shards.iter().all(|cores| cores == own), "{shards:?} are not {own}");
+    assert!(shards.iter().all(|cores| *cores == own), "{shards:?} are not {own}");
     engine.close();
+}
+
+#[test]
+fn tied_shards_have_cores_of_their_own_and_their_helpers_all_others_too() {
+    let folder = Folder::new();
+    let printed = in_a_process("engines::with_tied_shards", folder.path(), &[OsStr::new("env")]);
+    let warnings = warnings(&printed);
+    let expected = format!("1 of {} shards are not tied", each_of(&own_cores()).len());
+    assert!(warnings.len() == 1 && warnings[0].contains(&expected), "{warnings:?}");
+}
+
+/// Each core of a list as the kernel writes it (`0-2,5`).
+fn each_of(list: &str) -> Vec<String> {
+    let number = |text: &str| text.parse::<u32>().unwrap();
+    let spans = list.split(',').map(|span| span.split_once('-').unwrap_or((span, span)));
+    spans.flat_map(|(first, last)| number(first)..=number(last)).map(|core| core.to_string()).collect()
+}
+
+#[test]
+#[ignore = "looks at all engines of its process; run by the test above"]
+fn with_tied_shards() {
+    let Some(folder) = alone() else { return };
+    let own = own_cores();
+    let cores = each_of(&own);
+    let all = u16::try_from(cores.len()).unwrap();
+    let open = |name: &str, shards| {
+        Engine::open(Config { pin: true, shards, ..Config::new(folder.path().join(name)) }).unwrap()
+    };
+    let sorted = |mut cores: Vec<String>| {
+        cores.sort_unstable();
+        cores
+    };
+    let engines = [open("first", 1), open("second", all)];
+    for engine in &engines {
+        // A segment's file is made by a helper.
+        append(&engine.handle(), PartitionId::new(create(&engine.handle(), "clicks", 1), 0), b"0");
+    }
+    let with_one_untied = cores.iter().cloned().chain([own.clone()]).collect();
+    assert_eq!(sorted(cores_of("tora-shard")), sorted(with_one_untied), "of {own}");
+    let helpers = cores_of("tora-help");
+    assert!(helpers.len() >= 2 && helpers.iter().all(|cores| *cores == own), "{helpers:?} are not {own}");
+    engines.into_iter().for_each(Engine::close);
+
+    let engine = open("first", all);
+    assert_eq!(sorted(cores_of("tora-shard")), sorted(cores), "what the others had is free again");
+    engine.close();
+    println!("it works");
 }
