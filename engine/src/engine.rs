@@ -58,7 +58,10 @@ impl fmt::Display for OpenError {
 
 impl std::error::Error for OpenError {}
 
-/// A running engine. Dropping it closes it. It may be shared between threads.
+/// A running engine. It may be shared between threads.
+///
+/// [Opening](Engine::open), [closing](Engine::close) and dropping it block the calling thread, which asynchronous code leaves to
+/// one that may be blocked (tokio's `spawn_blocking`, smol's `unblock`). Dropping it does what closing does.
 pub struct Engine {
     threads: Vec<JoinHandle<()>>,
     peers: Peers<Mail>,
@@ -83,7 +86,8 @@ const _: () = {
 };
 
 impl Engine {
-    /// Opens a data folder for an embedding service. Returns when every shard has recovered its partitions and serves.
+    /// Opens a data folder for an embedding service. Returns when every shard has recovered its partitions and serves,
+    /// which blocks the calling thread: for some milliseconds as a rule, for as long as recovery takes after a crash.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -177,8 +181,14 @@ impl Engine {
         self.failure.wait(time)
     }
 
-    /// Stops: what was appended is acknowledged, what waits is answered, and the folder is free afterwards. Takes at
-    /// most some seconds.
+    /// Stops: what was sent before is done, appends are acknowledged, what waits is answered, and the folder is free
+    /// afterwards. Later requests answer [`Error::Stopped`](crate::Error::Stopped).
+    ///
+    /// It blocks until the shards have ended. Each takes what its disk needs for what is under way, its logs and its checkpoint,
+    /// and gives up after four seconds: what was not acknowledged by then is answered `Stopped`, and the next opening
+    /// copies from the journal what the logs do not have. A disk that answers nothing at all is waited for longer, as
+    /// long as the kernel keeps the writes that are under way: their memory cannot be given back before. Ending the
+    /// process is what is left then; what was acknowledged is safe.
     pub fn close(mut self) {
         self.stop();
     }

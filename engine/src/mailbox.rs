@@ -132,6 +132,18 @@ impl<T> Inbox<T> {
         self.mailbox().queue.pop()
     }
 
+    /// How many messages lie here.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.mailbox().queue.len()
+    }
+
+    /// Whether none does.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.mailbox().queue.is_empty()
+    }
+
     /// Whether the shard may sleep: no message lies here, and `has_work` has found nothing elsewhere either. It is
     /// asked after the shard has made itself known as asleep, so who leaves something for it and calls
     /// [`Peers::wake`] afterwards is never missed.

@@ -238,7 +238,11 @@ impl<I: Io> Shard<I> {
 
     /// Takes what other shards and threads have sent.
     pub fn take_mail(&mut self) {
-        for _ in 0..limits::MAIL_PER_TURN {
+        self.take_mail_of(limits::MAIL_PER_TURN);
+    }
+
+    fn take_mail_of(&mut self, messages: usize) {
+        for _ in 0..messages {
             let Some(mail) = self.inbox.pop() else { return };
             match mail {
                 Mail::Request { from, request } => self.perform(from, request),
@@ -372,11 +376,14 @@ impl<I: Io> Shard<I> {
         self.io.turn(wait, completions)
     }
 
-    /// Begins to stop: readers that wait are answered, appends go on until they are acknowledged.
+    /// Begins to stop: readers that wait are answered, appends go on until they are acknowledged, and what was sent before
+    /// is done.
     pub fn begin_stop(&mut self) {
         if std::mem::replace(&mut self.stopping, true) {
             return;
         }
+        // Only what lies here now: senders that go on would keep it from ever stopping.
+        self.take_mail_of(self.inbox.len());
         let slots: Vec<usize> = self.slots.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             self.with(slot, |partition, cx| partition.stop_watching(cx));

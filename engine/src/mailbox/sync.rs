@@ -36,6 +36,10 @@ mod real {
             self.0.pop()
         }
 
+        pub(in super::super) fn len(&self) -> usize {
+            self.0.len()
+        }
+
         pub(in super::super) fn is_empty(&self) -> bool {
             self.0.is_empty()
         }

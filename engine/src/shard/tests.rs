@@ -4,6 +4,7 @@ mod altering;
 mod deleting;
 mod reading;
 mod searching;
+mod stopping;
 mod timed;
 mod watching;
 

@@ -49,6 +49,10 @@ impl<T> Queue<T> {
         Some(item)
     }
 
+    pub(in super::super) fn len(&self) -> usize {
+        self.count.load(Ordering::Acquire)
+    }
+
     pub(in super::super) fn is_empty(&self) -> bool {
         self.blind || self.count.load(Ordering::Acquire) == 0
     }
