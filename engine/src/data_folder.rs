@@ -12,7 +12,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::io::{File, Fs, read_file, replace_file};
+use crate::io::{File, Fs, process_mark, read_file, replace_file};
 use crate::types::{LeaderEpoch, PartitionId, TopicId};
 
 /// The format's version: a newer one is refused, an older one made this one's. 2 has journals, which a Tora that knows only 1
@@ -45,8 +45,10 @@ pub enum DataFolderError {
     InUse {
         /// The folder.
         folder: PathBuf,
-        /// The process, as it wrote its number down.
+        /// The process, as it wrote its number down. In another container or on another machine it may be any process's.
         holder: Option<u32>,
+        /// Whether that is this very process.
+        here: bool,
     },
     /// It holds something else.
     Foreign {
@@ -81,16 +83,23 @@ pub enum DataFolderError {
 impl fmt::Display for DataFolderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InUse { folder, holder } if *holder == Some(std::process::id()) => write!(
+            Self::InUse { folder, here: true, .. } => write!(
                 f,
                 "the data folder {} is open in this very process already: share that engine's handle \
-                 (Engine::handle), or close it first",
+                 (Engine::handle), or close it first, and end children that were forked meanwhile",
                 folder.display()
             ),
-            Self::InUse { folder, holder } => {
+            Self::InUse { folder, holder, here: false } => {
                 write!(f, "the data folder {} is in use by another process", folder.display())?;
-                if let Some(holder) = holder {
-                    write!(f, " (number {holder})")?;
+                match holder {
+                    Some(holder) if *holder == std::process::id() => {
+                        write!(
+                            f,
+                            " (number {holder}, as this one: in another container or on another machine)"
+                        )?;
+                    }
+                    Some(holder) => write!(f, " (number {holder})")?,
+                    None => {}
                 }
                 f.write_str(": stop that one, or choose another folder")
             }
@@ -169,20 +178,22 @@ pub fn open<F: Fs>(fs: &F, folder: &Path, new_id: TopicId) -> Result<DataFolder,
 
 /// Who keeps a folder from being claimed.
 fn in_use<F: Fs>(fs: &F, folder: &Path) -> DataFolderError {
-    // Whoever only reads it writes nothing: the number that stands in the file is that of the last who claimed it.
+    // Whoever only reads it writes nothing: what stands in the file is the mark of the last who claimed it.
     match fs.share_folder(folder) {
         Ok(shared) => {
             fs.close(shared);
             DataFolderError::BeingVerified { folder: folder.to_owned() }
         }
-        Err(_) => DataFolderError::InUse { folder: folder.to_owned(), holder: read_holder(fs, folder) },
+        Err(_) => claimed(fs, folder),
     }
 }
 
-/// The process that holds a folder's lock, if it could write that down.
-fn read_holder<F: Fs>(fs: &F, folder: &Path) -> Option<u32> {
-    let bytes = read_file(fs, &folder.join(LOCK)).ok()?;
-    str::from_utf8(&bytes).ok()?.trim().parse().ok()
+/// Somebody has claimed a folder: by what that one could write down of itself.
+fn claimed<F: Fs>(fs: &F, folder: &Path) -> DataFolderError {
+    let bytes = read_file(fs, &folder.join(LOCK)).unwrap_or_default();
+    let mark = String::from_utf8_lossy(&bytes);
+    let holder = mark.split_whitespace().next().and_then(|number| number.parse().ok());
+    DataFolderError::InUse { folder: folder.to_owned(), holder, here: mark.trim() == process_mark() }
 }
 
 /// Keeps others from opening a data folder that is there, without counting an opening or writing anything. Answers the lock,
@@ -202,12 +213,7 @@ pub fn share<F: Fs>(fs: &F, folder: &Path) -> Result<(Option<File>, LeaderEpoch)
         Ok(lock) => Some(lock),
         // Nobody has the folder open: whoever opens it makes one first.
         Err(error) if error.kind() == ErrorKind::NotFound => None,
-        Err(error) if error.kind() == ErrorKind::WouldBlock => {
-            return Err(DataFolderError::InUse {
-                folder: folder.to_owned(),
-                holder: read_holder(fs, folder),
-            });
-        }
+        Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(claimed(fs, folder)),
         Err(error) => return Err(failed(error)),
     };
     let epoch = read_epoch(fs, folder).inspect_err(|_| {

@@ -28,7 +28,7 @@ use std::sync::Arc;
 pub use at_once::for_all_files;
 pub use buffer::{BLOCK_SIZE, CHUNK_SIZE, ChunkMut, Pool, Slice};
 pub use device::Device;
-pub use host_fs::HostFs;
+pub use host_fs::{HostFs, process_mark};
 pub use sys::{descriptors_max, raise_descriptors_max};
 
 use crate::types::Nanos;
@@ -345,7 +345,7 @@ pub trait Fs: Clone + Send + 'static {
     ) -> Vec<R>;
 
     /// Claims the folder for this process until the returned file is closed, by a lock on the file `.lock` in it, which
-    /// may then hold this process's number.
+    /// may then hold [this process's mark](process_mark).
     ///
     /// # Errors
     /// `WouldBlock` where another process holds it.

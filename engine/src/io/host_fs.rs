@@ -6,8 +6,9 @@ use std::io;
 use std::os::fd::IntoRawFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
-use std::sync::Once;
+use std::sync::{Once, OnceLock};
 
+use super::ring::Random;
 use super::{Device, Entry, File, Fs, OpenMode, at_once, sys};
 
 /// The name of the file whose lock claims a folder.
@@ -138,7 +139,7 @@ impl Fs for HostFs {
         let file = options.open(path.join(LOCK_NAME))?;
         file.try_lock()?;
         // For whoever finds it locked; a disk that is full is no reason to refuse.
-        let holder = format!("{}\n", std::process::id());
+        let holder = process_mark() + "\n";
         if file.set_len(0).and_then(|()| file.write_all_at(holder.as_bytes(), 0)).is_err() {
             let _ = file.set_len(0);
         }
@@ -151,6 +152,15 @@ impl Fs for HostFs {
         file.try_lock_shared()?;
         Ok(File(file.into_raw_fd()))
     }
+}
+
+/// What this process writes into the lock of a folder that it holds: its number, which another one may have as well, in another
+/// container or on another machine, and a random word.
+#[must_use]
+pub fn process_mark() -> String {
+    static WORD: OnceLock<u64> = OnceLock::new();
+    let word = WORD.get_or_init(|| Random::from_system().map_or(0, |mut random| random.next()));
+    format!("{} {word:016x}", std::process::id())
 }
 
 fn warn_buffered(path: &Path) {

@@ -44,6 +44,16 @@ fn a_folder_that_this_process_has_open_says_so() {
     assert!(refused.contains("this very process"), "{refused}");
     assert!(refused.contains("Engine::handle"), "{refused}");
 
+    // Two containers that share a folder, whose processes have the same number.
+    let lock = folder.path().join(".lock");
+    let mark = fs::read_to_string(&lock).unwrap();
+    let number = std::process::id().to_string();
+    assert_eq!(mark.split_whitespace().next(), Some(&*number));
+    fs::write(&lock, format!("{number} 0123456789abcdef\n")).unwrap();
+    let refused = Engine::open(folder.config(1)).err().unwrap().to_string();
+    assert!(!refused.contains("this very process") && refused.contains(&number), "{refused}");
+    assert!(refused.contains("another container"), "{refused}");
+
     let partition = PartitionId::new(topic, 0);
     assert_eq!(append(&engine.handle(), partition, b"0"), Offset::ZERO, "the one that has it goes on");
     engine.close();
