@@ -69,7 +69,8 @@ pub struct Engine {
     handle: Handle,
     cluster_id: Arc<str>,
     fs: HostFs,
-    lock: crate::io::File,
+    /// Until it is closed.
+    lock: Option<crate::io::File>,
     failure: Arc<Failure>,
 }
 
@@ -110,7 +111,7 @@ impl Engine {
         let new_id = random_id().map_err(|error| OpenError::Load(error.into()))?;
         let (loaded, mut catalog_log) =
             load(&fs, &config, HostClock.unix_millis(), new_id).map_err(OpenError::Load)?;
-        let (cluster_id, lock) = (Arc::clone(&loaded.cluster_id), loaded.lock);
+        let (cluster_id, lock) = (Arc::clone(&loaded.cluster_id), Some(loaded.lock));
         let (loaded, config) = (Arc::new(loaded), Arc::new(config));
         let (peers, inboxes) = mail::open(config.shards);
         let stop = Arc::new(AtomicBool::new(false));
@@ -200,15 +201,15 @@ impl Engine {
             // Where it panicked, that has been reported there.
             let _ = thread.join();
         }
-        self.fs.close(self.lock);
+        if let Some(lock) = self.lock.take() {
+            self.fs.close(lock);
+        }
     }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        if !self.threads.is_empty() {
-            self.stop();
-        }
+        self.stop();
     }
 }
 

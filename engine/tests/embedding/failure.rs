@@ -175,3 +175,18 @@ fn a_waker_that_panics_keeps_nobody_else_from_an_answer() {
     assert_eq!(append(&handle, partition, b"2"), Offset::new(2));
     engine.close();
 }
+
+#[test]
+fn a_folder_is_free_again_when_making_a_service_panics() {
+    let folder = Folder::new();
+    for failing in [0, 1] {
+        let opened = std::panic::catch_unwind(|| {
+            Engine::open_with(folder.config(2), |id| {
+                assert!(id.value() != failing, "meant to");
+                Fails { told: Arc::default(), here: false }
+            })
+        });
+        assert!(opened.is_err());
+        folder.open(2).close();
+    }
+}
