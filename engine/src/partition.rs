@@ -24,6 +24,7 @@ use crate::types::{Nanos, Offset, PartitionId, Position};
 
 use deletion::Deletion;
 pub use read_room::{Held, ReadRoom};
+pub use reading::Reading;
 use reading::Reads;
 pub use searching::Searches;
 use waiters::{Waiter, Waiters, Watcher};

@@ -102,7 +102,7 @@ impl<I: Io, S: Service<I>> Reactor<I, S> {
     fn try_stop(&mut self) -> bool {
         let now = self.shard.io().now();
         let since = *self.stopping_since.get_or_insert(now);
-        self.shard.begin_stop();
+        self.shard.stop();
         let service_done = self.service.on_stop(&mut self.shard);
         self.deliver();
         let done = service_done && self.shard.has_stopped();

@@ -376,12 +376,16 @@ impl<I: Io> Shard<I> {
         self.io.turn(wait, completions)
     }
 
-    /// Begins to stop: readers that wait are answered, appends go on until they are acknowledged, and what was sent before
-    /// is done.
-    pub fn begin_stop(&mut self) {
-        if std::mem::replace(&mut self.stopping, true) {
-            return;
+    /// Begins to stop, or goes on with that: readers that wait are answered, appends go on until they are acknowledged, and what
+    /// was sent before is done.
+    pub fn stop(&mut self) {
+        if !std::mem::replace(&mut self.stopping, true) {
+            self.begin_stop();
         }
+        self.refuse_waiting();
+    }
+
+    fn begin_stop(&mut self) {
         // Only what lies here now: senders that go on would keep it from ever stopping.
         self.take_mail_of(self.inbox.len());
         let slots: Vec<usize> = self.slots.iter().map(|(slot, _)| slot).collect();

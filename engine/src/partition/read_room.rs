@@ -121,10 +121,10 @@ impl ReadRoom {
         Some((id, Turn { reading, held: self.hold(bytes), from }))
     }
 
-    /// Takes a partition's reads out of the line.
-    pub fn leave(&mut self, id: PartitionId) -> Vec<Reading> {
+    /// Takes the reads of these partitions out of the line.
+    pub fn leave(&mut self, goes: impl Fn(PartitionId) -> bool) -> Vec<Reading> {
         let line = std::mem::take(&mut self.line).into_iter();
-        let (gone, left): (VecDeque<_>, VecDeque<_>) = line.partition(|(of, _)| *of == id);
+        let (gone, left): (VecDeque<_>, VecDeque<_>) = line.partition(|(id, _)| goes(*id));
         self.line = left;
         gone.into_iter().map(|(_, queued)| queued.reading).collect()
     }

@@ -38,6 +38,19 @@ pub struct Reading {
     pub bytes_max: usize,
 }
 
+impl Reading {
+    /// Whom to tell that it is refused, and how.
+    #[must_use]
+    pub fn refused(self, error: Error) -> (ReplyTo, Reply) {
+        let reply = match self.purpose {
+            Purpose::Records => Reply::Read(Err(error)),
+            Purpose::Stored => Reply::ReadStored(Err(error)),
+            Purpose::AtTime | Purpose::Newest(_) => Reply::ListOffset(Err(error)),
+        };
+        (self.from, reply)
+    }
+}
+
 /// A read on its way to the disk.
 struct Cold {
     /// Its reader; none yet where it is made ahead.
@@ -268,17 +281,15 @@ impl Partition {
 
     /// Answers the reads that wait for a file.
     pub(super) fn refuse_openings<F>(&mut self, error: &Error, cx: &mut Context<'_, F>) {
-        for attempt in std::mem::take(&mut self.reads.after_opening) {
-            self.answer_read(attempt.reading, Err(error.clone()), None, cx);
-        }
+        let attempts = std::mem::take(&mut self.reads.after_opening).into_iter();
+        cx.replies.extend(attempts.map(|attempt| attempt.reading.refused(error.clone())));
     }
 
     /// Answers all reads that are not on their way to the disk.
     pub(super) fn refuse_readings<F>(&mut self, error: &Error, cx: &mut Context<'_, F>) {
         self.refuse_openings(error, cx);
-        for reading in cx.reads.leave(self.id) {
-            self.answer_read(reading, Err(error.clone()), None, cx);
-        }
+        let in_line = cx.reads.leave(|id| id == self.id).into_iter();
+        cx.replies.extend(in_line.map(|reading| reading.refused(error.clone())));
     }
 
     /// Others wait for room: drops what was read ahead, as far as it has come.

@@ -50,7 +50,8 @@ impl<I: Io> Shard<I> {
     }
 
     fn go_on_removing(&mut self) {
-        while self.removals.under_way < limits::REMOVALS_MAX
+        while !self.stopping
+            && self.removals.under_way < limits::REMOVALS_MAX
             && let Some(id) = self.removals.waiting.pop_front()
         {
             self.removals.under_way += 1;

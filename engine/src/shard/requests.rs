@@ -8,6 +8,7 @@ use crate::io::Io;
 use crate::mailbox::gather::{Batch, Gathering};
 use crate::mailbox::mail::Lane;
 use crate::mailbox::{Mail, ReplyTo};
+use crate::partition::Reading;
 use crate::placement::CATALOG_SHARD;
 use crate::request::{CreatedTopic, Origin, Reply, Request};
 use crate::types::{PartitionId, ShardId, TopicId};
@@ -126,7 +127,21 @@ impl<I: Io> Shard<I> {
         let Some((id, search)) = self.searches.pop_front() else { return };
         match self.slots.find(id) {
             Some(slot) => self.with_quietly(slot, |partition, cx| partition.plan(search, cx)),
-            None => self.answer(search.from, Reply::ListOffset(Err(Error::UnknownPartition))),
+            None => self.refuse([search], &Error::UnknownPartition),
+        }
+    }
+
+    /// Refuses the searches that would go on with later turns, and the reads in line: a stop does not wait for them.
+    pub(super) fn refuse_waiting(&mut self) {
+        let searches = std::mem::take(&mut self.searches).into_iter().map(|(_, search)| search);
+        let in_line = self.reads.leave(|_| true);
+        self.refuse(searches.chain(in_line), &Error::Stopped);
+    }
+
+    fn refuse(&mut self, readings: impl IntoIterator<Item = Reading>, error: &Error) {
+        for reading in readings {
+            let (to, reply) = reading.refused(error.clone());
+            self.answer(to, reply);
         }
     }
 

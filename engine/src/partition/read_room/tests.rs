@@ -76,7 +76,7 @@ fn a_partition_takes_its_own_out_of_the_line() {
     for (number, index) in (0..).zip([0, 1, 0]) {
         room.wait(partition(index), reading(number), 10);
     }
-    let gone: Vec<u64> = room.leave(partition(0)).iter().map(tag).collect();
+    let gone: Vec<u64> = room.leave(|id| id == partition(0)).iter().map(tag).collect();
     assert_eq!(gone, [0, 2]);
     drop(held);
     assert_eq!(room.next_turn().unwrap().0, partition(1));

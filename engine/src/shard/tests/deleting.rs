@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::io::Fs;
+use crate::checkpoint::Checkpoint;
+use crate::io::{Fs, OpenMode};
+use crate::journal;
 use crate::log::segment;
 use crate::shard::ops::JournalOp;
 
@@ -66,6 +68,30 @@ fn what_a_crash_leaves_is_removed_by_the_next_start_behind_its_journal() {
     assert!(matches!(owners[0], Owner::Journal(JournalOp::Make)), "{:?} before the journal", owners[0]);
     assert_eq!(removals(&mut rig), limits::REMOVALS_MAX);
     rig.append_bytes(other, 100);
+    rig.settle();
+    assert_eq!(folders(&world, &partitions), 0);
+    rig.close();
+}
+
+#[test]
+fn a_stop_leaves_the_files_of_a_large_topic_to_the_next_start() {
+    let world = world();
+    let (mut rig, partitions, other) = large_topic(&world);
+    rig.append_bytes(other, 100);
+    rig.delete_topic(partitions[0]);
+    while folders(&world, &partitions) == partitions.len() {
+        rig.step();
+    }
+    rig.close();
+    let left = folders(&world, &partitions);
+    assert!(left > 2 * partitions.len() / 3, "{left} are left");
+    let (fs, data_dir) = (world.fs(), &config().data_dir);
+    let journal = fs.open(&journal::path(data_dir, CATALOG_SHARD), OpenMode::Read);
+    assert_eq!(journal.unwrap_err().kind(), io::ErrorKind::NotFound, "the stop was clean");
+    let checkpoint = Checkpoint::read_all(&fs, data_dir).unwrap();
+    assert_eq!(checkpoint.get(other).unwrap().flushed_offset, Offset::new(1));
+
+    let mut rig = Rig::open_on(&world, config());
     rig.settle();
     assert_eq!(folders(&world, &partitions), 0);
     rig.close();

@@ -36,6 +36,14 @@ fn large(timestamp: i64, size: usize) -> Vec<u8> {
 }
 
 impl Rig {
+    /// Appends a batch a thousand times.
+    fn append_thousand(&mut self, partition: PartitionId, batch: &[u8]) {
+        let pending: Vec<_> = (0..1_000).map(|_| self.handle.append(partition, batch).unwrap()).collect();
+        for pending in pending {
+            self.wait(Ok(pending)).unwrap();
+        }
+    }
+
     /// A partition with these batches.
     fn holding(&mut self, name: &str, batches: &[Vec<u8>]) -> PartitionId {
         let partition = self.create(name, &[("segment.bytes", "1048576")]);
@@ -193,10 +201,7 @@ fn a_long_search_lets_others_have_their_turns() {
         let partition = rig.create(name, &[]);
         rig.append(partition, &promising(900, &[5])).unwrap();
         for _ in 0..BATCHES / 1_000 {
-            let pending: Vec<_> = (0..1_000).map(|_| rig.handle.append(partition, &rest).unwrap()).collect();
-            for pending in pending {
-                rig.wait(Ok(pending)).unwrap();
-            }
+            rig.append_thousand(partition, &rest);
         }
         rig.append(partition, &batch(&[700])).unwrap();
 
@@ -214,4 +219,16 @@ fn a_long_search_lets_others_have_their_turns() {
             assert!(others <= 4 * bytes / limits::SEARCH_STEP_BYTES, "{others} turns for {bytes} bytes");
         }
     }
+}
+
+#[test]
+fn a_stop_refuses_a_long_search() {
+    let mut rig = Rig::open(config());
+    let partition = rig.holding("log", &[]);
+    for _ in 0..10 {
+        rig.append_thousand(partition, &promising(900, &[5]));
+    }
+    let search = rig.handle.list_offset(partition, OffsetQuery::ForTimestamp(600)).unwrap();
+    rig.close();
+    assert_eq!(search.wait(), Err(Error::Stopped));
 }
