@@ -55,12 +55,12 @@ impl Log {
     }
 
     /// Within how many milliseconds what is unflushed has to be flushed; `None` where nothing is, or where something else
-    /// sees to it.
+    /// sees to it. While a flush is wanted already, its completion does: the time of what comes meanwhile begins then.
     #[must_use]
     pub fn flush_within(&self) -> Option<u64> {
         let within = self.settings.flush_ms?;
         let behind = self.settings.flush == FlushMode::Behind && self.failed.is_none();
-        (behind && self.positions.unflushed() > 0).then_some(within)
+        (behind && self.positions.unflushed() > 0 && !self.is_settling()).then_some(within)
     }
 
     /// Whether the next round, if it is one small write, may be that write alone: it then has to be durable by itself, and

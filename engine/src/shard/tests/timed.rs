@@ -36,6 +36,21 @@ fn a_shortened_time_to_flush_holds_for_what_is_unflushed_and_for_what_comes() {
 }
 
 #[test]
+fn a_flush_that_is_due_at_once_keeps_no_core_busy() {
+    let mut rig = Rig::open(config());
+    let partition = rig.create("log", &[("flush.messages", "1000"), ("flush.ms", "0")]);
+    for records in 1..=10 {
+        rig.append(partition, &batch(&[0])).unwrap();
+        let mut steps = 0;
+        while flushed(&mut rig, partition) < records {
+            rig.step();
+            steps += 1;
+        }
+        assert!(steps <= 10, "{steps} steps for one flush");
+    }
+}
+
+#[test]
 fn a_producer_is_forgotten_in_time_although_others_keep_its_partition_busy() {
     let mut rig = Rig::open(Config { producer_expiration_ms: 60_000, ..config() });
     let partition = rig.create("log", &[]);
