@@ -116,6 +116,13 @@ pub enum Progress {
     Pending,
     /// Whole batches, from the one wanted; nothing where the segment holds none that matches.
     Done(Run),
+    /// None of the batches that have come matches a search by timestamp, which is to go on behind them.
+    Further {
+        /// With this offset.
+        offset: Offset,
+        /// The position of its batch.
+        at: Position,
+    },
     /// The batch wanted takes more room than the read has: it is to be made again with so much, from this position on.
     Larger {
         /// A batch's start at or before the one wanted.
@@ -263,7 +270,13 @@ impl ColdRead {
                 Some(Err(error)) => return Progress::Failed(error),
                 // Not even a header's worth of it is here.
                 None if first.is_some() => break,
-                None => return self.go_on(at, 0, pool, out),
+                None => {
+                    // A search may go through all of the segment, so it takes a step at a time.
+                    return match next_offset.filter(|_| matches!(self.find, Find::Timestamp { .. })) {
+                        Some(offset) => Progress::Further { offset, at },
+                        None => self.go_on(at, 0, pool, out),
+                    };
+                }
             };
             let next = at.plus(batch.size as u64);
             if next > self.place.limit {

@@ -83,13 +83,13 @@ impl ReadRoom {
         Held { bytes, taken: Rc::clone(&self.taken) }
     }
 
-    /// A read waits for room, behind the others.
-    pub fn wait(&mut self, id: PartitionId, reading: Reading, bytes: usize) {
+    /// A read waits for room, behind the others. No batch before `from` is the one wanted.
+    pub fn wait(&mut self, id: PartitionId, reading: Reading, bytes: usize, from: Position) {
         self.wants_ahead |= self.line.is_empty();
-        self.line.push_back((id, Queued { reading, bytes, from: Position::ZERO }));
+        self.line.push_back((id, Queued { reading, bytes, from }));
     }
 
-    /// A read that was begun waits for more room than it had, before the others. No batch before `from` is the one wanted.
+    /// The same for one that was begun and needs more room than it had: before the others.
     pub fn wait_first(&mut self, id: PartitionId, reading: Reading, bytes: usize, from: Position) {
         self.wants_ahead |= self.line.is_empty();
         self.line.push_front((id, Queued { reading, bytes, from }));

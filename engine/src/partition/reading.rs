@@ -59,6 +59,14 @@ struct Cold {
     room: Held,
 }
 
+/// A search that goes on with a later turn.
+pub struct Search {
+    /// What it reads.
+    pub reading: Reading,
+    /// No batch before this is the one wanted.
+    pub from: Position,
+}
+
 /// A read to be planned, for the first time or again.
 struct Attempt {
     reading: Reading,
@@ -103,8 +111,14 @@ impl Partition {
     }
 
     /// Answers a read from memory, or begins it.
-    pub fn plan<F: Fs>(&mut self, reading: Reading, cx: &mut Context<'_, F>) {
+    pub(super) fn plan<F: Fs>(&mut self, reading: Reading, cx: &mut Context<'_, F>) {
         self.attempt(Attempt { reading, room: None, from: Position::ZERO }, cx);
+    }
+
+    /// Has a search go on.
+    pub fn search_on<F: Fs>(&mut self, search: Search, cx: &mut Context<'_, F>) {
+        let Search { reading, from } = search;
+        self.attempt(Attempt { reading, room: None, from }, cx);
     }
 
     /// Begins a read that has waited for its turn.
@@ -118,7 +132,7 @@ impl Partition {
         let Attempt { reading, room, from } = attempt;
         match self.log.plan_read(reading.find, reading.bytes_max, cx.wanted) {
             Ok(Plan::Ready(run)) => self.answer_read(reading, Ok(run), None, cx),
-            Ok(Plan::Further(from)) => self.search_later(reading, from, cx),
+            Ok(Plan::Further(offset)) => self.search_later(reading, offset, Position::ZERO, cx),
             Ok(Plan::AfterOpening) => self.reads.after_opening.push(Attempt { reading, room, from }),
             Ok(Plan::Cold(mut place)) => {
                 let Some(reading) = self.take_ahead(reading, cx) else { return };
@@ -129,7 +143,7 @@ impl Partition {
                         let (find, bytes_max) = (reading.find, reading.bytes_max);
                         self.start_read(Some(reading), place, find, bytes_max, room, cx);
                     }
-                    None => cx.reads.wait(self.id, reading, bytes),
+                    None => cx.reads.wait(self.id, reading, bytes, from),
                 }
             }
             Err(error) => self.answer_read(reading, Err(error), None, cx),
@@ -192,6 +206,7 @@ impl Partition {
         let outcome = match cold.read.complete(piece, completion, cx.pool, cx.wanted) {
             Progress::Pending => return,
             Progress::Done(run) => Ok(run),
+            Progress::Further { offset, at } => return self.read_further(id, offset, at, cx),
             Progress::Larger { from, bytes } => return self.read_larger(id, from, bytes, cx),
             Progress::Failed(error) => {
                 log::error!("{}: reading failed: {error}", self.id);
@@ -223,6 +238,17 @@ impl Partition {
                 self.answer_read(reading, Err(Error::UnknownPartition), None, cx);
             }
             Some(reading) => cx.reads.wait_first(self.id, reading, bytes, from),
+        }
+    }
+
+    /// A search goes on behind the batches that have come.
+    fn read_further<F>(&mut self, id: u64, offset: Offset, at: Position, cx: &mut Context<'_, F>) {
+        let cold = self.reads.cold.remove(&id).expect("it was just there");
+        let search = cold.reading.expect("nothing is searched ahead");
+        if self.closed {
+            cx.replies.push(search.refused(Error::UnknownPartition));
+        } else {
+            self.search_later(search, offset, at, cx);
         }
     }
 

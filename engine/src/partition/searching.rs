@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use super::lookup::{self, Sought};
-use super::reading::{Purpose, Reading};
+use super::reading::{Purpose, Reading, Search};
 use super::{Context, Partition};
 use crate::error::Error;
 use crate::io::Fs;
@@ -16,10 +16,10 @@ use crate::log::Newest;
 use crate::log::read::{Find, Run};
 use crate::mailbox::ReplyTo;
 use crate::request::{FoundOffset, OffsetQuery, Reply};
-use crate::types::{Offset, PartitionId};
+use crate::types::{Offset, PartitionId, Position};
 
 /// Searches that go on with later turns, the next one first.
-pub type Searches = VecDeque<(PartitionId, Reading)>;
+pub type Searches = VecDeque<(PartitionId, Search)>;
 
 /// No such record.
 const NOTHING: FoundOffset = FoundOffset { offset: Offset::new(-1), timestamp: -1, leader_epoch: -1 };
@@ -69,7 +69,8 @@ impl Partition {
     ) {
         let found = match self.step(search.purpose, search.find, outcome, behind) {
             Ok(Step::Next { purpose, find, bytes_max }) => {
-                cx.searches.push_back((self.id, Reading { purpose, find, bytes_max, ..search }));
+                let reading = Reading { purpose, find, bytes_max, ..search };
+                cx.searches.push_back((self.id, Search { reading, from: Position::ZERO }));
                 return;
             }
             Ok(Step::Found(found)) => Ok(found),
@@ -78,10 +79,16 @@ impl Partition {
         cx.replies.push((search.from, Reply::ListOffset(found)));
     }
 
-    /// A search has found nothing before `from` so far.
-    pub(super) fn search_later<F>(&self, search: Reading, from: Offset, cx: &mut Context<'_, F>) {
-        let find = further_on(search.find, from);
-        cx.searches.push_back((self.id, Reading { find, ..search }));
+    /// A search has found nothing before an offset so far, whose batch does not lie before `from`.
+    pub(super) fn search_later<F>(
+        &self,
+        search: Reading,
+        offset: Offset,
+        from: Position,
+        cx: &mut Context<'_, F>,
+    ) {
+        let reading = Reading { find: further_on(search.find, offset), ..search };
+        cx.searches.push_back((self.id, Search { reading, from }));
     }
 
     fn step(

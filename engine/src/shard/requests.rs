@@ -126,14 +126,14 @@ impl<I: Io> Shard<I> {
     pub(super) fn search_on(&mut self) {
         let Some((id, search)) = self.searches.pop_front() else { return };
         match self.slots.find(id) {
-            Some(slot) => self.with_quietly(slot, |partition, cx| partition.plan(search, cx)),
-            None => self.refuse([search], &Error::UnknownPartition),
+            Some(slot) => self.with_quietly(slot, |partition, cx| partition.search_on(search, cx)),
+            None => self.refuse([search.reading], &Error::UnknownPartition),
         }
     }
 
     /// Refuses the searches that would go on with later turns, and the reads in line: a stop does not wait for them.
     pub(super) fn refuse_waiting(&mut self) {
-        let searches = std::mem::take(&mut self.searches).into_iter().map(|(_, search)| search);
+        let searches = std::mem::take(&mut self.searches).into_iter().map(|(_, search)| search.reading);
         let in_line = self.reads.leave(|_| true);
         self.refuse(searches.chain(in_line), &Error::Stopped);
     }

@@ -232,3 +232,67 @@ fn a_stop_refuses_a_long_search() {
     rig.close();
     assert_eq!(search.wait(), Err(Error::Stopped));
 }
+
+/// A partition whose newest record is deleted, and so many others of which nothing is in memory.
+fn old_data(rig: &mut Rig, records: usize) -> PartitionId {
+    let partition = rig.create("log", &[]);
+    rig.append(partition, &batch(&[9_000])).unwrap();
+    for _ in 0..records {
+        rig.append(partition, &large(1_000, 100_000)).unwrap();
+    }
+    rig.append(partition, &large(7_000, 100_000)).unwrap();
+    rig.delete(partition, 1);
+    rig.reopen();
+    partition
+}
+
+#[test]
+fn a_search_on_the_disk_makes_a_read_a_step() {
+    const RECORDS: i64 = 50;
+    let mut rig = Rig::open(config());
+    let partition = old_data(&mut rig, RECORDS as usize);
+    for (time, found) in [(6_000, (RECORDS + 1, 7_000)), (8_000, NOTHING)] {
+        let search = rig.handle.list_offset(partition, OffsetQuery::ForTimestamp(time)).unwrap();
+        let (mut steps, mut waits) = (0, false);
+        while !search.is_ready() {
+            rig.step();
+            steps += usize::from(!std::mem::replace(&mut waits, !rig.shard().searches.is_empty()) && waits);
+        }
+        assert_eq!(rig.wait(Ok(search)).map(place), Ok(found), "at or after {time}");
+        assert!(steps >= RECORDS as usize, "{steps} steps");
+    }
+}
+
+#[test]
+fn a_search_on_the_disk_goes_with_its_topic() {
+    let mut rig = Rig::open(config());
+    let partition = old_data(&mut rig, 200);
+    let search = rig.handle.list_offset(partition, OffsetQuery::ForTimestamp(8_000)).unwrap();
+    rig.delete_topic(partition);
+    let mut steps = 0;
+    while !search.is_ready() {
+        rig.step();
+        steps += 1;
+    }
+    assert_eq!(rig.wait(Ok(search)), Err(Error::UnknownPartition));
+    assert!(steps <= 10, "{steps} steps");
+}
+
+#[test]
+fn a_search_on_the_disk_goes_on_where_no_index_leads() {
+    let mut rig = Rig::open(config());
+    let partition = rig.create("log", &[]);
+    let many = (i32::MAX - 1).to_be_bytes();
+    let claims = changed(compressed(&[9_000]), layout::LAST_OFFSET_DELTA, &many);
+    let claims = changed(claims, layout::RECORDS_COUNT, &i32::MAX.to_be_bytes());
+    for _ in 0..3 {
+        rig.append(partition, &claims).unwrap();
+    }
+    for _ in 0..10 {
+        rig.append(partition, &large(1_000, 100_000)).unwrap();
+    }
+    let last = rig.append(partition, &large(7_000, 100_000)).unwrap();
+    rig.delete(partition, last - 10);
+    rig.reopen();
+    assert_eq!(rig.at(partition, 6_000), (last, 7_000));
+}
