@@ -4,7 +4,7 @@
 //! nothing before the log's start. What an index says of its last entry stands for all batches before that; so of the
 //! segment in which the visible part ends an interval or so is left to be looked at. And where the batch that an index
 //! knows for its segment lies before the log's start, it says nothing of those behind: they are looked at, all of them,
-//! unless something else is newer than the whole segment.
+//! unless something else is newer than the whole segment, or as new and before them.
 
 use crate::log::{Log, Segment};
 use crate::types::Offset;
@@ -40,13 +40,17 @@ impl Newest {
 
     /// There is a record with this timestamp at this offset, or the first of those that have it lies behind that.
     pub fn consider(&mut self, timestamp: i64, offset: Offset) {
+        if self.is_beaten_by(timestamp, offset) {
+            self.best = Some((timestamp, offset));
+        }
+    }
+
+    /// Whether a record with this timestamp at this offset would be the best so far.
+    fn is_beaten_by(&self, timestamp: i64, offset: Offset) -> bool {
         // Of those that have the same, the first; what has none, −1, does not count.
-        let is_better = match self.best {
+        match self.best {
             Some((best, at)) => timestamp > best || (timestamp == best && offset < at),
             None => timestamp >= 0,
-        };
-        if is_better {
-            self.best = Some((timestamp, offset));
         }
     }
 
@@ -86,12 +90,12 @@ impl Log {
                 newest.consider(timestamp, offset);
             }
         }
-        let best = newest.best.map_or(-1, |best| best.0);
-        newest.from = ahead().filter(|segment| segment.index.max_timestamp() > best).find_map(|segment| {
+        newest.from = ahead().find_map(|segment| {
             let (known, known_upto) = segment.index.max_timestamp_below(visible);
             let is_vouched_for = known.is_none_or(|(_, offset)| offset >= start);
             let unseen = from.max(if is_vouched_for { known_upto } else { segment.header.base_offset });
-            (unseen < segment.index.covered_to().offset.min(upto)).then_some(unseen)
+            let may_be_better = newest.is_beaten_by(segment.index.max_timestamp(), unseen);
+            (may_be_better && unseen < segment.index.covered_to().offset.min(upto)).then_some(unseen)
         })?;
         Some(newest.from)
     }

@@ -85,10 +85,12 @@ fn record_in(batch: &Batch<'_>, at_least: i64, from: Offset) -> Option<FoundOffs
         .unwrap_or_else(|_| Some(as_a_whole(batch, from)))
 }
 
-/// The first of those records of a batch at or after `from` that have the largest timestamp.
+/// The first of those records of a batch at or after `from` that have the largest timestamp: none has more than the header
+/// says, by which it is then looked for.
 fn newest_in(batch: &Batch<'_>, from: Offset) -> Option<FoundOffset> {
     let mut newest: Option<FoundOffset> = None;
-    let looked = first_where(batch, from, |found| {
+    let looked = first_where(batch, from, |mut found| {
+        found.timestamp = found.timestamp.min(batch.header.max_timestamp);
         if newest.is_none_or(|newest| found.timestamp > newest.timestamp) {
             newest = Some(found);
         }

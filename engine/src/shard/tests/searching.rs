@@ -130,6 +130,39 @@ fn the_newest_is_found_behind_what_was_deleted() {
 }
 
 #[test]
+fn the_newest_of_a_batch_in_part_has_no_more_than_its_header_says() {
+    let mut rig = Rig::open(config());
+    let lied = rig.holding("lied", &[promising(5, &[0, 3, 1_000])]);
+    let first = rig.holding("first", &[promising(5, &[0, 7, 1_000]), batch(&[5])]);
+    for partition in [lied, first] {
+        rig.delete(partition, 1);
+    }
+    for _ in 0..2 {
+        assert_eq!(rig.newest(lied), (2, 1_000));
+        assert_eq!(rig.newest(first), (1, 7));
+        rig.reopen();
+    }
+}
+
+#[test]
+fn the_first_of_those_that_are_as_new_is_found_behind_what_was_deleted() {
+    let mut rig = Rig::open(config());
+    // In a segment whose newest is deleted, and in the next.
+    let mut batches: Vec<_> = (0..14).map(|nth| large(1_000 + nth, 100_000)).collect();
+    for nth in [0, 5, 7, 12] {
+        batches[nth] = large(9_000, 100_000);
+    }
+    let partition = rig.holding("log", &batches);
+    rig.delete(partition, 1);
+    for _ in 0..2 {
+        assert_eq!(rig.newest(partition), (5, 9_000));
+        rig.reopen();
+    }
+    rig.delete(partition, 8);
+    assert_eq!(rig.newest(partition), (12, 9_000));
+}
+
+#[test]
 fn an_empty_log_holds_nothing_of_any_time() {
     let mut rig = Rig::open(config());
     let never = rig.holding("never", &[]);
