@@ -284,15 +284,16 @@ impl Partition {
     }
 
     fn fail_all<F>(&mut self, cx: &mut Context<'_, F>) {
-        let why = self.log.failure().unwrap_or("the storage failed").to_owned();
-        self.answer_all(&Error::Storage(why), cx);
+        let error = Error::Storage(self.log.failure().unwrap_or("the storage failed").to_owned());
+        self.answer_all(&error, cx);
+        self.refuse_in_line(&error, cx);
     }
 
     fn answer_all<F>(&mut self, error: &Error, cx: &mut Context<'_, F>) {
         self.waiters.fail_all(error, cx.replies);
         self.refuse_queue(error, cx);
         self.refuse_deletions(error, cx);
-        self.refuse_readings(error, cx);
+        self.refuse_openings(error, cx);
     }
 
     /// Has the tail written, where the journal does not take it ([`Log::pump`]).
@@ -317,7 +318,7 @@ impl Partition {
         self.release(moved, cx);
     }
 
-    /// The topic is deleted: answers everybody who waits and takes nothing more.
+    /// The topic is deleted: answers everybody who waits, reads in line aside, and takes nothing more.
     pub fn close<F>(&mut self, cx: &mut Context<'_, F>) {
         self.closed = true;
         self.reads.forget_ahead(cx.ahead);

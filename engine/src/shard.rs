@@ -288,6 +288,7 @@ impl<I: Io> Shard<I> {
 
     /// Has everything that this turn brought written and flushed.
     pub fn end_turn(&mut self) {
+        self.take_away_closed();
         self.settle();
         for slot in std::mem::take(&mut self.dirty) {
             let entry = self.slots.at(slot);
@@ -322,7 +323,7 @@ impl<I: Io> Shard<I> {
             }
         }
         while let Some((id, turn)) = self.reads.next_turn() {
-            let slot = self.slots.find(id).expect("a partition that goes takes its reads out of the line");
+            let slot = self.slots.find(id).expect("a topic that goes takes its reads out of the line");
             self.with_quietly(slot, |partition, cx| partition.take_turn(turn, cx));
         }
     }
@@ -382,6 +383,7 @@ impl<I: Io> Shard<I> {
         if !std::mem::replace(&mut self.stopping, true) {
             self.begin_stop();
         }
+        self.take_away_closed();
         self.refuse_waiting();
     }
 

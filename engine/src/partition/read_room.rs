@@ -20,6 +20,9 @@ pub struct ReadRoom {
     line: VecDeque<(PartitionId, Queued)>,
     /// Somebody has begun to wait since it was last asked.
     wants_ahead: bool,
+    /// Times that the line was gone through for those who leave it.
+    #[cfg(test)]
+    pub passes: usize,
 }
 
 /// A read in line.
@@ -63,7 +66,14 @@ impl ReadRoom {
     /// Room of `total` bytes.
     #[must_use]
     pub fn new(total: usize) -> Self {
-        Self { total, taken: Rc::default(), line: VecDeque::new(), wants_ahead: false }
+        Self {
+            total,
+            taken: Rc::default(),
+            line: VecDeque::new(),
+            wants_ahead: false,
+            #[cfg(test)]
+            passes: 0,
+        }
     }
 
     /// Room for a read of so many bytes; `None` where it has to wait.
@@ -123,6 +133,10 @@ impl ReadRoom {
 
     /// Takes the reads of these partitions out of the line.
     pub fn leave(&mut self, goes: impl Fn(PartitionId) -> bool) -> Vec<Reading> {
+        #[cfg(test)]
+        {
+            self.passes += 1;
+        }
         let line = std::mem::take(&mut self.line).into_iter();
         let (gone, left): (VecDeque<_>, VecDeque<_>) = line.partition(|(id, _)| goes(*id));
         self.line = left;

@@ -311,9 +311,8 @@ impl Partition {
         cx.replies.extend(attempts.map(|attempt| attempt.reading.refused(error.clone())));
     }
 
-    /// Answers all reads that are not on their way to the disk.
-    pub(super) fn refuse_readings<F>(&mut self, error: &Error, cx: &mut Context<'_, F>) {
-        self.refuse_openings(error, cx);
+    /// Answers the reads in line for room.
+    pub(super) fn refuse_in_line<F>(&self, error: &Error, cx: &mut Context<'_, F>) {
         let in_line = cx.reads.leave(|id| id == self.id).into_iter();
         cx.replies.extend(in_line.map(|reading| reading.refused(error.clone())));
     }

@@ -99,9 +99,11 @@ impl<I: Io> Shard<I> {
         match &effect {
             Effect::TopicDeleted(topic) => {
                 let slots = self.slots_of(topic);
-                // At once, since there may be thousands of both. Who watches is told when its partition is closed.
+                // At once, since there may be thousands of all. Who watches is told when its partition is closed.
                 let gone: BTreeSet<usize> = slots.iter().copied().collect();
                 self.watches.retain(|watch| !gone.contains(&watch.1));
+                let in_line = self.reads.leave(|id| id.topic == topic.id);
+                self.refuse(in_line, &Error::UnknownPartition);
                 for slot in slots {
                     let entry = self.slots.at(slot);
                     entry.deleted = true;

@@ -4,7 +4,7 @@
 //! closes its files, and the opening waits for that. Which partition: the clock algorithm. Those with open files stand in
 //! a ring; the hand goes round, passes over whoever was used since it came by last, and stops at the next.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::Shard;
 use crate::io::{File, Io, Op, Token};
@@ -64,9 +64,9 @@ impl<F> Files<F> {
         self.ring.push_back((slot, Nanos::new(0)));
     }
 
-    /// A partition is gone.
-    pub(super) fn forget(&mut self, slot: usize) {
-        self.ring.retain(|(known, _)| *known != slot);
+    /// The partitions in these slots are gone.
+    pub(super) fn forget(&mut self, gone: &BTreeSet<usize>) {
+        self.ring.retain(|(slot, _)| !gone.contains(slot));
     }
 }
 

@@ -3,7 +3,7 @@
 //! One record is under way at a time; what its partitions are appended meanwhile makes the next one. Where there is no room,
 //! or the journal has failed, the logs write their own files.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 
@@ -100,10 +100,10 @@ impl Journal {
         if matches!(self.state, State::On) { limits::SETTLING_MAX } else { limits::SETTLING_MAX_UNUSED }
     }
 
-    /// A partition is gone.
-    pub(super) fn forget(&mut self, slot: usize) {
-        self.waiting.retain(|waiting| *waiting != slot);
-        self.to_settle.retain(|waiting| *waiting != slot);
+    /// The partitions in these slots are gone.
+    pub(super) fn forget(&mut self, gone: &BTreeSet<usize>) {
+        self.waiting.retain(|slot| !gone.contains(slot));
+        self.to_settle.retain(|slot| !gone.contains(slot));
     }
 
     /// Whether a log can be settled now.

@@ -4,7 +4,7 @@
 //! turn and not among the helpers' jobs: there, whatever other partitions need would stand behind all of them. Those that a
 //! stop or a crash finds here are removed by the next start, which finds their topic's tombstone in the catalog.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 
@@ -18,29 +18,49 @@ use crate::types::PartitionId;
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Removals {
+    /// Slots whose partitions are closed, and taken away before the turn ends.
+    closed: Vec<usize>,
+    /// Times that partitions were taken away.
+    #[cfg(test)]
+    pub passes: usize,
     waiting: VecDeque<PartitionId>,
     under_way: usize,
 }
 
 impl<I: Io> Shard<I> {
-    /// Closes a deleted partition once nothing of it is in flight, and has its files removed.
+    /// Closes a deleted partition once nothing of it is in flight.
     pub(super) fn bury(&mut self, slot: usize) {
         let entry = self.slots.at(slot);
         if !entry.deleted || entry.in_flight > 0 {
             return;
         }
         self.with_quietly(slot, |partition, cx| partition.log_mut().close(cx.wanted));
-        if self.slots.at(slot).in_flight > 0 {
+        if self.slots.at(slot).in_flight == 0 {
+            self.removals.closed.push(slot);
+        }
+    }
+
+    /// Takes the closed partitions away, and has their files removed. All of a turn's at once: there may be thousands, and
+    /// as many others on the lists that they are taken off.
+    pub(super) fn take_away_closed(&mut self) {
+        if self.removals.closed.is_empty() {
             return;
         }
-        let entry = self.slots.remove(slot);
-        self.dirty.retain(|dirty| *dirty != slot);
-        self.files.forget(slot);
-        self.journal.forget(slot);
-        if let Some(at) = entry.flush_at {
-            self.flushes.remove(&(at, slot));
+        #[cfg(test)]
+        {
+            self.removals.passes += 1;
         }
-        self.remove_files(entry.id);
+        let gone: BTreeSet<usize> = self.removals.closed.drain(..).collect();
+        self.dirty.retain(|dirty| !gone.contains(dirty));
+        self.files.forget(&gone);
+        self.journal.forget(&gone);
+        for slot in gone {
+            let entry = self.slots.remove(slot);
+            if let Some(at) = entry.flush_at {
+                self.flushes.remove(&(at, slot));
+            }
+            self.remove_files(entry.id);
+        }
     }
 
     /// Has a partition's files removed, now or when it is its turn.

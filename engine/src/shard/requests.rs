@@ -138,7 +138,7 @@ impl<I: Io> Shard<I> {
         self.refuse(searches.chain(in_line), &Error::Stopped);
     }
 
-    fn refuse(&mut self, readings: impl IntoIterator<Item = Reading>, error: &Error) {
+    pub(super) fn refuse(&mut self, readings: impl IntoIterator<Item = Reading>, error: &Error) {
         for reading in readings {
             let (to, reply) = reading.refused(error.clone());
             self.answer(to, reply);

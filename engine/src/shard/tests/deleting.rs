@@ -98,6 +98,20 @@ fn a_stop_leaves_the_files_of_a_large_topic_to_the_next_start() {
 }
 
 #[test]
+fn all_partitions_of_a_topic_are_taken_off_the_shards_lists_at_once() {
+    let world = world();
+    let (mut rig, partitions, _) = large_topic(&world);
+    // None of their files is open then, so that all of them can go in the same turn.
+    rig.reopen();
+    let reads = rig.shard().reads.passes;
+    rig.delete_topic(partitions[0]);
+    assert_eq!((rig.shard().removals.passes, rig.shard().reads.passes), (1, reads + 1));
+    rig.settle();
+    assert_eq!(folders(&world, &partitions), 0);
+    rig.close();
+}
+
+#[test]
 fn a_failed_removal_does_not_keep_the_others_from_theirs() {
     let world = world();
     let (mut rig, partitions, _) = large_topic(&world);
