@@ -22,16 +22,47 @@ pub struct Room {
     line: Mutex<Line>,
 }
 
+/// Those in line, by their numbers. Who was woken and has not come yet is not gone through again: there may be thousands,
+/// and as many units to be given back one by one.
 #[derive(Default)]
 struct Line {
     next: u64,
-    waiters: BTreeMap<u64, Waiter>,
+    asleep: BTreeMap<u64, Sleeper>,
+    /// Units that those want who were woken and have not come yet.
+    claimed: u64,
+    /// Times that it was looked at one of those asleep.
+    #[cfg(all(test, not(loom)))]
+    looks: u64,
 }
 
-struct Waiter {
+struct Sleeper {
     wanted: u32,
-    /// `None` once it was woken, until it comes.
-    waker: Option<Waker>,
+    waker: Waker,
+}
+
+impl Line {
+    /// Takes somebody out who wants so many units. Whoever is not asleep was woken.
+    fn take_out(&mut self, number: u64, wanted: u32) -> Option<Sleeper> {
+        let sleeper = self.asleep.remove(&number);
+        if sleeper.is_none() {
+            self.claimed -= u64::from(wanted);
+        }
+        sleeper
+    }
+
+    /// Wakes the next one, if `goes` says so of what that one wants.
+    fn wake_next(&mut self, goes: impl FnOnce(u64) -> bool) -> Option<Sleeper> {
+        #[cfg(all(test, not(loom)))]
+        {
+            self.looks += 1;
+        }
+        let next = self.asleep.first_entry()?;
+        let wanted = u64::from(next.get().wanted);
+        goes(wanted).then(|| {
+            self.claimed += wanted;
+            next.remove()
+        })
+    }
 }
 
 impl Room {
@@ -96,16 +127,14 @@ impl Room {
     fn rouse(&self) {
         let mut woken = Vec::new();
         let mut line = self.line();
-        let left = self.left.load(Ordering::Acquire);
-        let mut unclaimed = left;
-        for waiter in line.waiters.values_mut() {
-            let rest = unclaimed.checked_sub(waiter.wanted);
-            let one_more = woken.is_empty() && waiter.wanted <= left;
-            if rest.is_none() && !one_more && left < self.total {
-                break;
-            }
-            unclaimed = rest.unwrap_or(0);
-            woken.extend(waiter.waker.take());
+        let left = u64::from(self.left.load(Ordering::Acquire));
+        let is_whole = left == u64::from(self.total);
+        loop {
+            let unclaimed = left.saturating_sub(line.claimed);
+            let is_first = woken.is_empty();
+            let goes = |wanted| wanted <= unclaimed || (is_first && wanted <= left) || is_whole;
+            let Some(next) = line.wake_next(goes) else { break };
+            woken.push(next.waker);
         }
         drop(line);
         woken.into_iter().for_each(wake);
@@ -149,19 +178,25 @@ impl Place {
     }
 
     fn stand_in_line(&mut self, waker: &Waker) {
+        let sleeper = Sleeper { wanted: self.wanted, waker: waker.clone() };
         let mut line = self.room.line();
-        let number = *self.number.get_or_insert_with(|| {
+        let (number, before) = if let Some(number) = self.number {
+            (number, line.take_out(number, self.wanted))
+        } else {
             line.next += 1;
             self.room.waiting.fetch_add(1, Ordering::Relaxed);
-            line.next
-        });
-        line.waiters.insert(number, Waiter { wanted: self.wanted, waker: Some(waker.clone()) });
+            (line.next, None)
+        };
+        self.number = Some(number);
+        line.asleep.insert(number, sleeper);
+        drop(line);
+        drop(before);
     }
 
     /// Says whether it stood in line.
     fn leave(&mut self) -> bool {
         let Some(number) = self.number.take() else { return false };
-        let left = self.room.line().waiters.remove(&number);
+        let left = self.room.line().take_out(number, self.wanted);
         self.room.waiting.fetch_sub(1, Ordering::Relaxed);
         drop(left);
         true

@@ -92,3 +92,28 @@ fn no_more_are_woken_than_come() {
     room.give_back(3);
     assert_eq!(woken(&waiting.iter().collect::<Vec<_>>()), [1, 1, 1, 0]);
 }
+
+#[test]
+fn each_is_looked_at_once_however_many_were_woken_and_have_not_come() {
+    const TOTAL: u32 = 4096;
+    const WAITING: usize = 10_000;
+    let room = Arc::new(Room::new(TOTAL));
+    assert!(room.try_take(TOTAL));
+    let waiting: Vec<_> = (0..WAITING).map(|_| Waiting::new(&room, 1)).collect();
+    for given in 1..TOTAL {
+        room.give_back(1);
+        let woken = waiting.iter().filter(|waiting| waiting.task.0.load(Ordering::Relaxed) > 0);
+        if given % 512 == 0 {
+            assert_eq!(woken.count(), given as usize);
+        }
+    }
+    // Others come by again and again.
+    for _ in 0..TOTAL {
+        assert!(room.try_take(1));
+        room.give_back(1);
+    }
+    room.give_back(1);
+    assert!(waiting.iter().all(|waiting| waiting.task.0.load(Ordering::Relaxed) == 1));
+    let looks = room.line().looks;
+    assert!(looks <= WAITING as u64 + 2 * u64::from(TOTAL), "{looks} looks");
+}
