@@ -270,6 +270,7 @@ impl ColdRead {
                 Some(Err(error)) => return Progress::Failed(error),
                 // Not even a header's worth of it is here.
                 None if first.is_some() => break,
+                None if at.plus(PEEK_SIZE as u64) > self.place.limit => return runs_past_the_end(at),
                 None => {
                     // A search may go through all of the segment, so it takes a step at a time.
                     return match next_offset.filter(|_| matches!(self.find, Find::Timestamp { .. })) {
@@ -280,9 +281,7 @@ impl ColdRead {
             };
             let next = at.plus(batch.size as u64);
             if next > self.place.limit {
-                return Progress::Failed(io::Error::other(format!(
-                    "the batch at {at} runs past the log's end"
-                )));
+                return runs_past_the_end(at);
             }
             match first {
                 None if !self.find.matches(&batch) => {}
@@ -362,4 +361,8 @@ impl ColdRead {
         }
         slices
     }
+}
+
+fn runs_past_the_end(at: Position) -> Progress {
+    Progress::Failed(io::Error::other(format!("the batch at {at} runs past the log's end")))
 }

@@ -1,6 +1,9 @@
-//! The memory of many reads from the disk at once.
+//! Reads from the disk: the memory of many at once, and what cannot be read.
 
 use super::*;
+use crate::batch::layout;
+use crate::io::{Fs, OpenMode};
+use crate::log::segment;
 use crate::request::Records;
 
 /// A configuration that takes batches that are larger than all of the memory of reads.
@@ -160,4 +163,29 @@ fn a_stop_refuses_reads_that_wait() {
     let refused: Vec<Error> = refused.collect();
     assert!(refused.len() > READERS / 2, "{} were refused", refused.len());
     assert!(refused.iter().all(|error| *error == Error::Stopped));
+}
+
+#[test]
+fn what_was_damaged_meanwhile_is_an_error_and_not_read_for_ever() {
+    let world = world();
+    let mut rig = Rig::open_on(&world, config());
+    let partition = rig.create_many("log", 1)[0];
+    for _ in 0..2 {
+        rig.append_bytes(partition, 10_000);
+    }
+    rig.close();
+    let mut rig = Rig::open_on(&world, config());
+    // The first batch ends so close to the log's end that no other has room there.
+    let slot = rig.shard().slots.find(partition).unwrap();
+    let bytes = rig.shard().slots.at(slot).partition.log().durable().0.value();
+    let length = u32::try_from(bytes).unwrap() - 10 - layout::LENGTH_OVERHEAD as u32;
+    let (fs, folder) = (world.fs(), segment::folder(&config().data_dir, partition));
+    let file = fs.open(&folder.join(segment::file_name(Offset::ZERO)), OpenMode::ReadWrite).unwrap();
+    fs.write_at(file, segment::HEADER_SIZE + layout::LENGTH as u64, &length.to_be_bytes()).unwrap();
+    fs.close(file);
+
+    let read = rig.handle.read(partition, Offset::new(1), READ_BYTES);
+    let refused = rig.wait(read).map(|records| records.slices).unwrap_err();
+    assert!(matches!(&refused, Error::Storage(why) if why.contains("past the log's end")), "{refused}");
+    rig.close();
 }
