@@ -123,3 +123,6 @@ fn path(options: &Options, number: usize) -> PathBuf {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,8 @@ impl Bench {
     fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("tora-floor-{}-{name}", std::process::id()));
         let durability = Durability::Memory;
-        let options = Options { path, files: 2, file_bytes: 64 << 20, fresh: true, durability };
+        let options =
+            Options { path, files: 2, file_bytes: 64 << 20, fresh: true, durability, unflushed_max: None };
         let mut ring = Ring::new().expect("io_uring is there");
         let logs = Logs::create(&options, &mut ring).expect("the temporary folder takes two files");
         Self { broker: Broker::new("127.0.0.1", 9092, 4), logs, _ring: ring }
