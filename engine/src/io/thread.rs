@@ -1,7 +1,7 @@
 //! Threads of the engine's own, and the cores that they are tied to.
 //!
 //! A thread begins with the cores of the one that starts it. So whoever starts one from a shard's thread first asks
-//! [`Untied::of_this_thread`], or that would compete for the very core that the shard was to have for itself.
+//! `Untied::of_this_thread`, or that would compete for the very core that the shard was to have for itself.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
