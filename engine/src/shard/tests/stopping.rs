@@ -14,7 +14,7 @@ fn what_was_sent_before_the_end_is_done_however_much_it_is() {
     let watching = rig.handle.wait_for(partition, Offset::new(1), Duration::from_secs(60)).unwrap();
     let handle = rig.handle.clone();
     // Whatever else the end takes, it does not come before them.
-    rig.shard().begin_stop();
+    rig.shard().stop();
     assert!(asked.iter().all(Pending::is_ready));
     rig.close();
     for pending in asked {
