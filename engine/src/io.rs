@@ -437,6 +437,17 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     beside
 }
 
+/// Removes a file if there is one.
+///
+/// # Errors
+/// The system's error.
+pub fn remove_if_there<F: Fs>(fs: &F, path: &Path) -> io::Result<()> {
+    match fs.remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Replaces a small file as a whole, so that after a crash it holds either what it held or `bytes`: written beside
 /// it, synced, renamed over it, and the folder synced.
 ///
@@ -444,10 +455,7 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
 /// As the steps.
 pub fn replace_file<F: Fs>(fs: &F, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = beside(path, ".tmp");
-    match fs.remove_file(&beside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    remove_if_there(fs, &beside)?;
     with_file(fs, &beside, OpenMode::CreateNew, |file| {
         fs.write_at(file, 0, bytes).and_then(|()| fs.sync(file))
     })

@@ -8,7 +8,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::io::{BLOCK_SIZE, Fs, OpenMode, beside, keep_space, put_in_place, replace_file, with_file};
+use crate::io::{
+    BLOCK_SIZE, Fs, OpenMode, beside, keep_space, put_in_place, remove_if_there, replace_file, with_file,
+};
 use crate::limits;
 
 /// What is appended to a checkpoint's name.
@@ -62,7 +64,7 @@ fn replace_in_reserve<F: Fs>(fs: &F, path: &Path, bytes: &[u8]) -> io::Result<bo
         other => return other,
     }
     put_in_place(fs, &reserve, path)?;
-    // Where it could not be made there is none for now.
+    // It is missing where there was no space for it; the next checkpoint that finds some makes it.
     let _ = fs.rename(&next, &reserve);
     Ok(true)
 }
@@ -74,10 +76,7 @@ fn replace_in_reserve<F: Fs>(fs: &F, path: &Path, bytes: &[u8]) -> io::Result<bo
 /// The system's error. It can be done without.
 pub fn keep<F: Fs>(fs: &F, path: &Path, len: u64) -> io::Result<()> {
     // What a crash left.
-    match fs.remove_file(&next_reserve(path)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    remove_if_there(fs, &next_reserve(path))?;
     let wanted = (2 * len).max(1).next_multiple_of(limits::CHECKPOINT_RESERVE_BYTES);
     keep_space(fs, &beside(path, SUFFIX), wanted)
 }

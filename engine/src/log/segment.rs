@@ -29,7 +29,6 @@ use crate::io::BLOCK_SIZE;
 use crate::stored::{Reader, StoredError, Writer};
 use crate::types::{Offset, PartitionId, Position, TopicId};
 
-pub(super) use jobs::remove_if_there;
 pub use jobs::{
     extend, prepare, prepare_empty, remove, remove_partition, rewrite_header, save_index_hint, seal,
 };

@@ -101,20 +101,33 @@ fn resident_bytes() -> usize {
     line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() * 1024
 }
 
+/// Whether this test may mount what it needs. Where it may not, that is said.
+fn may_mount(what: &str) -> bool {
+    if !is_root() {
+        let text = format!("\n*** SKIPPED, not tested: {what}: mounting one takes root\n");
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+    is_root()
+}
+
+/// [`in_a_process`] after `mount`, whose `$0` is the folder. The mount is the process's own and goes with it.
+fn in_a_mount(test: &str, folder: &Folder, mount: &str) -> String {
+    std::fs::create_dir_all(folder.path()).unwrap();
+    let mount = format!("{mount} && exec \"$@\"");
+    let starter = ["unshare", "--mount", "sh", "-c", &mount].map(OsStr::new);
+    let starter: Vec<_> = starter.into_iter().chain([folder.path().as_os_str()]).collect();
+    in_a_process(test, folder.path(), &starter)
+}
+
 #[test]
 fn on_a_file_system_without_direct_writes_it_works_with_one_warning() {
-    if !is_root() {
-        let text = "\n*** SKIPPED, not tested: a file system without O_DIRECT: mounting one takes root\n";
-        let _ = std::io::stderr().write_all(text.as_bytes());
+    if !may_mount("a file system without O_DIRECT") {
         return;
     }
     let folder = Folder::new();
-    std::fs::create_dir_all(folder.path()).unwrap();
-    // ramfs has neither O_DIRECT nor fallocate. The mount is the process's own and goes with it.
-    let mount = "mount -t ramfs ramfs \"$0\" && exec \"$@\"";
-    let starter = ["unshare", "--mount", "sh", "-c", mount].map(OsStr::new);
-    let starter: Vec<_> = starter.into_iter().chain([folder.path().as_os_str()]).collect();
-    let printed = in_a_process("poor::on_ramfs", folder.path(), &starter);
+    // ramfs has neither O_DIRECT nor fallocate.
+    let mount = "mount -t ramfs ramfs \"$0\"";
+    let printed = in_a_mount("poor::on_ramfs", &folder, mount);
     let warnings = warnings(&printed);
     let about = |text: &str| warnings.iter().filter(|warning| warning.contains(text)).count();
     let in_memory = about("is on ramfs, which is memory");
@@ -126,17 +139,12 @@ fn on_a_file_system_without_direct_writes_it_works_with_one_warning() {
 
 #[test]
 fn in_memory_it_works_and_says_that_nothing_lasts() {
-    if !is_root() {
-        let text = "\n*** SKIPPED, not tested: a file system in memory: mounting one takes root\n";
-        let _ = std::io::stderr().write_all(text.as_bytes());
+    if !may_mount("a file system in memory") {
         return;
     }
     let folder = Folder::new();
-    std::fs::create_dir_all(folder.path()).unwrap();
-    let mount = "mount -t tmpfs -o size=256m tmpfs \"$0\" && exec \"$@\"";
-    let starter = ["unshare", "--mount", "sh", "-c", mount].map(OsStr::new);
-    let starter: Vec<_> = starter.into_iter().chain([folder.path().as_os_str()]).collect();
-    let printed = in_a_process("poor::on_ramfs", folder.path(), &starter);
+    let mount = "mount -t tmpfs -o size=256m tmpfs \"$0\"";
+    let printed = in_a_mount("poor::on_ramfs", &folder, mount);
     let warnings = warnings(&printed);
     let about = |text: &str| warnings.iter().filter(|warning| warning.contains(text)).count();
     // Before Linux 6.6 it has no O_DIRECT either.
@@ -146,20 +154,15 @@ fn in_memory_it_works_and_says_that_nothing_lasts() {
 
 #[test]
 fn a_folder_that_cannot_be_written_to_is_refused_with_what_to_do() {
-    if !is_root() {
-        let text = "\n*** SKIPPED, not tested: a read-only mount: mounting takes root\n";
-        let _ = std::io::stderr().write_all(text.as_bytes());
+    if !may_mount("a read-only mount") {
         return;
     }
     let folder = Folder::new();
-    std::fs::create_dir_all(folder.path()).unwrap();
-    let mount = "mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\" && exec \"$@\"";
-    let starter = ["unshare", "--mount", "sh", "-c", mount].map(OsStr::new);
-    let starter: Vec<_> = starter.into_iter().chain([folder.path().as_os_str()]).collect();
+    let mount = "mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\"";
     // A new one, one that was used, and one inside of it.
-    in_a_process("poor::mounted_for_reading_only", folder.path(), &starter);
+    in_a_mount("poor::mounted_for_reading_only", &folder, mount);
     folder.open(1).close();
-    in_a_process("poor::mounted_for_reading_only", folder.path(), &starter);
+    in_a_mount("poor::mounted_for_reading_only", &folder, mount);
 }
 
 #[test]

@@ -104,20 +104,26 @@ fn a_sound_folder_is_told_so_and_left_as_it_is() {
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("no topic \"other\""));
 }
 
+/// A killed server's folder, with twenty records of one log, some of them in its journal.
+fn killed_with_a_journal() -> Folder {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    create(&mut client, "log", 1);
+    // The first one may come before the journal is there.
+    for _ in 0..20 {
+        assert_eq!(produced(&client.call(7, &produce("log", 0, batch(&["value"])))).error_code, 0);
+    }
+    drop(client);
+    server.kill()
+}
+
 /// A killed server's folder, journal and all, as a backup has it: nothing in it can be written.
 #[test]
 fn a_folder_mounted_for_reading_only_is_checked_with_and_without_its_lock_file() {
     if !is_root() {
         return skipped("tora log verify on a read-only mount", "mounting takes root");
     }
-    let server = Server::start(&[]);
-    let mut client = server.connect();
-    create(&mut client, "log", 1);
-    for _ in 0..20 {
-        assert_eq!(produced(&client.call(7, &produce("log", 0, batch(&["value"])))).error_code, 0);
-    }
-    drop(client);
-    let folder = server.kill();
+    let folder = killed_with_a_journal();
     let data = folder.join("data");
     let reading_only = || {
         let mount = "mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\" && \
@@ -211,15 +217,7 @@ fn a_torn_end_is_no_damage_unless_it_was_flushed() {
 
 #[test]
 fn what_a_killed_server_left_in_its_journal_is_told_and_damage_to_it_is_found() {
-    let server = Server::start(&[]);
-    let mut client = server.connect();
-    create(&mut client, "log", 1);
-    // The first one may come before the journal is there.
-    for _ in 0..20 {
-        assert_eq!(produced(&client.call(7, &produce("log", 0, batch(&["value"])))).error_code, 0);
-    }
-    drop(client);
-    let folder = server.kill();
+    let folder = killed_with_a_journal();
     let journals = |lines: &[Value]| lines.iter().find(|line| line["journals"].is_u64()).cloned();
     let (lines, code) = verified(&folder);
     assert_eq!(code, Some(0), "{lines:?}");

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::RecoveryError;
 use super::reader::{HEAD, Reader};
-use crate::io::{BLOCK_SIZE, Fs, OpenMode};
+use crate::io::{BLOCK_SIZE, Fs, OpenMode, remove_if_there};
 use crate::limits;
 use crate::log::segment::zeros::first_in;
 use crate::log::segment::{self, HEADER_SIZE, SegmentHeader};
@@ -95,7 +95,7 @@ impl<'a, F: Fs> Files<'a, F> {
             }
             drop(last);
             for path in [path, folder.join(segment::index_name(base))] {
-                segment::remove_if_there(fs, &path).map_err(RecoveryError::io("removing", &path))?;
+                remove_if_there(fs, &path).map_err(RecoveryError::io("removing", &path))?;
             }
             self.removed = true;
             bases.pop();

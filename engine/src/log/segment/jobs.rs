@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::{HEADER_SIZE, SegmentHeader, file_name, folder, index_name, reserve, zeros};
-use crate::io::{BLOCK_SIZE, File, Fs, OpenMode, allocate_all, replace_file, with_file};
+use crate::io::{BLOCK_SIZE, File, Fs, OpenMode, allocate_all, remove_if_there, replace_file, with_file};
 use crate::log::index::SparseIndex;
 use crate::sim::plant::{Plant, planted};
 use crate::types::{Offset, PartitionId};
@@ -192,14 +192,6 @@ fn shrink<F: Fs>(fs: &F, file: File, step: u64) -> io::Result<()> {
         fs.truncate(file, size)?;
     }
     Ok(())
-}
-
-/// Removes a file if there is one.
-pub(in crate::log) fn remove_if_there<F: Fs>(fs: &F, path: &Path) -> io::Result<()> {
-    match fs.remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 /// Creates a file; where a crash left an unused one, in its place.
