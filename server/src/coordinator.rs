@@ -337,6 +337,15 @@ impl Coordinator {
         self.compact_if_due(out);
     }
 
+    /// The log has just been read ([`Loader::finish`]): what was committed for topics that are gone by now is given up. The
+    /// process may have ended between a topic's deletion and that of its offsets. `topic` says which topic has a name.
+    pub fn loaded(&mut self, topic: impl Fn(&str) -> Option<TopicId>, now: Now, out: &mut Effects) {
+        let names: Vec<Name> = self.groups.keys().cloned().collect();
+        for name in names {
+            self.with(&name, now, out, |group, cx| group.give_up_gone_topics(&topic, cx));
+        }
+    }
+
     fn expire(&mut self, now: Now, topic: impl Fn(&str) -> Option<TopicId>, out: &mut Effects) {
         let names: Vec<Name> = self.groups.keys().cloned().collect();
         for name in names {

@@ -140,7 +140,7 @@ impl Group {
         let subscribed = self.subscribed_topics();
         let now = cx.now.unix_millis;
         let expired = |key: &OffsetKey, committed: &Committed| {
-            let gone = topic(&key.topic).is_none_or(|id| is_another(committed, id));
+            let gone = is_gone(committed, topic(&key.topic));
             let in_use = match self.state {
                 State::Empty => false,
                 _ if !consumers => true,
@@ -161,12 +161,20 @@ impl Group {
     /// Gives up what was committed for a topic that is deleted, and the group with its last offset. `topic` has its name
     /// now, if one has.
     pub fn topic_deleted(&mut self, deleted: &str, topic: Option<TopicId>, cx: &mut Context<'_>) {
-        let gone = self.offsets.of_topic(deleted).filter(|(key, committed)| {
-            !self.offsets.is_pending(key) && topic.is_none_or(|id| is_another(committed, id))
-        });
-        let gone: Vec<OffsetKey> = gone.map(|(key, _)| key.clone()).collect();
-        if self.state != State::Dead && !gone.is_empty() {
-            self.give_up(gone, "gone with their topic", cx);
+        let gone = self.offsets.of_topic(deleted).filter(|(_, committed)| is_gone(committed, topic));
+        self.give_up_gone(gone.map(|(key, _)| key.clone()).collect(), cx);
+    }
+
+    /// The same for each topic that is gone; `topic` says which one has a name.
+    pub fn give_up_gone_topics(&mut self, topic: impl Fn(&str) -> Option<TopicId>, cx: &mut Context<'_>) {
+        let gone = self.offsets.iter().filter(|(key, committed)| is_gone(committed, topic(&key.topic)));
+        self.give_up_gone(gone.map(|(key, _)| key.clone()).collect(), cx);
+    }
+
+    fn give_up_gone(&mut self, mut keys: Vec<OffsetKey>, cx: &mut Context<'_>) {
+        keys.retain(|key| !self.offsets.is_pending(key));
+        if self.state != State::Dead && !keys.is_empty() {
+            self.give_up(keys, "gone with their topic", cx);
         }
     }
 
@@ -246,6 +254,11 @@ impl Group {
             _ => unreachable!("a group without members is small"),
         }
     }
+}
+
+/// Whether an offset was committed for a topic that is no more: no topic has its name now, or another one.
+fn is_gone(committed: &Committed, topic: Option<TopicId>) -> bool {
+    topic.is_none_or(|id| is_another(committed, id))
 }
 
 /// Whether an offset was committed for another topic than the one that has its name now.

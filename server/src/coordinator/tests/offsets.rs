@@ -217,6 +217,26 @@ fn a_topics_deletion_takes_its_offsets_at_once() {
     assert_eq!(world.state("g"), "Stable");
     world.crash(0);
     assert_eq!((world.state("tool"), world.committed("g", 0)), ("none", None));
-    world.check_without_topic("t");
-    assert_eq!(world.committed("g", 1), None);
+    assert_eq!(world.committed("g", 1), None, "or to the next start");
+}
+
+#[test]
+fn a_topics_offsets_do_not_come_back_after_a_kill() {
+    let mut world = World::new();
+    commit(&mut world, "tool", 0, 1);
+    let generation = world.stable("g", "a");
+    let tag = world.commit("g", identity("a", generation), 0, 1);
+    world.plain(tag);
+    world.immediate = false;
+    world.delete_topic("t", None);
+    assert_ne!(world.pending.len(), 0);
+    world.crash(0);
+    world.immediate = true;
+    while !world.pending.is_empty() {
+        world.acknowledge();
+    }
+    assert_eq!((world.state("tool"), world.committed("g", 0)), ("none", None));
+    assert_eq!(world.state("g"), "Stable");
+    world.crash(0);
+    assert_eq!((world.state("tool"), world.committed("g", 0)), ("none", None), "it is stored");
 }

@@ -42,6 +42,8 @@ pub struct World {
     pub answers: BTreeMap<u32, Answer>,
     /// Tags of questions that were asked.
     pub asked: u32,
+    /// Topics that are deleted, and which one has the name now.
+    deleted: BTreeMap<Name, Option<TopicId>>,
     /// Whether appends are acknowledged at once.
     pub immediate: bool,
 }
@@ -63,6 +65,7 @@ impl World {
             log: Vec::new(),
             answers: BTreeMap::new(),
             asked: 0,
+            deleted: BTreeMap::new(),
             immediate: true,
         }
     }
@@ -132,7 +135,7 @@ impl World {
             }
             self.millis = self.millis.max(due);
             let mut out = Effects::default();
-            self.coordinator.on_time(self.now(), |_| Some(TOPIC), &mut out);
+            self.coordinator.on_time(self.now(), |name| topic_named(&self.deleted, name), &mut out);
             self.take(out);
         }
         self.millis = end;
@@ -148,6 +151,7 @@ impl World {
 
     /// A topic is deleted, and perhaps there is another one of its name.
     pub fn delete_topic(&mut self, deleted: &str, now_named: Option<TopicId>) {
+        self.deleted.insert(Name::from(deleted), now_named);
         let mut out = Effects::default();
         self.coordinator.topic_deleted(deleted, now_named, self.now(), &mut out);
         self.take(out);
@@ -166,6 +170,9 @@ impl World {
             loader.replay(Some(&record.key), record.value.as_deref()).expect("its own records can be read");
         }
         self.coordinator = loader.finish(self.settings.clone(), self.now());
+        let mut out = Effects::default();
+        self.coordinator.loaded(|name| topic_named(&self.deleted, name), self.now(), &mut out);
+        self.take(out);
     }
 
     pub fn answer(&mut self, tag: u32) -> Answer {
@@ -298,6 +305,11 @@ pub fn join(id: &str, fresh: &str) -> Join {
             (Name::from("roundrobin"), subscription("t")),
         ],
     }
+}
+
+/// Which topic has a name: [`TOPIC`] has every one that is not deleted.
+fn topic_named(deleted: &BTreeMap<Name, Option<TopicId>>, name: &str) -> Option<TopicId> {
+    deleted.get(name).map_or(Some(TOPIC), |now_named| *now_named)
 }
 
 /// A `ConsumerProtocolSubscription` of version 0.

@@ -162,7 +162,9 @@ impl Groups {
         };
         let (loader, held) = (std::mem::take(loader), std::mem::take(held));
         hosted.state = State::Ready(Box::new(loader.finish(settings, now)));
-        self.with_coordinator(shard, asked, partition, |_, _, _| {});
+        self.with_coordinator(shard, asked, partition, |coordinator, shard, out| {
+            coordinator.loaded(|name| topic_named(shard, name), now, out);
+        });
         for (ticket, group, ask) in held {
             self.ask_hosted(shard, asked, partition, ticket, group, ask);
         }
@@ -193,8 +195,7 @@ impl Groups {
             return;
         }
         if !self.hosted.contains_key(&partition) {
-            let topic: Option<TopicId> = shard.catalog().topic_named(OFFSETS_TOPIC).map(|topic| topic.id);
-            let Some(topic) = topic else {
+            let Some(topic) = topic_named(shard, OFFSETS_TOPIC) else {
                 self.desk.answer(ticket, ask.refusal(ErrorCode::NOT_COORDINATOR));
                 return;
             };
@@ -250,15 +251,14 @@ impl Groups {
                 State::Ready(_) => {
                     let now = now(shard);
                     self.with_coordinator(shard, asked, partition, |coordinator, shard, out| {
-                        let topic = |name: &str| shard.catalog().topic_named(name).map(|topic| topic.id);
-                        coordinator.on_time(now, topic, out);
+                        coordinator.on_time(now, |name| topic_named(shard, name), out);
                     });
                 }
             }
         }
     }
 
-    /// What was committed for a topic goes with it. Those that are still reading find it with their next check.
+    /// What was committed for a topic goes with it. Those that are still reading find it when they have read.
     pub(super) fn topic_deleted<I: Io>(
         &mut self,
         shard: &mut Shard<I>,
@@ -270,8 +270,7 @@ impl Groups {
         for partition in partitions {
             self.with_coordinator(shard, asked, partition, |coordinator, shard, out| {
                 // There may be another one of that name by now.
-                let topic = shard.catalog().topic_named(deleted).map(|topic| topic.id);
-                coordinator.topic_deleted(deleted, topic, now, out);
+                coordinator.topic_deleted(deleted, topic_named(shard, deleted), now, out);
             });
         }
     }
@@ -291,6 +290,11 @@ impl Groups {
             self.with_coordinator(shard, asked, partition, |coordinator, _, out| coordinator.stop(out));
         }
     }
+}
+
+/// The topic that has a name now.
+fn topic_named<I: Io>(shard: &Shard<I>, name: &str) -> Option<TopicId> {
+    shard.catalog().topic_named(name).map(|topic| topic.id)
 }
 
 /// Heartbeats and SyncGroup requests have no error for a coordinator that is loading which older clients know: a
