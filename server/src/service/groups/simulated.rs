@@ -164,8 +164,9 @@ fn name(group: usize) -> Name {
     Name::from(format!("group-{group}"))
 }
 
+/// Of the one topic that there is: what was committed for others goes when a coordinator has read its log.
 fn key() -> OffsetKey {
-    OffsetKey { topic: Name::from("t"), partition: 0 }
+    OffsetKey { topic: Name::from(OFFSETS_TOPIC), partition: 0 }
 }
 
 fn question() -> Ask {
