@@ -86,7 +86,7 @@ impl fmt::Display for DataFolderError {
             Self::InUse { folder, here: true, .. } => write!(
                 f,
                 "the data folder {} is open in this very process already: share that engine's handle \
-                 (Engine::handle), or close it first, and end children that were forked meanwhile",
+                 (Engine::handle), or close it first",
                 folder.display()
             ),
             Self::InUse { folder, holder, here: false } => {
@@ -171,7 +171,7 @@ pub fn open<F: Fs>(fs: &F, folder: &Path, new_id: TopicId) -> Result<DataFolder,
         Ok(DataFolder { lock, cluster_id, last_epoch })
     })();
     if opened.is_err() {
-        fs.close(lock);
+        fs.unlock_folder(lock);
     }
     opened
 }
@@ -181,7 +181,7 @@ fn in_use<F: Fs>(fs: &F, folder: &Path) -> DataFolderError {
     // Whoever only reads it writes nothing: what stands in the file is the mark of the last who claimed it.
     match fs.share_folder(folder) {
         Ok(shared) => {
-            fs.close(shared);
+            fs.unlock_folder(shared);
             DataFolderError::BeingVerified { folder: folder.to_owned() }
         }
         Err(_) => claimed(fs, folder),
@@ -218,7 +218,7 @@ pub fn share<F: Fs>(fs: &F, folder: &Path) -> Result<(Option<File>, LeaderEpoch)
     };
     let epoch = read_epoch(fs, folder).inspect_err(|_| {
         if let Some(lock) = lock {
-            fs.close(lock);
+            fs.unlock_folder(lock);
         }
     })?;
     Ok((lock, LeaderEpoch::new(epoch)))

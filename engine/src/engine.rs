@@ -202,7 +202,7 @@ impl Engine {
             let _ = thread.join();
         }
         if let Some(lock) = self.lock.take() {
-            self.fs.close(lock);
+            self.fs.unlock_folder(lock);
         }
     }
 }

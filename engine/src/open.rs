@@ -102,7 +102,7 @@ pub fn load<F: Fs>(
     let lock = folder.lock;
     let loaded = load_claimed(fs, config, unix_millis, folder);
     if loaded.is_err() {
-        fs.close(lock);
+        fs.unlock_folder(lock);
     }
     loaded
 }

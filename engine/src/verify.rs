@@ -227,7 +227,7 @@ fn damaged_journal(error: JournalError) -> Damage {
 impl<F: Fs> Drop for Folder<F> {
     fn drop(&mut self) {
         if let Some(lock) = self.lock.take() {
-            self.fs.close(lock);
+            self.fs.unlock_folder(lock);
         }
     }
 }

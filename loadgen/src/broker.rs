@@ -2,7 +2,6 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -58,13 +57,12 @@ impl Launch {
             .filter(|text| !text.is_empty())
     }
 
-    /// Starts it on a free port of the loopback interface and waits until it serves.
+    /// Starts it on a port of the loopback interface that the system gives it and waits until it serves.
     pub fn start(&self) -> Result<Tora, String> {
         let cannot = |e: io::Error| format!("cannot start {}: {e}", self.program.display());
-        let port = free_port().map_err(cannot)?;
         let log = File::options().create(true).append(true).open(&self.log).map_err(cannot)?;
         let mut command = Command::new(&self.program);
-        command.arg("serve").arg("--listen").arg(format!("127.0.0.1:{port}"));
+        command.args(["serve", "--listen", "127.0.0.1:0"]);
         command.arg("--data-dir").arg(&self.data_dir).arg("--cores").arg(self.cores.to_string());
         for (key, value) in &self.settings {
             command.arg("--set").arg(format!("{key}={value}"));
@@ -187,11 +185,6 @@ impl Drop for Tora {
         // After `stop` the child is reaped, and this finds nothing to do.
         let _ = self.end();
     }
-}
-
-/// A port that nobody listens on just now.
-fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 /// A folder that is removed at the end of the run, unless it is to be kept.

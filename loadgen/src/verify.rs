@@ -42,6 +42,9 @@ use shared::Shared;
 
 /// How often the main thread looks around.
 const TICK: Duration = Duration::from_millis(20);
+/// A broker that is killed before it has acknowledged anything was not killed under load: its life goes on until it has, or for
+/// so much longer.
+const LOAD_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a verification found out.
 struct Findings {
@@ -171,7 +174,12 @@ fn disturb(
     for (index, life) in lives.iter().enumerate() {
         let acknowledged = shared.acknowledged_so_far();
         let begun = Instant::now();
-        while begun.elapsed() < *life {
+        let is_last = index + 1 == lives.len();
+        let goes_on = || {
+            let unloaded = !is_last && shared.acknowledged_so_far() == acknowledged;
+            begun.elapsed() < if unloaded { *life + LOAD_PATIENCE } else { *life }
+        };
+        while goes_on() {
             if sys::interrupted() {
                 return Err("interrupted".into());
             }
@@ -184,10 +192,11 @@ fn disturb(
                     "half of the free space is used: give a lower --rate or a shorter --duration".into()
                 );
             }
-            std::thread::sleep(TICK.min(life.saturating_sub(begun.elapsed())));
+            let rest = life.saturating_sub(begun.elapsed());
+            std::thread::sleep(if rest.is_zero() { TICK } else { TICK.min(rest) });
         }
-        let records = shared.acknowledged_so_far() - acknowledged;
-        if index + 1 == lives.len() {
+        let (lasted, records) = (begun.elapsed(), shared.acknowledged_so_far() - acknowledged);
+        if is_last {
             break;
         }
         shared.nowhere();
@@ -197,12 +206,12 @@ fn disturb(
             "kill {} of {}: after {:.2} s and {} records acknowledged; ready again within {} ms",
             index + 1,
             lives.len() - 1,
-            life.as_secs_f64(),
+            lasted.as_secs_f64(),
             quantity(records as f64),
             ready.as_millis()
         ));
         kills.push(json!({
-            "after_seconds": life.as_secs_f64(),
+            "after_seconds": lasted.as_secs_f64(),
             "acknowledged_records": records,
             "ready_after_ms": ready.as_secs_f64() * 1e3,
         }));

@@ -94,7 +94,8 @@ fn what_is_in_memory_is_read_over_and_over() {
 
 #[test]
 fn compressed_batches_are_taken_and_nothing_else_is_measured_with_them() {
-    let fixed = ["--duration=500ms", "--warmup=100ms"];
+    // A new topic's first records wait for its files.
+    let fixed = ["--duration=1s", "--warmup=2s"];
     for codec in ["lz4", "zstd"] {
         let compression = format!("--compression={codec}");
         let run = Run::of_server(&[&fixed[..], &["--phases=produce", &compression]].concat());

@@ -18,7 +18,7 @@ fn kafka_home() -> PathBuf {
 }
 
 fn compare(out: &Path, more: &[&str]) -> Output {
-    let fixed = ["--workloads=produce-100B-500,start", "--rounds=1", "--duration=500ms", "--warmup=200ms"];
+    let fixed = ["--workloads=produce-100B-500,start", "--rounds=1", "--duration=500ms", "--warmup=2s"];
     Command::new(env!("CARGO_BIN_EXE_tora-load"))
         .arg("compare")
         .args(fixed)

@@ -52,7 +52,7 @@ impl Kafka {
     /// Runs a short benchmark against it.
     fn bench(&self, arguments: &[&str]) -> Run {
         let (bootstrap, pid) = (format!("127.0.0.1:{}", self.port), self.child.id().to_string());
-        let fixed = ["--bootstrap", &bootstrap, "--pid", &pid, "--duration", "1s", "--warmup", "500ms"];
+        let fixed = ["--bootstrap", &bootstrap, "--pid", &pid, "--duration", "1s", "--warmup", "3s"];
         Run::bench(&[&fixed[..], arguments].concat())
     }
 }

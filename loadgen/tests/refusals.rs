@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What a run with `arguments` says on standard error; it must fail.
 fn refusal(arguments: &[&str]) -> String {
@@ -9,7 +10,9 @@ fn refusal(arguments: &[&str]) -> String {
 }
 
 fn refusal_of(program: &Path, arguments: &[&str]) -> String {
-    let out = std::env::temp_dir().join(format!("tora-load-refusals-{}", std::process::id()));
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let out = std::env::temp_dir().join(format!("tora-load-refusals-{}-{number}", std::process::id()));
     let mut command = Command::new(program);
     command.arg("bench").args(arguments).arg("--quiet").arg("--out").arg(&out);
     let output = loop {

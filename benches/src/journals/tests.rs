@@ -34,8 +34,12 @@ fn every_journal_gives_back_every_record_once() {
         for _ in 0..3 {
             journal.append(&records.next()).unwrap();
         }
-        let many = journal.append_many(&mut records, Until::after(Duration::from_millis(20))).unwrap();
-        assert!(many.rate() > 0.0);
+        // A busy machine may let the time pass before anything is appended.
+        let mut appends = || {
+            let until = Until::after(Duration::from_millis(20));
+            journal.append_many(&mut records, until).unwrap().rate() > 0.0
+        };
+        assert!((0..200).any(|_| appends()), "{candidate:?} appends nothing");
         let mut numbers = Vec::new();
         journal
             .read_all(&mut |record| {

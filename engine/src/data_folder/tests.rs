@@ -105,7 +105,7 @@ fn who_only_reads_is_told_apart_from_who_has_it_open() {
     let (another, _) = share(&fs, folder()).expect("reading disturbs no reader");
     let error = refused(&fs);
     assert!(error.to_string().contains("is being verified"), "{error}");
-    [lock, another].into_iter().flatten().for_each(|lock| fs.close(lock));
+    [lock, another].into_iter().flatten().for_each(|lock| fs.unlock_folder(lock));
     assert_eq!((opened(&fs).epoch, world.open_files()), (LeaderEpoch::new(1), 1));
 }
 

@@ -152,6 +152,12 @@ impl Fs for HostFs {
         file.try_lock_shared()?;
         Ok(File(file.into_raw_fd()))
     }
+
+    fn unlock_folder(&self, lock: File) {
+        // flock(2): LOCK_UN is for all copies of the descriptor, closing one for that one.
+        let _ = sys::with_file(lock, fs::File::unlock);
+        self.close(lock);
+    }
 }
 
 /// What this process writes into the lock of a folder that it holds: its number, which another one may have as well, in another

@@ -181,4 +181,8 @@ impl Fs for SimFs {
     fn share_folder(&self, path: &Path) -> io::Result<File> {
         self.on_path("share_folder", path, |world| world.disk.share_folder(path))
     }
+
+    fn unlock_folder(&self, lock: File) {
+        self.close(lock);
+    }
 }

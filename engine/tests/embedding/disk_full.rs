@@ -113,14 +113,14 @@ fn on_a_small_disk() {
     let start = full / 2;
     let deleted = handle.delete_records(appender.partition(), Offset::new(start as i64)).unwrap();
     assert_eq!(deleted.wait(), Ok(Offset::new(start as i64)));
-    // The files go a little later than the records.
+    // The files go a little later than the records, one after the other.
     let since = Instant::now();
-    while !filling.append(16) {
-        assert!(since.elapsed() < Duration::from_secs(20), "there is space again");
-        thread::sleep(Duration::from_millis(50));
+    while filling.held.len() <= full + 50 {
+        assert!(since.elapsed() < Duration::from_secs(20), "{} after {full}", filling.held.len());
+        filling.append(16);
+        thread::sleep(Duration::from_millis(5));
     }
     filling.fill();
-    assert!(filling.held.len() > full + 50, "{} after {full}", filling.held.len());
     filling.check(&handle, start);
     engine.close();
     let engine = folder.open(1);

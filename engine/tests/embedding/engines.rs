@@ -145,6 +145,21 @@ fn each_of(list: &str) -> Vec<String> {
     spans.flat_map(|(first, last)| number(first)..=number(last)).map(|core| core.to_string()).collect()
 }
 
+/// Waits until the cores of the threads with such names are as they should be: one that has just begun or ended has the name
+/// and the cores of who started it for a moment.
+fn settles(name: &str, as_it_should: impl Fn(&[String]) -> bool) {
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        let mut found = cores_of(name);
+        found.sort_unstable();
+        if as_it_should(&found) {
+            return;
+        }
+        assert!(Instant::now() < until, "{name}: {found:?}");
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 #[ignore = "looks at all engines of its process; run by the test above"]
 fn with_tied_shards() {
@@ -155,28 +170,22 @@ fn with_tied_shards() {
     let open = |name: &str, shards| {
         Engine::open(Config { pin: true, shards, ..Config::new(folder.path().join(name)) }).unwrap()
     };
-    let sorted = |mut cores: Vec<String>| {
-        cores.sort_unstable();
-        cores
-    };
     let engines = [open("first", 1), open("second", all)];
     for engine in &engines {
         // A segment's file is made by a helper.
         append(&engine.handle(), PartitionId::new(create(&engine.handle(), "clicks", 1), 0), b"0");
     }
-    let with_one_untied = cores.iter().cloned().chain([own.clone()]).collect();
-    assert_eq!(sorted(cores_of("tora-shard")), sorted(with_one_untied), "of {own}");
-    let helpers = cores_of("tora-help");
-    assert!(helpers.len() >= 2 && helpers.iter().all(|cores| *cores == own), "{helpers:?} are not {own}");
+    let mut with_one_untied: Vec<_> = cores.iter().cloned().chain([own.clone()]).collect();
+    with_one_untied.sort_unstable();
+    settles("tora-shard", |found| found == with_one_untied);
+    settles("tora-help", |found| found.len() >= 2 && found.iter().all(|cores| *cores == own));
     engines.into_iter().for_each(Engine::close);
 
+    // What the others had is free again.
     let engine = open("first", all);
-    // A thread that has just ended or begun is listed for a moment with the name and the cores of a shard's.
-    let until = Instant::now() + Duration::from_secs(10);
-    while cores_of("tora-shard").len() > cores.len() && Instant::now() < until {
-        std::thread::yield_now();
-    }
-    assert_eq!(sorted(cores_of("tora-shard")), sorted(cores), "what the others had is free again");
+    let mut one_each = cores;
+    one_each.sort_unstable();
+    settles("tora-shard", |found| found == one_each);
     engine.close();
     println!("it works");
 }

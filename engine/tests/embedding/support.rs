@@ -1,5 +1,6 @@
 //! What the tests share.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
@@ -21,7 +22,10 @@ impl Folder {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         // Beside the build, so that it is on a disk.
         let name = format!("embedding-{}-{number}", std::process::id());
-        Self(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name))
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        // A run that was killed leaves its folder, and numbers of processes come again.
+        let _ = fs::remove_dir_all(&path);
+        Self(path)
     }
 
     /// One that is there, or will be.
@@ -49,7 +53,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

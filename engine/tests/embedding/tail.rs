@@ -134,12 +134,13 @@ fn a_tail_ends_with_its_topic_and_with_the_engine() {
     }
     let [mut deleted, mut kept] = tails;
     thread::scope(|scope| {
-        let waiting = [scope.spawn(|| deleted.next_blocking()), scope.spawn(|| kept.next_blocking())];
+        let [of_deleted, of_kept] =
+            [scope.spawn(|| deleted.next_blocking()), scope.spawn(|| kept.next_blocking())];
         handle.delete_topic(partitions[0].topic).unwrap().wait().unwrap();
+        // It has to hear of the one before the other.
+        assert!(of_deleted.join().unwrap().is_none());
         engine.close();
-        for waiting in waiting {
-            assert!(waiting.join().unwrap().is_none());
-        }
+        assert!(of_kept.join().unwrap().is_none());
     });
     assert_eq!(deleted.ended(), Some(&Error::UnknownPartition));
     assert_eq!(kept.ended(), Some(&Error::Stopped));
@@ -210,12 +211,16 @@ fn a_tail_is_a_stream_of_any_runtime() {
     let handle = engine.handle();
     let partition = PartitionId::new(create(&handle, "clicks", 1), 0);
     let follow = |mut tail: Tail| async move {
-        let mut seen = Vec::new();
+        let (mut seen, mut as_stream) = (Vec::new(), true);
         while seen.len() < 50 {
-            // As StreamExt::next of any crate of streams does it.
-            let run = std::future::poll_fn(|context| std::pin::Pin::new(&mut tail).poll_next(context)).await;
+            let run = if as_stream {
+                // As StreamExt::next of any crate of streams does it.
+                std::future::poll_fn(|context| std::pin::Pin::new(&mut tail).poll_next(context)).await
+            } else {
+                tail.next_async().await
+            };
             seen.extend(values_of(&run.unwrap().unwrap()));
-            seen.extend(values_of(&tail.next_async().await.unwrap().unwrap()));
+            as_stream = !as_stream;
         }
         seen
     };

@@ -23,6 +23,8 @@ impl Folder {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join(format!("tora-load-{what}-{}-{number}", std::process::id()));
+        // A run that was killed leaves its folder, and numbers of processes come again.
+        let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).expect("the folder for what cargo builds is writable");
         Self(path)
     }

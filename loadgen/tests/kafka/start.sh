@@ -14,15 +14,12 @@ set -euo pipefail
 
 version=4.3.1
 here=$(cd "$(dirname "$0")" && pwd)
-libs=$(cd "$here/../../.." && pwd)/.cache/kafka/$version/libs
+root=$(cd "$here/../../.." && pwd)
+libs=$root/.cache/kafka/$version/libs
+. "$root/.ci/packages.sh"
 
 install_tools() {
-    command -v java >/dev/null && command -v mvn >/dev/null && return
-    local sudo=
-    [ "$(id -u)" = 0 ] || sudo=sudo
-    $sudo apt-get update >&2
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        default-jre-headless maven >&2
+    need java default-jre-headless && need mvn maven
 }
 
 install_kafka() {
@@ -33,7 +30,7 @@ install_kafka() {
     flock 9
     if ! [ -e "$libs/.complete" ]; then
         install_tools
-        mvn -q -B -f "$here/pom.xml" -Dkafka.version=$version dependency:copy-dependencies \
+        retry mvn -q -B -f "$here/pom.xml" -Dkafka.version=$version dependency:copy-dependencies \
             -DincludeScope=runtime -DoutputDirectory="$libs" >&2
         touch "$libs/.complete"
     fi

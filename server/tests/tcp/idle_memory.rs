@@ -24,6 +24,7 @@ fn memory_of_many_tails_goes_back_to_the_system() {
     let before = server.resident_bytes();
     let mut client = server.connect();
     create(&mut client, TOPIC, PARTITIONS);
+    let mut busy = 0;
     for round in 0..ROUNDS {
         for first in (0..PARTITIONS).step_by(TOGETHER.unsigned_abs() as usize) {
             let value = format!("{round} {first} ").repeat(VALUE_BYTES / 4);
@@ -33,8 +34,9 @@ fn memory_of_many_tails_goes_back_to_the_system() {
             let parts = &response.responses[0].partition_responses;
             assert!(parts.iter().all(|part| part.error_code == 0), "{parts:?}");
         }
+        // On a slow machine the first ones' memory goes before the last ones have come.
+        busy = busy.max(server.resident_bytes());
     }
-    let busy = server.resident_bytes();
     assert!(busy > before + KEPT_MAX, "{} MiB: too little to tell", busy.saturating_sub(before) >> 20);
 
     let begun = Instant::now();

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
@@ -104,17 +104,32 @@ fn a_sound_folder_is_told_so_and_left_as_it_is() {
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("no topic \"other\""));
 }
 
-/// A killed server's folder, with twenty records of one log, some of them in its journal.
-fn killed_with_a_journal() -> Folder {
+/// A killed server's folder, with so many batches of one record of one log, the last twenty of them in its journal.
+fn killed_with_a_journal() -> (Folder, u64) {
     let server = Server::start(&[]);
     let mut client = server.connect();
     create(&mut client, "log", 1);
-    // The first one may come before the journal is there.
-    for _ in 0..20 {
+    let mut appended = 0;
+    let mut append = || {
         assert_eq!(produced(&client.call(7, &produce("log", 0, batch(&["value"])))).error_code, 0);
+        appended += 1;
+    };
+    // The first ones may come before a journal is there.
+    let patience = Instant::now() + Duration::from_secs(30);
+    while journal_in_use(server.folder()).is_none() {
+        assert!(Instant::now() < patience, "nothing comes into a journal");
+        append();
     }
+    (0..20).for_each(|_| append());
     drop(client);
-    server.kill()
+    (server.kill(), appended)
+}
+
+/// The journal that holds something: one core has the partition.
+fn journal_in_use(folder: &Folder) -> Option<PathBuf> {
+    let mut paths = (0..64).map(|core| folder.join("data").join(format!("journal-{core}")));
+    let is_used = |bytes: Vec<u8>| bytes.iter().skip(4096).any(|byte| *byte != 0);
+    paths.find(|path| fs::read(path).is_ok_and(is_used))
 }
 
 /// A killed server's folder, journal and all, as a backup has it: nothing in it can be written.
@@ -123,7 +138,7 @@ fn a_folder_mounted_for_reading_only_is_checked_with_and_without_its_lock_file()
     if !is_root() {
         return skipped("tora log verify on a read-only mount", "mounting takes root");
     }
-    let folder = killed_with_a_journal();
+    let (folder, _) = killed_with_a_journal();
     let data = folder.join("data");
     let reading_only = || {
         let mount = "mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\" && \
@@ -217,7 +232,7 @@ fn a_torn_end_is_no_damage_unless_it_was_flushed() {
 
 #[test]
 fn what_a_killed_server_left_in_its_journal_is_told_and_damage_to_it_is_found() {
-    let folder = killed_with_a_journal();
+    let (folder, appended) = killed_with_a_journal();
     let journals = |lines: &[Value]| lines.iter().find(|line| line["journals"].is_u64()).cloned();
     let (lines, code) = verified(&folder);
     assert_eq!(code, Some(0), "{lines:?}");
@@ -227,11 +242,7 @@ fn what_a_killed_server_left_in_its_journal_is_told_and_damage_to_it_is_found() 
     assert!(text.starts_with("journal: sound: ") && text.contains("the next start copies there"), "{text}");
 
     let in_journal = journal["records"].as_u64().expect("it is a number");
-    let path = (0..).map(|core| folder.join("data").join(format!("journal-{core}")));
-    let path = path
-        .take(64)
-        .find(|path| fs::read(path).is_ok_and(|bytes| bytes[4096..].iter().any(|byte| *byte != 0)));
-    let path = path.expect("one core has the partition");
+    let path = journal_in_use(&folder).expect("one core has the partition");
     let sound = fs::read(&path).expect("it is there");
     let mut damaged = sound.clone();
     // The record before the last one: each takes a block.
@@ -252,7 +263,7 @@ fn what_a_killed_server_left_in_its_journal_is_told_and_damage_to_it_is_found() 
     assert!(!path.exists(), "everything is in its log");
     let (lines, code) = verified(&folder);
     let log = of_log(&lines);
-    assert_eq!((code, journals(&lines), &log["end"]), (Some(0), None, &20.into()));
+    assert_eq!((code, journals(&lines), &log["end"]), (Some(0), None, &appended.into()));
 }
 
 #[test]

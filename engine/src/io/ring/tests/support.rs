@@ -35,6 +35,8 @@ impl Folder {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = parent.join(format!("tora-ring-{}-{number}", std::process::id()));
+        // A run that was killed leaves its folder, and numbers of processes come again.
+        let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir(&path).unwrap();
         Self(path)
     }
@@ -72,10 +74,11 @@ pub(super) fn pattern(mut chunk: ChunkMut, seed: u64, len: usize) -> ChunkMut {
 pub(super) fn collect(io: &mut RingIo, count: usize) -> BTreeMap<u64, Completion> {
     let mut found = BTreeMap::new();
     let mut completions = Vec::new();
+    let patience = io.now().plus_millis(PATIENCE_MS);
     while found.len() < count {
-        io.turn(deadline(io), &mut completions).unwrap();
+        io.turn(Wait::Until(patience), &mut completions).unwrap();
         assert!(
-            !completions.is_empty() || deadline(io) != Wait::No,
+            !completions.is_empty() || io.now() < patience,
             "only {} of {count} completions came",
             found.len()
         );
@@ -88,10 +91,8 @@ pub(super) fn collect(io: &mut RingIo, count: usize) -> BTreeMap<u64, Completion
     found
 }
 
-/// Far enough off that only a hang reaches it.
-fn deadline(io: &RingIo) -> Wait {
-    Wait::Until(io.now().plus_millis(20_000))
-}
+/// So long that only a hang reaches it.
+const PATIENCE_MS: u64 = 20_000;
 
 /// Runs one operation to its end.
 pub(super) fn run(io: &mut RingIo, op: Op<HostFs>) -> Completion {

@@ -17,20 +17,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../../../.." && pwd)
 cache=$root/.cache
 examples=$root/examples
-
-# need PROGRAM PACKAGE… : installs the packages if the program is missing.
-need() {
-    local program=$1
-    shift
-    command -v "$program" >/dev/null && return
-    if [ "$(id -u)" != 0 ]; then
-        echo "$program is missing; install it: sudo apt-get install $*" >&2
-        exit 1
-    fi
-    echo "installing $*" >&2
-    apt-get update -qq >&2
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
-}
+. "$root/.ci/packages.sh"
 
 # once FOLDER COMMAND… : runs the command with FOLDER made, unless it has succeeded before.
 once() {
@@ -49,33 +36,33 @@ once() {
 
 kafkajs() {
     cp "$here/package.json" "$here/package-lock.json" "$here"/*.js "$1/"
-    npm ci --prefix "$1" --no-audit --no-fund --loglevel=error
+    retry npm ci --prefix "$1" --no-audit --no-fund --loglevel=error
 }
 
 kafka_tools() {
-    mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$1"
+    retry mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$1"
 }
 
 python_client() {
     python3 -m venv "$1/venv"
-    "$1/venv/bin/pip" install -q --disable-pip-version-check --require-hashes \
+    retry "$1/venv/bin/pip" install -q --disable-pip-version-check --require-hashes \
         -r "$examples/log-monitoring/requirements.txt" -r "$examples/sensor-windows/requirements.txt"
 }
 
 # Everything but the program itself is built once, whatever changes in it.
 rust_client() {
     echo "building rust-rdkafka and its librdkafka, a few minutes the first time…"
-    (cd "$here/rdkafka-client" && cargo build --locked --target-dir "$cache/rdkafka/target")
+    (cd "$here/rdkafka-client" && retry cargo build --locked --target-dir "$cache/rdkafka/target")
     cp "$cache/rdkafka/target/debug/rdkafka-client" "$1/"
 }
 
 kafkajs_example() {
     cp "$examples/kafkajs"/package*.json "$examples/kafkajs"/*.js "$1/"
-    npm ci --prefix "$1" --no-audit --no-fund --loglevel=error
+    retry npm ci --prefix "$1" --no-audit --no-fund --loglevel=error
 }
 
 integration_example() {
-    (cd "$examples/integration" && go build -mod=readonly -o "$1/" ./...)
+    (cd "$examples/integration" && retry go build -mod=readonly -o "$1/" ./...)
 }
 
 # folder NAME FILE… : the folder in the cache for a client as these files make it: a changed one is a new folder.

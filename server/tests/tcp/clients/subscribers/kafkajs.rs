@@ -57,11 +57,11 @@ fn a_group_goes_on_where_it_stopped_across_a_restart_of_the_broker() {
 fn two_consumers_share_the_partitions() {
     let _row =
         table::row("kafkajs", &version(&install("kafkajs")), "two consumers of a group share the partitions");
-    let broker = Broker::start(&["num.partitions=6", "group.initial.rebalance.delay.ms=4000"]);
+    let broker = Broker::start(&["num.partitions=6", "group.initial.rebalance.delay.ms=10000"]);
     let (topic, group) = (topic("shared"), topic("group"));
     produce(&broker, &topic, MESSAGES);
-    let first = Program::spawn(&mut consumer(&broker, &topic, &group, 0, 3_000), "");
-    let second = Program::spawn(&mut consumer(&broker, &topic, &group, 0, 3_000), "");
+    let first = Program::spawn(&mut consumer(&broker, &topic, &group, 0, 8_000), "");
+    let second = Program::spawn(&mut consumer(&broker, &topic, &group, 0, 8_000), "");
     let (first, second) = (told(&first.finish()), told(&second.finish()));
     let mut assigned = [first.0, second.0].concat();
     assigned.sort_unstable();
