@@ -219,6 +219,11 @@ pub trait Io {
     /// The blocking file system, for start-up only.
     fn fs(&self) -> &Self::Fs;
 
+    /// Whether time goes on while a shard only looks at something: not on a simulated machine, where nobody may wait so.
+    fn time_goes_on(&self) -> bool {
+        false
+    }
+
     /// The shard has nothing to do and had enough of late: the moment for what would else be in somebody's way.
     fn rest(&mut self) {}
 }

@@ -45,6 +45,21 @@ pub const JOURNAL_BYTES_MIN: u64 = crate::journal::AREAS_MAX * BLOCK_SIZE as u64
 /// Idempotent producers that a partition remembers; beyond it the one that was quiet the longest is forgotten.
 pub const PRODUCERS_MAX: usize = 10_000;
 
+/// A shard that has answered so many outside at a time looks out for them before it goes on.
+pub const LINGER_ANSWERED_MIN: usize = 4;
+
+/// For so long: they need this to be woken and to send again.
+pub const LINGER_NANOS: u64 = 20_000;
+
+/// And for each of them so much, where one thread sends for all.
+pub const LINGER_NANOS_EACH: u64 = 500;
+
+/// But never longer, since others wait meanwhile.
+pub const LINGER_NANOS_MAX: u64 = 50_000;
+
+/// Where those who were answered do not come, the next 2ⁿ − 1 times are left out after n times in a row, with n up to this.
+pub const LINGER_FAILURES_MAX: u32 = 6;
+
 /// Messages that a shard takes from its mailbox in one turn, so that its own connections get theirs.
 pub const MAIL_PER_TURN: usize = 256;
 

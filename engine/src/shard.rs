@@ -11,6 +11,7 @@ mod gate;
 mod housekeeping;
 mod journal;
 mod keeper;
+mod lingering;
 mod ops;
 mod recovering;
 mod removals;
@@ -45,6 +46,7 @@ pub use gate::DiskUse;
 use gate::Gate;
 use journal::Journal;
 use keeper::Keeper;
+use lingering::Lingering;
 pub use ops::SERVICE_BIT;
 use ops::{Ops, Owner};
 use removals::Removals;
@@ -87,6 +89,7 @@ pub struct Shard<I: Io> {
     rounds: Rounds,
     checkpoints: Checkpoints,
     removals: Removals,
+    lingering: Lingering,
     next_housekeeping: Option<Nanos>,
     /// Numbers the chunks of tail memory.
     chunk_clock: u64,
@@ -148,6 +151,7 @@ impl<I: Io> Shard<I> {
             rounds: Rounds::default(),
             checkpoints: Checkpoints::default(),
             removals: Removals::default(),
+            lingering: Lingering::default(),
             next_housekeeping: None,
             chunk_clock: 0,
             room_looked_at: 0,
@@ -238,24 +242,29 @@ impl<I: Io> Shard<I> {
 
     /// Takes what other shards and threads have sent.
     pub fn take_mail(&mut self) {
+        self.linger();
         self.take_mail_of(limits::MAIL_PER_TURN);
     }
 
     fn take_mail_of(&mut self, messages: usize) {
         for _ in 0..messages {
             let Some(mail) = self.inbox.pop() else { return };
-            match mail {
-                Mail::Request { from, request } => self.perform(from, request),
-                Mail::Gathered(gathering) => self.append_gathered(gathering),
-                Mail::Reply { from, tag, reply } => {
-                    let lane = Lane::of_reply(&reply);
-                    self.credits.put_back(from, lane);
-                    self.send_queued(from, lane);
-                    self.replies.push_back((tag, reply));
-                }
-                Mail::Catalog { version, changes } => self.apply_from_keeper(version, &changes),
-                Mail::CatalogApplied { shard, version } => self.applied_there(shard, version),
+            self.take(mail);
+        }
+    }
+
+    fn take(&mut self, mail: Mail) {
+        match mail {
+            Mail::Request { from, request } => self.perform(from, request),
+            Mail::Gathered(gathering) => self.append_gathered(gathering),
+            Mail::Reply { from, tag, reply } => {
+                let lane = Lane::of_reply(&reply);
+                self.credits.put_back(from, lane);
+                self.send_queued(from, lane);
+                self.replies.push_back((tag, reply));
             }
+            Mail::Catalog { version, changes } => self.apply_from_keeper(version, &changes),
+            Mail::CatalogApplied { shard, version } => self.applied_there(shard, version),
         }
     }
 
@@ -357,6 +366,7 @@ impl<I: Io> Shard<I> {
             || !self.searches.is_empty()
             || self.journal.may_settle()
             || self.reads.may_go_on()
+            || self.lingering.is_due()
     }
 
     /// Whether the shard may sleep; after true, senders wake it until [`Shard::awake`].

@@ -322,6 +322,10 @@ impl Io for RingIo {
         unix_millis()
     }
 
+    fn time_goes_on(&self) -> bool {
+        true
+    }
+
     fn random(&mut self) -> u64 {
         self.random.next()
     }

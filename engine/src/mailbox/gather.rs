@@ -10,6 +10,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, PoisonError, TryLockError};
 
 use super::Peers;
@@ -58,6 +59,8 @@ pub struct Gatherer {
     state: Mutex<State>,
     /// The shard came while the lock was held: whoever held it sends the message again.
     missed: AtomicBool,
+    /// Records that a shard would take now, for one that waits for more: it decides nothing, so that loom need not know.
+    gathered: AtomicUsize,
     fence: Fence,
     /// The message's slot in the mailbox.
     _slot: Permit,
@@ -101,6 +104,7 @@ impl Gatherer {
             bounds: Arc::new(bounds),
             state: Mutex::new(state),
             missed: AtomicBool::new(false),
+            gathered: AtomicUsize::new(0),
             fence: Fence::new(),
             _slot: slot,
         }
@@ -135,6 +139,7 @@ impl Gatherer {
         let sends = pushed.is_ok() && !std::mem::replace(&mut state.sent, true);
         if pushed.is_ok() {
             state.units += units;
+            self.gathered.fetch_add(1, Ordering::Relaxed);
         }
         self.unlock(state);
         match &pushed {
@@ -161,9 +166,10 @@ impl Gatherer {
 
     /// Ends the batch being gathered, if it has any records, and begins another.
     fn finish(&self, state: &mut State) -> Option<Batch> {
+        let records = usize::try_from(state.builder.records_count()).expect("not negative");
         let batch = Slice::from_vec(state.builder.take()?);
         let (group, units) = (std::mem::take(&mut state.group), std::mem::take(&mut state.units));
-        let from = ReplyTo::Group(GroupCompleter::new(group, Arc::clone(&self.bounds), units));
+        let from = ReplyTo::Group(GroupCompleter::new(group, Arc::clone(&self.bounds), units, records));
         Some(Batch { partition: self.partition, batch, from })
     }
 
@@ -206,6 +212,7 @@ impl Gatherer {
             }
         };
         state.sent = false;
+        self.gathered.store(0, Ordering::Relaxed);
         let last = self.finish(&mut state);
         Some((std::mem::take(&mut state.full), last))
     }
@@ -232,6 +239,12 @@ impl fmt::Debug for Gatherer {
 pub struct Gathering(Option<Arc<Gatherer>>);
 
 impl Gathering {
+    /// How many records there are to be taken, more or less.
+    #[must_use]
+    pub fn records(&self) -> usize {
+        self.0.as_ref().map_or(0, |gatherer| gatherer.gathered.load(Ordering::Relaxed))
+    }
+
     /// All that has been gathered.
     pub fn take(mut self) -> impl Iterator<Item = Batch> {
         let (full, last) = self.0.take().and_then(|gatherer| gatherer.take()).unwrap_or_default();

@@ -78,12 +78,19 @@ pub struct GroupCompleter {
     group: Option<Arc<Group>>,
     bounds: Arc<Bounds>,
     units: u32,
+    records: usize,
 }
 
 impl GroupCompleter {
-    /// The end for a group whose records have taken `units` of the room, which are given back with the answer.
-    pub fn new(group: Arc<Group>, bounds: Arc<Bounds>, units: u32) -> Self {
-        Self { group: Some(group), bounds, units }
+    /// The end for a group of so many records, which have taken `units` of the room, given back with the answer.
+    pub fn new(group: Arc<Group>, bounds: Arc<Bounds>, units: u32, records: usize) -> Self {
+        Self { group: Some(group), bounds, units, records }
+    }
+
+    /// How many records the batch has.
+    #[must_use]
+    pub const fn records(&self) -> usize {
+        self.records
     }
 
     /// Answers; `reply` is one to an append.

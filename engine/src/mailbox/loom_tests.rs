@@ -305,7 +305,7 @@ fn two_records_of_a_batch(fence: fn() -> Fence) {
     let room = Arc::new(Room::new(2));
     assert!(room.try_take(2));
     let records = [0, 1].map(|number| GroupRecord::new(Arc::clone(&group), number));
-    let completer = GroupCompleter::new(group, Arc::new(Bounds::new(room, 1 << 20)), 2);
+    let completer = GroupCompleter::new(group, Arc::new(Bounds::new(room, 1 << 20)), 2, 2);
     let [mut first, mut second] = records;
     let shard = thread::spawn(move || {
         let appended = Appended { base_offset: Offset::new(7), log_append_time: -1, log_start: Offset::ZERO };

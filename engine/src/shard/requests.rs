@@ -172,8 +172,14 @@ impl<I: Io> Shard<I> {
             ReplyTo::Shard { shard, tag } => {
                 self.peers.send(shard, Mail::Reply { from: self.id, tag, reply })
             }
-            ReplyTo::Handle(completer) => completer.complete(reply),
-            ReplyTo::Group(completer) => completer.complete(reply),
+            ReplyTo::Handle(completer) => {
+                self.lingering.note_answered(1);
+                completer.complete(reply);
+            }
+            ReplyTo::Group(completer) => {
+                self.lingering.note_answered(completer.records());
+                completer.complete(reply);
+            }
         }
     }
 }
