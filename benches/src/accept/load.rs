@@ -25,6 +25,8 @@ pub struct Figures {
     pub p50_us: f64,
     /// The 99th percentile of latency in microseconds.
     pub p99_us: f64,
+    /// Bytes per second that were read from the disk meanwhile, by whomever; none where that is not known.
+    pub disk_read_per_second: Option<f64>,
     /// Whether every record that was read back was there once, in order and unharmed.
     pub ok: bool,
 }
@@ -42,6 +44,10 @@ impl Figures {
             cpu_seconds_per_gb: number(&figures["broker_cpu_seconds_per_gb"], "broker_cpu_seconds_per_gb")?,
             p50_us: number(&figures["latency_us"]["p50"], "p50")?,
             p99_us: number(&figures["latency_us"]["p99"], "p99")?,
+            disk_read_per_second: figures["device_read_bytes"]
+                .as_f64()
+                .zip(figures["seconds"].as_f64())
+                .map(|(bytes, seconds)| bytes / seconds),
             ok: summary["ok"].as_bool().unwrap_or(false),
         })
     }

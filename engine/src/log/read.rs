@@ -283,9 +283,17 @@ impl ColdRead {
             if next > self.place.limit {
                 return runs_past_the_end(at);
             }
+            // No checksum covers a batch's offset.
+            if next_offset.is_some_and(|due| due != Offset::new(batch.base_offset)) {
+                if first.is_some() {
+                    break;
+                }
+                return out_of_order(at, &batch);
+            }
             match first {
                 None if !self.find.matches(&batch) => {}
                 None if next > end => return self.go_on(at, batch.size, pool, out),
+                None if self.is_past(&batch) => return out_of_order(at, &batch),
                 None => first = Some(at),
                 Some(first) if next > end || next.since(first) > self.bytes_max as u64 => break,
                 Some(_) => {}
@@ -293,11 +301,22 @@ impl ColdRead {
             at = next;
             next_offset = Some(Offset::new(batch.last_offset + 1));
         }
+        if let (None, Find::Offset(offset)) = (first, self.find) {
+            // What is not in the segment's file is in memory, and not looked for here.
+            let why =
+                format!("the batches before {at} end before offset {offset}, which should be among them");
+            return Progress::Failed(io::Error::other(why));
+        }
         Progress::Done(first.map_or_else(Run::empty, |first| Run {
             at: first,
             slices: self.slices(first, at),
             next: next_offset,
         }))
+    }
+
+    /// Whether a batch begins after the offset that is looked for.
+    fn is_past(&self, batch: &BatchPeek) -> bool {
+        matches!(self.find, Find::Offset(offset) if batch.base_offset > offset.value())
     }
 
     /// Reads again, from `from`, where a batch of `size` bytes begins, if there is room for it.
@@ -361,6 +380,14 @@ impl ColdRead {
         }
         slices
     }
+}
+
+fn out_of_order(at: Position, batch: &BatchPeek) -> Progress {
+    let why = format!(
+        "the batch at {at} says that it begins at offset {}, which is not its turn",
+        batch.base_offset
+    );
+    Progress::Failed(io::Error::other(why))
 }
 
 fn runs_past_the_end(at: Position) -> Progress {

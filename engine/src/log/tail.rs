@@ -54,6 +54,8 @@ impl TailChunk {
 pub struct BatchPeek {
     /// Bytes of the batch.
     pub size: usize,
+    /// Offset of its first record.
+    pub base_offset: i64,
     /// Offset of its last record.
     pub last_offset: i64,
     /// Latest timestamp of its records in milliseconds.
@@ -69,10 +71,11 @@ impl BatchPeek {
     pub fn parse(header: &[u8; PEEK_SIZE]) -> Option<Self> {
         let length = usize::try_from(layout::read_i32(header, layout::LENGTH)).ok()?;
         let size = length + layout::LENGTH_OVERHEAD;
-        let last_offset = layout::read_i64(header, layout::BASE_OFFSET)
-            .checked_add(i64::from(layout::read_i32(header, layout::LAST_OFFSET_DELTA)))?;
+        let base_offset = layout::read_i64(header, layout::BASE_OFFSET);
+        let last_offset_delta = layout::read_i32(header, layout::LAST_OFFSET_DELTA);
+        let last_offset = base_offset.checked_add(i64::from(last_offset_delta))?;
         let max_timestamp = layout::read_i64(header, layout::MAX_TIMESTAMP);
-        (size >= layout::HEADER_SIZE).then_some(Self { size, last_offset, max_timestamp })
+        (size >= layout::HEADER_SIZE).then_some(Self { size, base_offset, last_offset, max_timestamp })
     }
 }
 

@@ -15,7 +15,10 @@ fn a_batch_runs_on_from_chunk_to_chunk() {
     let mut tail = Tail::new(Position::ZERO, Vec::new());
     tail.push(&batch(0, 3, 4090), &pool, &mut clock);
     tail.push(&batch(3, 2, 9000), &pool, &mut clock);
-    assert_eq!(tail.peek(Position::new(4090)), BatchPeek { size: 9000, last_offset: 4, max_timestamp: 77 });
+    assert_eq!(
+        tail.peek(Position::new(4090)),
+        BatchPeek { size: 9000, base_offset: 3, last_offset: 4, max_timestamp: 77 }
+    );
     let slices = tail.slices(Position::new(4090), tail.end());
     assert!(slices.len() > 1, "the second batch starts in the first chunk's last bytes");
     assert_eq!(slices.iter().flat_map(|slice| slice.to_vec()).collect::<Vec<u8>>(), batch(3, 2, 9000));

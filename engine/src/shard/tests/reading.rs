@@ -165,8 +165,9 @@ fn a_stop_refuses_reads_that_wait() {
     assert!(refused.iter().all(|error| *error == Error::Stopped));
 }
 
-#[test]
-fn what_was_damaged_meanwhile_is_an_error_and_not_read_for_ever() {
+/// A partition with two batches of one record on the disk, in which this is written over the file from `at` of batch `number`
+/// on; what a read of `offset` is refused with.
+fn refused_after_damage(number: u64, at: usize, damage: impl Fn(u64) -> Vec<u8>, offset: i64) -> String {
     let world = world();
     let mut rig = Rig::open_on(&world, config());
     let partition = rig.create_many("log", 1)[0];
@@ -175,17 +176,40 @@ fn what_was_damaged_meanwhile_is_an_error_and_not_read_for_ever() {
     }
     rig.close();
     let mut rig = Rig::open_on(&world, config());
-    // The first batch ends so close to the log's end that no other has room there.
     let slot = rig.shard().slots.find(partition).unwrap();
     let bytes = rig.shard().slots.at(slot).partition.log().durable().0.value();
-    let length = u32::try_from(bytes).unwrap() - 10 - layout::LENGTH_OVERHEAD as u32;
     let (fs, folder) = (world.fs(), segment::folder(&config().data_dir, partition));
     let file = fs.open(&folder.join(segment::file_name(Offset::ZERO)), OpenMode::ReadWrite).unwrap();
-    fs.write_at(file, segment::HEADER_SIZE + layout::LENGTH as u64, &length.to_be_bytes()).unwrap();
+    let place = segment::HEADER_SIZE + number * bytes / 2 + at as u64;
+    fs.write_at(file, place, &damage(bytes)).unwrap();
     fs.close(file);
 
-    let read = rig.handle.read(partition, Offset::new(1), READ_BYTES);
+    let read = rig.handle.read(partition, Offset::new(offset), READ_BYTES);
     let refused = rig.wait(read).map(|records| records.slices).unwrap_err();
-    assert!(matches!(&refused, Error::Storage(why) if why.contains("past the log's end")), "{refused}");
     rig.close();
+    let Error::Storage(why) = refused else { panic!("{refused}") };
+    why
+}
+
+#[test]
+fn what_was_damaged_meanwhile_is_an_error_and_not_read_for_ever() {
+    // The first batch ends so close to the log's end that no other has room there.
+    let length =
+        |bytes| (u32::try_from(bytes).unwrap() - 10 - layout::LENGTH_OVERHEAD as u32).to_be_bytes().to_vec();
+    let why = refused_after_damage(0, layout::LENGTH, length, 1);
+    assert!(why.contains("past the log's end"), "{why}");
+}
+
+#[test]
+fn batches_that_are_not_what_was_asked_for_are_an_error_though_no_checksum_tells() {
+    let becomes = |offset: i64| move |_| offset.to_be_bytes().to_vec();
+    for (number, offset, wanted, why) in
+        [(0, 5, 0, "begins at offset 5"), (1, 0, 1, "begins at offset 0"), (1, 7, 1, "begins at offset 7")]
+    {
+        let said = refused_after_damage(number, layout::BASE_OFFSET, becomes(offset), wanted);
+        assert!(said.contains(why), "batch {number} says {offset}, {wanted} was wanted: {said}");
+    }
+    // The last one seems to end before what is wanted.
+    let said = refused_after_damage(1, layout::LAST_OFFSET_DELTA, |_| (-1_i32).to_be_bytes().to_vec(), 1);
+    assert!(said.contains("end before offset 1"), "{said}");
 }
