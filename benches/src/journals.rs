@@ -103,16 +103,21 @@ pub fn figures(options: &Options) -> Result<Figures, Failure> {
     Ok(Figures::of(&rounds))
 }
 
-/// The disk's own write and flush of a 4 KiB block that was written before: the median over `duration`, in microseconds. One
+/// The disk's own write and flush of a 4 KiB block that was written before: this quantile over `duration`, in microseconds. One
 /// follows the other, or one begins each `pace`: a disk that has rested, and processors that have slept, take longer.
 ///
 /// # Errors
 /// The system's.
-pub fn disk_p50_us(folder: &Path, duration: Duration, pace: Option<Duration>) -> Result<f64, Failure> {
+pub fn disk_us(
+    folder: &Path,
+    duration: Duration,
+    pace: Option<Duration>,
+    quantile: f64,
+) -> Result<f64, Failure> {
     let measured = in_folder(folder, "disk", |folder| {
         disk::Disk::create(folder, disk::Blocks::Written)?.run_paced(Until::after(duration), pace)
     })?;
-    Ok(measured.micros(0.5))
+    Ok(measured.micros(quantile))
 }
 
 /// Does `work` with a new folder that is gone afterwards.

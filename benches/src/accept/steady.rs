@@ -9,7 +9,7 @@ use super::load::Figures;
 use super::report::Report;
 use super::rounds::{floor_round, raw, run_tora};
 use super::{Setup, median, median_ratio};
-use crate::journals::disk_p50_us;
+use crate::journals::disk_us;
 
 /// How many times as long as the disk's own write and flush a request may take.
 const RATIO_MAX: f64 = 2.0;
@@ -40,7 +40,7 @@ pub fn open_loop(setup: &Setup, report: &mut Report) -> Result<(), String> {
         let folder = setup.folder("open-loop-disk")?;
         let ask = |pace| {
             setup.calm_down(report);
-            disk_p50_us(&folder, ASK_DISK, pace).map_err(|e| format!("cannot measure the disk: {e}"))
+            disk_us(&folder, ASK_DISK, pace, 0.5).map_err(|e| format!("cannot measure the disk: {e}"))
         };
         rounds.disk.push(ask(None)?);
         rounds.paced_disk.push(ask(Some(PACE))?);

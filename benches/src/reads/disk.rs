@@ -3,8 +3,11 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 use io_uring::{IoUring, opcode, types};
@@ -53,6 +56,57 @@ pub fn sequential_read(files: &[PathBuf]) -> io::Result<f64> {
         bytes += reader.read(&file, os::written_bytes(&file)?)?;
     }
     Ok(bytes as f64 / begun.elapsed().as_secs_f64())
+}
+
+/// A reader that leaves the disk as much time as it takes: one piece at a time, and then a pause as long, over and over, until it
+/// is dropped.
+pub struct Sparing {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Sparing {
+    /// Begins to read `files` in pieces of so many bytes.
+    pub fn start(files: Vec<PathBuf>, piece_bytes: usize) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let mut piece = Buffer::new(piece_bytes);
+            while !flag.load(Ordering::Relaxed) {
+                for path in &files {
+                    let file = OpenOptions::new().read(true).custom_flags(libc::O_DIRECT).open(path)?;
+                    let size = os::written_bytes(&file)?;
+                    for at in (0..size).step_by(piece_bytes) {
+                        if flag.load(Ordering::Relaxed) {
+                            return Ok(());
+                        }
+                        let begun = Instant::now();
+                        file.read_at(&mut piece, at)?;
+                        std::thread::sleep(begun.elapsed());
+                    }
+                }
+            }
+            Ok(())
+        });
+        Self { stop, thread: Some(thread) }
+    }
+
+    /// Ends it.
+    pub fn stop(mut self) -> io::Result<()> {
+        self.end()
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.stop.store(true, Ordering::Relaxed);
+        let thread = self.thread.take();
+        thread.map_or(Ok(()), |thread| thread.join().expect("reading does not panic"))
+    }
+}
+
+impl Drop for Sparing {
+    fn drop(&mut self) {
+        let _ = self.end();
+    }
 }
 
 struct Reader {

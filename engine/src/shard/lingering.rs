@@ -65,24 +65,21 @@ impl<I: Io> Shard<I> {
         let until = self.io.now().plus(patience(wanted));
         let (mut came, mut gathering): (usize, Option<Gathering>) = (0, None);
         loop {
-            // What is gathered grows until it is taken, and nothing that came after it may take effect before it.
-            while gathering.is_none()
-                && let Some(mail) = self.inbox.pop()
-            {
-                match mail {
-                    Mail::Gathered(more) => gathering = Some(more),
-                    mail => {
-                        came += usize::from(matches!(mail, Mail::Request { from: ReplyTo::Handle(_), .. }));
-                        self.take(mail);
-                    }
-                }
-            }
             let gathered = gathering.as_ref().map_or(0, |gathering| gathering.records() + self.inbox.len());
             if came + gathered >= wanted || self.io.now() >= until {
                 came += gathered;
                 break;
             }
-            std::hint::spin_loop();
+            // What is gathered grows until it is taken, and nothing that came after it may take effect before it.
+            let mail = if gathering.is_none() { self.inbox.pop() } else { None };
+            match mail {
+                Some(Mail::Gathered(more)) => gathering = Some(more),
+                Some(mail) => {
+                    came += usize::from(matches!(mail, Mail::Request { from: ReplyTo::Handle(_), .. }));
+                    self.take(mail);
+                }
+                None => std::hint::spin_loop(),
+            }
         }
         if let Some(gathering) = gathering {
             self.append_gathered(gathering);
