@@ -19,10 +19,9 @@
 //! damages.extend(folder.journals().err());
 //! for &partition in folder.partitions() {
 //!     let name = folder.topic(partition).unwrap_or("(no topic)");
-//!     match folder.verify(partition, &mut |_bytes| {}) {
-//!         Ok(log) => println!("{name}-{}: {} records in order", partition.index, log.records),
-//!         Err(damage) => damages.push(damage),
-//!     }
+//!     let log = folder.verify(partition, &mut |_bytes| {});
+//!     println!("{name}-{}: {} records are in order", partition.index, log.records);
+//!     damages.extend(log.damages);
 //! }
 //! for damage in &damages {
 //!     // Which records are lost, what the next start makes of it, and what to do.
@@ -44,7 +43,7 @@ use crate::data_folder::{self, DataFolderError};
 use crate::io::{File, Fs, read_file};
 pub use crate::journal::Replayed;
 use crate::journal::{self, JournalError};
-use crate::log::recovery;
+use crate::log::recovery::{self, Known};
 pub use crate::log::recovery::{AtStart, Damage, Verified};
 use crate::log::segment::{self, HEADER_SIZE};
 use crate::open::{CATALOG_PARTITION, topic_defaults};
@@ -160,32 +159,27 @@ impl<F: Fs> Folder<F> {
         self.catalog.topic(partition.topic).map(|topic| topic.name.as_str())
     }
 
-    /// Reads a partition's whole log; `progress` is told now and then how many more bytes were read.
-    ///
-    /// # Errors
-    /// The first damage.
-    pub fn verify(&self, partition: PartitionId, progress: &mut dyn FnMut(u64)) -> Result<Verified, Damage> {
-        let entry = self.checkpoint.get(partition);
-        let verified = recovery::verify(&self.fs, &self.path, partition, entry, self.epoch, progress);
+    /// Reads a partition's whole log, past what is damaged; `progress` is told now and then how many more bytes were read.
+    #[must_use]
+    pub fn verify(&self, partition: PartitionId, progress: &mut dyn FnMut(u64)) -> Verified {
+        let known = Known { checkpoint: self.checkpoint.get(partition), epoch: self.epoch };
+        let mut verified = recovery::verify(&self.fs, &self.path, partition, known, progress);
         if self.is_catalog(partition) {
-            return verified.map_err(of_catalog);
-        }
-        let mut verified = verified?;
-        if self.topic(partition).is_none() {
+            verified.damages.iter_mut().for_each(of_catalog);
+        } else if self.topic(partition).is_none() {
             let note = "the catalog knows of no topic with this id: the next start leaves the log as it is, and nobody can read it";
             verified.notes.push(note.to_owned());
         }
-        Ok(verified)
+        verified
     }
 }
 
 /// The catalog's log is read as a whole by every start, and nothing can be opened without it.
-fn of_catalog(mut damage: Damage) -> Damage {
+fn of_catalog(damage: &mut Damage) {
     if damage.start != AtStart::Repairs {
         damage.start = AtStart::RefusesFolder;
         damage.lost.push_str(" (of the catalog: which topics there are, and with which settings)");
     }
-    damage
 }
 
 fn damaged_checkpoint(file: PathBuf, why: String) -> Damage {

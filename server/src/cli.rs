@@ -65,9 +65,9 @@ pub enum Log {
     /// Read every batch, header, index and checkpoint of a data folder, and say whether all is as it was written.
     ///
     /// Nothing is written, so that the folder may be a snapshot or backup mounted for reading only; no server may run on it
-    /// meanwhile. Prints a line for each partition, and where one is damaged the file and the first byte of it, which records
-    /// are lost, what the next start makes of it, and what to do. What a crash tore and the next start will cut was never
-    /// acknowledged as flushed, and is no damage: it is mentioned.
+    /// meanwhile. Prints a line for each partition, and before it for each damage the file and the first byte of it, which
+    /// records are lost, what the next start makes of it, and what to do. Every segment is read up to its first damaged batch.
+    /// What a crash tore and the next start will cut was never acknowledged as flushed, and is no damage: it is mentioned.
     ///
     /// Ends with 0 where all is sound, with 1 where something is damaged, with 2 where it could not be checked: the folder is
     /// in use, or none of Tora's.
@@ -84,7 +84,7 @@ pub struct LogVerify {
     /// Check the partitions of this topic only.
     #[arg(long, value_name = "NAME")]
     pub topic: Option<String>,
-    /// Print a JSON object for each partition.
+    /// Print a JSON object for each partition, and for each damage.
     #[arg(long)]
     pub json: bool,
 }
@@ -94,8 +94,9 @@ Examples:
   tora log verify
       Checks everything in ./tora-data.
   tora log verify --data-dir /var/lib/tora --topic clicks --json
-      Checks one topic's partitions; each line is an object with `sound`, and
-      `file`, `offset`, `why`, `lost`, `start` and `advice` where that is false.
+      Checks one topic's partitions; each line is an object with `sound`: one
+      for each damage, with `file`, `offset`, `why`, `lost`, `start` and
+      `advice`, then one with what the partition holds, and `damages`, how many.
   mount -o ro /dev/snapshot /mnt && tora log verify --data-dir /mnt/tora
       Checks a snapshot.";
 

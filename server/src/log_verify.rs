@@ -16,8 +16,8 @@ const CATALOG: &str = "(catalog)";
 /// Something could not be checked: neither sound nor damaged. As clap's for a command line that it cannot read.
 const NOT_CHECKED: u8 = 2;
 
-/// Checks what the flags say, and prints a line for each partition. The program's end says what came of it: 0 where all is
-/// sound, 1 where something is damaged, 2 where it could not be checked.
+/// Checks what the flags say, and prints a line for each damage and for each partition. The program's end says what came of
+/// it: 0 where all is sound, 1 where something is damaged, 2 where it could not be checked.
 pub fn run(flags: &LogVerify) -> ExitCode {
     match verify(flags) {
         Ok(true) => ExitCode::SUCCESS,
@@ -55,12 +55,12 @@ fn verify(flags: &LogVerify) -> Result<bool, String> {
     for id in partitions {
         let (topic, index) = (name(&id), id.index.value());
         let mut progress = Progress { what: format!("{topic}-{index}"), bytes: 0 };
-        let outcome = folder.verify(id, &mut |bytes| progress.add(bytes));
+        let verified = folder.verify(id, &mut |bytes| progress.add(bytes));
         progress.end();
-        match outcome {
-            Ok(verified) => out.sound(&topic, index, &verified)?,
-            Err(damage) => out.damaged(&topic, Some(index), &damage)?,
+        for damage in &verified.damages {
+            out.damaged(&topic, Some(index), damage)?;
         }
+        out.log(&topic, index, &verified)?;
     }
     Ok(out.sound)
 }
@@ -71,13 +71,15 @@ struct Output {
 }
 
 impl Output {
-    fn sound(&self, topic: &str, partition: i32, verified: &Verified) -> Result<(), String> {
-        let Verified { segments, batches, records, bytes, start, end, notes } = verified;
+    /// What a log holds, behind what is wrong with it.
+    fn log(&self, topic: &str, partition: i32, verified: &Verified) -> Result<(), String> {
+        let Verified { segments, batches, records, bytes, start, end, notes, damages } = verified;
         if self.json {
             return print(&json!({
                 "topic": topic,
                 "partition": partition,
-                "sound": true,
+                "sound": verified.is_sound(),
+                "damages": damages.len(),
                 "segments": segments,
                 "batches": batches,
                 "records": records,
@@ -87,8 +89,12 @@ impl Output {
                 "notes": notes,
             }));
         }
+        let what = match damages.len() {
+            0 => "sound".to_owned(),
+            count => format!("{count} damages; in order are"),
+        };
         line(&format!(
-            "{topic}-{partition}: sound: {segments} segments, {batches} batches, {records} records, {bytes} bytes; \
+            "{topic}-{partition}: {what}: {segments} segments, {batches} batches, {records} records, {bytes} bytes; \
              offsets {start} to {end}"
         ))?;
         notes.iter().try_for_each(|note| line(&format!("    {note}")))

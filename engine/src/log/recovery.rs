@@ -41,7 +41,7 @@ pub use error::RecoveryError;
 use files::{Files, Found};
 use reader::{HEAD, Reader};
 use scan::{Expected, Fault, Next, Scan};
-pub use verify::{Verified, verify};
+pub use verify::{Known, Verified, verify};
 
 /// What recovery is told.
 #[derive(Clone, Copy, Debug)]

@@ -144,7 +144,7 @@ fn is_unused<F: Fs>(file: &Reader<'_, F>) -> Result<bool, RecoveryError> {
 
 /// Reads the headers of segments, and checks that each is where its name and its neighbours say. `indexes` are those
 /// beside them; `last` is the last one's file, if it is open.
-pub(super) fn chain<F: Fs>(
+fn chain<F: Fs>(
     fs: &F,
     folder: &Path,
     partition: PartitionId,
@@ -154,51 +154,57 @@ pub(super) fn chain<F: Fs>(
 ) -> Result<Vec<Found>, RecoveryError> {
     let mut segments = Vec::with_capacity(bases.len());
     for (at, base) in bases.iter().enumerate() {
-        let path = folder.join(segment::file_name(*base));
-        let (header, size) = match last.filter(|_| at + 1 == bases.len()) {
-            Some(last) => (header(last), last.size),
-            None => {
-                let file = Reader::open(fs, &path, OpenMode::Read, HEADER_SIZE)?;
-                (header(&file), file.size)
-            }
-        };
-        let header = header.map_err(|error| unreadable(&path, error))?;
-        segments.push(Found { path, header, size, has_index: indexes.contains(base) });
+        let last = last.filter(|_| at + 1 == bases.len());
+        segments.push(look(fs, folder, partition, *base, indexes, last)?);
     }
-    check_chain(&segments, partition)?;
+    segments.windows(2).try_for_each(|pair| check_pair(&pair[0], &pair[1]))?;
     Ok(segments)
 }
 
-fn check_chain(segments: &[Found], partition: PartitionId) -> Result<(), RecoveryError> {
-    for found in segments {
-        let named = found.path.file_name().is_some_and(|name| {
-            name.to_str().and_then(segment::parse_file_name) == Some(found.header.base_offset)
-        });
-        if found.header.partition != partition || !named {
-            let why = format!(
-                "its header says that it is the segment at offset {} of {}",
-                found.header.base_offset, found.header.partition
-            );
-            return Err(RecoveryError::damaged(&found.path, 0, why));
+/// Reads a segment's header, and checks that it is the one that the file's name says. `open` is its file, if that is open.
+pub(super) fn look<F: Fs>(
+    fs: &F,
+    folder: &Path,
+    partition: PartitionId,
+    base: Offset,
+    indexes: &[Offset],
+    open: Option<&Reader<'_, F>>,
+) -> Result<Found, RecoveryError> {
+    let path = folder.join(segment::file_name(base));
+    let (header, size) = match open {
+        Some(file) => (header(file), file.size),
+        None => {
+            let file = Reader::open(fs, &path, OpenMode::Read, HEADER_SIZE)?;
+            (header(&file), file.size)
         }
+    };
+    let header = header.map_err(|error| unreadable(&path, error))?;
+    if header.partition != partition || header.base_offset != base {
+        let why = format!(
+            "its header says that it is the segment at offset {} of {}",
+            header.base_offset, header.partition
+        );
+        return Err(RecoveryError::damaged(&path, 0, why));
     }
-    for pair in segments.windows(2) {
-        let (found, next) = (&pair[0], &pair[1]);
-        let (base, end) = (found.header.base_position, next.header.base_position);
-        if end < base {
-            let why =
-                format!("its header begins at position {end}, before that of the segment before it, {base}");
-            return Err(RecoveryError::damaged(&next.path, 0, why));
-        }
-        if found.size < HEADER_SIZE + end.since(base) {
-            let missing = HEADER_SIZE + end.since(base) - found.size;
-            let why = format!(
-                "the file ends there, but the next segment, {}, begins {missing} bytes of batches later: it was cut, or a \
-                 segment between the two is missing",
-                segment::file_name(next.header.base_offset)
-            );
-            return Err(RecoveryError::damaged(&found.path, found.size, why));
-        }
+    Ok(Found { path, header, size, has_index: indexes.contains(&base) })
+}
+
+/// Checks that a segment's file reaches to where the next one begins.
+pub(super) fn check_pair(found: &Found, next: &Found) -> Result<(), RecoveryError> {
+    let (base, end) = (found.header.base_position, next.header.base_position);
+    if end < base {
+        let why =
+            format!("its header begins at position {end}, before that of the segment before it, {base}");
+        return Err(RecoveryError::damaged(&next.path, 0, why));
+    }
+    if found.size < HEADER_SIZE + end.since(base) {
+        let missing = HEADER_SIZE + end.since(base) - found.size;
+        let why = format!(
+            "the file ends there, but the next segment, {}, begins {missing} bytes of batches later: it was cut, or a \
+             segment between the two is missing",
+            segment::file_name(next.header.base_offset)
+        );
+        return Err(RecoveryError::damaged(&found.path, found.size, why));
     }
     Ok(())
 }

@@ -4,3 +4,4 @@ mod indexes;
 mod segments;
 mod support;
 mod torn;
+mod verify;

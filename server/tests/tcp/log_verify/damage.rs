@@ -8,7 +8,7 @@ use kafka_protocol::messages::create_topics_request::CreatableTopicConfig;
 use kafka_protocol::protocol::StrBytes;
 use serde_json::Value;
 
-use super::{HEADER, of_log, stopped, verified};
+use super::{HEADER, of_log, stopped, verified, verify};
 use crate::support::requests::{batch, creation, fetch, list, produce, produced};
 use crate::support::stored::only;
 use crate::support::{Folder, Server, refused, tora_serve};
@@ -162,6 +162,28 @@ fn a_damaged_index_loses_nothing_and_is_made_anew() {
     let server = Server::start_in(folder, &[]);
     assert_eq!(served(&server, 4), (0, 0));
     assert_eq!(verified(&server.stop()).1, Some(0));
+}
+
+#[test]
+fn all_damages_of_a_log_are_told_and_then_what_is_left_of_it() {
+    let (folder, segments) = of_four_segments();
+    flip(&segments[0].with_extension("index"), 40);
+    flip(&segments[1], HEADER + VALUE_BYTES + 5_000);
+    flip(&segments[2], HEADER + 5_000);
+    let (lines, code) = verified(&folder);
+    assert_eq!(code, Some(1), "{lines:?}");
+    let of_log: Vec<&Value> = lines.iter().filter(|line| line["topic"] == "log").collect();
+    let files: Vec<_> = of_log.iter().filter_map(|line| line["file"].as_str().map(PathBuf::from)).collect();
+    assert_eq!(files, [segments[0].with_extension("index"), segments[1].clone(), segments[2].clone()]);
+    let log = of_log[3];
+    assert_eq!(
+        (&log["sound"], &log["damages"], &log["segments"], &log["records"], &log["end"]),
+        (&false.into(), &3.into(), &4.into(), &5.into(), &10.into()),
+        "three records of the first segment, one of the second, none of the third, one of the last"
+    );
+    let text = String::from_utf8(verify(&folder, &["--topic", "log"]).stdout).expect("it is text");
+    assert_eq!(text.matches("log-0: DAMAGED: ").count(), 3, "{text}");
+    assert!(text.contains("log-0: 3 damages; in order are: 4 segments, 5 batches, 5 records, "), "{text}");
 }
 
 #[test]
