@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::batch::{CrcCheck, TimestampType, batches};
+use crate::batch::{Batch, CrcCheck, TimestampType, batches};
 use crate::catalog::{Catalog, Change, TopicConfig};
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, FlushMethod};
@@ -253,13 +253,22 @@ fn replay<F: Fs>(fs: &F, config: &Config, log: &Recovered, catalog: &mut Catalog
         bytes.truncate(read?);
         for batch in batches(&bytes, CrcCheck::Full) {
             let batch = batch.map_err(|error| LoadError::Catalog(error.to_string()))?;
-            for record in batch.records().map_err(|error| LoadError::Catalog(error.to_string()))? {
-                let record = record.map_err(|error| LoadError::Catalog(error.to_string()))?;
-                let change = Change::decode(record.value.unwrap_or_default())
-                    .map_err(|error| LoadError::Catalog(error.to_string()))?;
-                catalog.apply(&change).map_err(|error| LoadError::Catalog(error.to_string()))?;
-            }
+            apply(&batch, catalog).map_err(LoadError::Catalog)?;
         }
+    }
+    Ok(())
+}
+
+/// Applies the changes of a batch of the catalog's log, up to the first that this program does not know, or that contradicts
+/// those before it.
+///
+/// # Errors
+/// Why that one cannot be applied.
+pub fn apply(batch: &Batch<'_>, catalog: &mut Catalog) -> Result<(), String> {
+    for record in batch.records().map_err(|error| error.to_string())? {
+        let record = record.map_err(|error| error.to_string())?;
+        let change = Change::decode(record.value.unwrap_or_default()).map_err(|error| error.to_string())?;
+        catalog.apply(&change).map_err(|error| error.to_string())?;
     }
     Ok(())
 }

@@ -36,7 +36,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::batch::{CrcCheck, batches};
-use crate::catalog::{Catalog, Change};
+use crate::catalog::Catalog;
 use crate::checkpoint::Checkpoint;
 use crate::config::Config;
 use crate::data_folder::{self, DataFolderError};
@@ -46,7 +46,7 @@ use crate::journal::{self, JournalError};
 use crate::log::recovery::{self, Known};
 pub use crate::log::recovery::{AtStart, Damage, Verified};
 use crate::log::segment::{self, HEADER_SIZE};
-use crate::open::{CATALOG_PARTITION, topic_defaults};
+use crate::open::{self, CATALOG_PARTITION, topic_defaults};
 use crate::types::{LeaderEpoch, PartitionId};
 
 /// Where a segment's batches begin.
@@ -61,6 +61,11 @@ pub struct Folder<F: Fs> {
     catalog: Catalog,
     checkpoint: Checkpoint,
     damages: Vec<Damage>,
+    /// Where the catalog's log cannot be followed: segments, each with the first byte that is no intact batch; `None` where
+    /// it cannot be read.
+    catalog_breaks: Vec<(PathBuf, Option<u64>)>,
+    /// The first intact batch of it that a start could not apply.
+    catalog_fault: Option<Damage>,
     /// The catalog's log first.
     partitions: Vec<PartitionId>,
 }
@@ -81,6 +86,8 @@ impl<F: Fs> Folder<F> {
             catalog: Catalog::new(topic_defaults(&Config::new(path))),
             checkpoint: Checkpoint::new(),
             damages: Vec::new(),
+            catalog_breaks: Vec::new(),
+            catalog_fault: None,
             partitions: Vec::new(),
         };
         for file in Checkpoint::files(&folder.fs, path).map_err(failed)? {
@@ -90,7 +97,7 @@ impl<F: Fs> Folder<F> {
                 Err(error) => folder.damages.push(unreadable_checkpoint(file, &error)),
             }
         }
-        folder.read_catalog().map_err(failed)?;
+        folder.read_catalog();
         let is_live = |id: &PartitionId| *id == CATALOG_PARTITION || folder.catalog.topic(id.topic).is_some();
         let known = folder.checkpoint.iter().map(|(id, _)| id).filter(is_live);
         // Of a deleted topic something may be left that is about to go. A topic of which the catalog knows nothing was lost
@@ -105,26 +112,31 @@ impl<F: Fs> Folder<F> {
         Ok(folder)
     }
 
-    /// The topics as far as the catalog's log can be read; what is wrong with that shows when it is verified.
-    fn read_catalog(&mut self) -> std::io::Result<()> {
+    /// The topics as far as the catalog's log can be read. What of it cannot is told when it is verified.
+    fn read_catalog(&mut self) {
         let folder = segment::folder(&self.path, CATALOG_PARTITION);
-        let entries = match self.fs.list(&folder) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            entries => entries?,
-        };
+        let entries = self.fs.list(&folder).unwrap_or_default();
         for entry in entries.iter().filter(|entry| segment::parse_file_name(&entry.name).is_some()) {
-            let file = read_file(&self.fs, &folder.join(&entry.name))?;
-            let bytes = file.get(HEADER_BYTES..).unwrap_or_default();
-            for batch in batches(bytes, CrcCheck::Full).map_while(Result::ok) {
-                let records = batch.records().into_iter().flatten().map_while(Result::ok);
-                for change in records.map_while(|record| Change::decode(record.value?).ok()) {
-                    if self.catalog.apply(&change).is_err() {
-                        return Ok(());
-                    }
-                }
+            let path = folder.join(&entry.name);
+            match read_file(&self.fs, &path) {
+                Ok(bytes) => self.apply_segment(path, &bytes),
+                Err(_) => self.catalog_breaks.push((path, None)),
             }
         }
-        Ok(())
+    }
+
+    fn apply_segment(&mut self, path: PathBuf, bytes: &[u8]) {
+        let mut at = HEADER_SIZE;
+        for batch in batches(bytes.get(HEADER_BYTES..).unwrap_or_default(), CrcCheck::Full) {
+            let Ok(batch) = batch else { return self.catalog_breaks.push((path, Some(at))) };
+            // Behind a break that is no wonder, and whatever more can be known of the topics is welcome.
+            if let Err(why) = open::apply(&batch, &mut self.catalog)
+                && self.catalog_breaks.is_empty()
+            {
+                self.catalog_fault.get_or_insert_with(|| unknown_change(path.clone(), at, &why));
+            }
+            at += batch.bytes().len() as u64;
+        }
     }
 
     /// Damaged checkpoints.
@@ -165,20 +177,47 @@ impl<F: Fs> Folder<F> {
         let known = Known { checkpoint: self.checkpoint.get(partition), epoch: self.epoch };
         let mut verified = recovery::verify(&self.fs, &self.path, partition, known, progress);
         if self.is_catalog(partition) {
-            verified.damages.iter_mut().for_each(of_catalog);
+            self.judge_catalog(&mut verified.damages);
         } else if self.topic(partition).is_none() {
             let note = "the catalog knows of no topic with this id: the next start leaves the log as it is, and nobody can read it";
             verified.notes.push(note.to_owned());
         }
         verified
     }
+
+    /// The catalog's log is read as a whole by every start, and nothing can be opened without it.
+    fn judge_catalog(&self, damages: &mut Vec<Damage>) {
+        if let Some(fault) = &self.catalog_fault {
+            damages.push(fault.clone());
+        }
+        let is_read = |damage: &Damage| {
+            let mut breaks = self.catalog_breaks.iter();
+            breaks.any(|(file, at)| *file == damage.file && at.is_none_or(|at| at == damage.offset))
+        };
+        let is_refused = damages.iter().any(|damage| match damage.start {
+            AtStart::RefusesFolder | AtStart::RefusesPartition => true,
+            AtStart::Overlooks => is_read(damage),
+            AtStart::Repairs => false,
+        });
+        for damage in damages.iter_mut().filter(|_| is_refused) {
+            if damage.start != AtStart::Repairs {
+                damage.lost.push_str(" (of the catalog: which topics there are, and with which settings)");
+            }
+            damage.start = AtStart::RefusesFolder;
+        }
+    }
 }
 
-/// The catalog's log is read as a whole by every start, and nothing can be opened without it.
-fn of_catalog(damage: &mut Damage) {
-    if damage.start != AtStart::Repairs {
-        damage.start = AtStart::RefusesFolder;
-        damage.lost.push_str(" (of the catalog: which topics there are, and with which settings)");
+/// An intact batch of the catalog's log that is of no use to this program.
+fn unknown_change(file: PathBuf, offset: u64, why: &str) -> Damage {
+    let advice = "Use the Tora that wrote it, perhaps a newer one. Or restore the folder from a copy";
+    Damage {
+        file,
+        offset,
+        why: format!("the batch is intact, and a change in it cannot be applied: {why}"),
+        lost: "nothing for the program that wrote it; for this one that change and those that follow".to_owned(),
+        start: AtStart::RefusesFolder,
+        advice: advice.to_owned(),
     }
 }
 
@@ -225,3 +264,6 @@ impl<F: Fs> Drop for Folder<F> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
