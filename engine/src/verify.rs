@@ -57,6 +57,7 @@ pub struct Folder<F: Fs> {
     fs: F,
     path: PathBuf,
     lock: Option<File>,
+    /// The last opening's.
     epoch: LeaderEpoch,
     catalog: Catalog,
     checkpoint: Checkpoint,
@@ -174,7 +175,8 @@ impl<F: Fs> Folder<F> {
     /// Reads a partition's whole log, past what is damaged; `progress` is told now and then how many more bytes were read.
     #[must_use]
     pub fn verify(&self, partition: PartitionId, progress: &mut dyn FnMut(u64)) -> Verified {
-        let known = Known { checkpoint: self.checkpoint.get(partition), epoch: self.epoch };
+        let next = LeaderEpoch::new(self.epoch.value() + 1);
+        let known = Known { checkpoint: self.checkpoint.get(partition), epoch: next };
         let mut verified = recovery::verify(&self.fs, &self.path, partition, known, progress);
         if self.is_catalog(partition) {
             self.judge_catalog(&mut verified.damages);
@@ -215,7 +217,8 @@ fn unknown_change(file: PathBuf, offset: u64, why: &str) -> Damage {
         file,
         offset,
         why: format!("the batch is intact, and a change in it cannot be applied: {why}"),
-        lost: "nothing for the program that wrote it; for this one that change and those that follow".to_owned(),
+        lost: "nothing for the program that wrote it; for this one that change and those that follow"
+            .to_owned(),
         start: AtStart::RefusesFolder,
         advice: advice.to_owned(),
     }

@@ -24,6 +24,7 @@ mod reader;
 mod scan;
 mod verify;
 
+use std::fmt;
 use std::io;
 use std::path::Path;
 
@@ -39,6 +40,7 @@ pub use damage::{AtStart, Damage};
 use end::End;
 pub use error::RecoveryError;
 use files::{Files, Found};
+use indexes::Loaded;
 use reader::{HEAD, Reader};
 use scan::{Expected, Fault, Next, Scan};
 pub use verify::{Known, Verified, verify};
@@ -123,7 +125,29 @@ pub fn recover<F: Fs>(
             _ => Ok(None),
         };
     };
-    Recovery::new(fs, data_dir, &folder, &segments, checkpoint, *settings)?.run(&mut file).map(Some)
+    let mut recovery = Recovery::new(fs, data_dir, &folder, &segments, *settings);
+    checkpoint.map_or(Ok(()), |entry| recovery.trust(entry))?;
+    recovery.run(&mut file).map(Some)
+}
+
+/// Reads of a log what [`recover`] would, and changes nothing. `segments` are its files, oldest first, at least one.
+///
+/// # Errors
+/// What a start would refuse the log for.
+fn rehearse<F: Fs>(
+    fs: &F,
+    data_dir: &Path,
+    folder: &Path,
+    segments: &[Found],
+    checkpoint: Option<&Entry>,
+    settings: &RecoverySettings,
+) -> Result<(), RecoveryError> {
+    let last = segments.last().expect("recovery begins with a segment");
+    let file = Reader::open(fs, &last.path, OpenMode::Read, HEAD)?;
+    let mut recovery = Recovery::new(fs, data_dir, folder, segments, *settings);
+    recovery.is_rehearsal = true;
+    checkpoint.map_or(Ok(()), |entry| recovery.trust(entry))?;
+    recovery.rehearse(&file)
 }
 
 /// Whether batches of earlier epochs are taken for batches of this log. A planted bug leaves such batches behind; the
@@ -138,6 +162,8 @@ struct Recovery<'a, F> {
     folder: &'a Path,
     segments: &'a [Found],
     settings: RecoverySettings,
+    /// Whether nothing is changed, and so nothing said of changes.
+    is_rehearsal: bool,
     /// The end of what is known to be flushed.
     flushed: CoveredTo,
     /// Where reading begins: there, or at the log's start.
@@ -154,28 +180,31 @@ impl<'a, F: Fs> Recovery<'a, F> {
         data_dir: &'a Path,
         folder: &'a Path,
         segments: &'a [Found],
-        checkpoint: Option<&Entry>,
         settings: RecoverySettings,
-    ) -> Result<Self, RecoveryError> {
+    ) -> Self {
         let header = &segments[0].header;
         let start = CoveredTo { position: header.base_position, offset: header.base_offset };
-        let mut recovery = Self {
+        Self {
             fs,
             data_dir,
             folder,
             segments,
             settings,
+            is_rehearsal: false,
             flushed: start,
             scanned_from: start,
             log_start: start.offset,
             epoch: LeaderEpoch::new(-1),
             producers: Producers::new(settings.producers_max),
             recovered: Vec::with_capacity(segments.len()),
-        };
-        if let Some(entry) = checkpoint {
-            recovery.trust(entry)?;
         }
-        Ok(recovery)
+    }
+
+    /// Tells of a file that a start does something about.
+    fn tell(&self, path: &Path, what: &dyn fmt::Display) {
+        if !self.is_rehearsal {
+            log::warn!("{}: {what}", path.display());
+        }
     }
 
     /// Takes over what the checkpoint says.
@@ -198,10 +227,8 @@ impl<'a, F: Fs> Recovery<'a, F> {
                 true
             }
             Err(error) => {
-                log::warn!(
-                    "{}: the checkpoint is of no use here, the whole log is read: {error}",
-                    self.folder.display()
-                );
+                let what = format!("the checkpoint is of no use here, the whole log is read: {error}");
+                self.tell(self.folder, &what);
                 false
             }
         };
@@ -225,38 +252,68 @@ impl<'a, F: Fs> Recovery<'a, F> {
 
     /// `file` is the last segment's.
     fn run(mut self, file: &mut Reader<'_, F>) -> Result<Recovered, RecoveryError> {
-        let (last, sealed) = self.segments.split_last().expect("recovery begins with a segment");
-        for (at, found) in sealed.iter().enumerate() {
-            let next = &self.segments[at + 1].header;
-            let end = CoveredTo { position: next.base_position, offset: next.base_offset };
+        let (last, sealed) = self.sealed();
+        for (found, end) in sealed {
             self.recover_sealed(found, end)?;
         }
         self.recover_active(last, file)
     }
 
-    /// A segment whose end the next one's header tells.
-    fn recover_sealed(&mut self, found: &Found, end: CoveredTo) -> Result<(), RecoveryError> {
-        let limit = found.header.file_offset(end.position);
-        let (index, is_saved) = if end.position <= self.scanned_from.position {
+    /// As [`run`](Self::run), as far as that reads.
+    fn rehearse(mut self, file: &Reader<'_, F>) -> Result<(), RecoveryError> {
+        let (last, sealed) = self.sealed();
+        for (found, end) in sealed {
+            self.read_sealed(found, end)?;
+        }
+        let scanned = self.read_active(last, file)?;
+        self.end(last, &scanned).judge(file).map(drop)
+    }
+
+    /// The last segment, and those before it, each with its end, which the next one's header tells.
+    fn sealed(&self) -> (&'a Found, impl Iterator<Item = (&'a Found, CoveredTo)> + use<'a, F>) {
+        let segments = self.segments;
+        let end =
+            |next: &Found| CoveredTo { position: next.header.base_position, offset: next.header.base_offset };
+        let sealed = segments.windows(2).map(move |pair| (&pair[0], end(&pair[1])));
+        (segments.last().expect("recovery begins with a segment"), sealed)
+    }
+
+    /// Reads a segment whose end is known, as far as it has to be read: its index, and whether that is saved as it is.
+    fn read_sealed(&mut self, found: &Found, end: CoveredTo) -> Result<(SparseIndex, bool), RecoveryError> {
+        if end.position <= self.scanned_from.position {
             let loaded = indexes::load(self.fs, self.folder, found, None, end)?;
-            (loaded.index, loaded.is_saved)
-        } else {
-            let file = Reader::open(self.fs, &found.path, OpenMode::Read, HEAD)?;
-            let scanned = self.scan(found, &file, limit)?;
-            let reached = scanned.index.covered_to();
-            if let Some(fault) = scanned.fault {
-                let why = format!("{fault}; the next segment proves that everything here was flushed");
-                return Err(RecoveryError::damaged(&found.path, scanned.at, why));
-            }
-            if reached.offset != end.offset {
-                let why = format!(
-                    "its batches end with offset {}, the next segment begins with {}",
-                    reached.offset, end.offset
-                );
-                return Err(RecoveryError::damaged(&found.path, scanned.at, why));
-            }
-            (scanned.index, false)
-        };
+            self.tell_unfit(found, &loaded);
+            return Ok((loaded.index, loaded.is_saved));
+        }
+        let file = Reader::open(self.fs, &found.path, OpenMode::Read, HEAD)?;
+        let scanned = self.scan(found, &file, found.header.file_offset(end.position))?;
+        let reached = scanned.index.covered_to();
+        if let Some(fault) = scanned.fault {
+            let why = format!("{fault}; the next segment proves that everything here was flushed");
+            return Err(RecoveryError::damaged(&found.path, scanned.at, why));
+        }
+        if reached.offset != end.offset {
+            let why = format!(
+                "its batches end with offset {}, the next segment begins with {}",
+                reached.offset, end.offset
+            );
+            return Err(RecoveryError::damaged(&found.path, scanned.at, why));
+        }
+        Ok((scanned.index, false))
+    }
+
+    /// Says why a saved index is of no use.
+    fn tell_unfit(&self, found: &Found, loaded: &Loaded) {
+        if let Some(why) = &loaded.unfit {
+            let path = self.folder.join(segment::index_name(found.header.base_offset));
+            self.tell(&path, &format_args!("{why}, and is rebuilt"));
+        }
+    }
+
+    /// A segment that is not the last one.
+    fn recover_sealed(&mut self, found: &Found, end: CoveredTo) -> Result<(), RecoveryError> {
+        let (index, is_saved) = self.read_sealed(found, end)?;
+        let limit = found.header.file_offset(end.position);
         let len = end.position.since(found.header.base_position);
         if (!is_saved || found.size > limit) && !self.seal(found, len, &index)? {
             log::warn!("{}: stays untrimmed, the disk is full", found.path.display());
@@ -283,21 +340,9 @@ impl<'a, F: Fs> Recovery<'a, F> {
 
     /// The segment that has no successor.
     fn recover_active(mut self, found: &Found, file: &mut Reader<'_, F>) -> Result<Recovered, RecoveryError> {
-        let scanned = self.scan(found, file, found.size)?;
+        let scanned = self.read_active(found, file)?;
         let reached = scanned.index.covered_to();
-        if reached.position < self.flushed.position {
-            let fault =
-                scanned.fault.map_or_else(|| "the batches end there".to_owned(), |fault| fault.to_string());
-            let why = format!("{fault}, but the log was flushed up to offset {}", self.flushed.offset);
-            return Err(RecoveryError::damaged(&found.path, scanned.at, why));
-        }
-        let end = End {
-            header: &found.header,
-            at: scanned.at,
-            fault: scanned.fault,
-            expected: Expected { offset: reached.offset, epoch: self.epoch },
-            current: self.settings.epoch,
-        };
+        let end = self.end(found, &scanned);
         let (size, cut) = end.settle(file)?;
         let is_synced = self.settings.synced == Some(found.header.base_offset);
         let grown = reached.position > self.flushed.position || reached.position == Position::ZERO;
@@ -330,6 +375,30 @@ impl<'a, F: Fs> Recovery<'a, F> {
         })
     }
 
+    /// Reads the last segment up to its first bad batch, which must not lie below the checkpoint.
+    fn read_active(&mut self, found: &Found, file: &Reader<'_, F>) -> Result<Scanned, RecoveryError> {
+        let scanned = self.scan(found, file, found.size)?;
+        if scanned.index.covered_to().position < self.flushed.position {
+            let fault =
+                scanned.fault.map_or_else(|| "the batches end there".to_owned(), |fault| fault.to_string());
+            let why = format!("{fault}, but the log was flushed up to offset {}", self.flushed.offset);
+            return Err(RecoveryError::damaged(&found.path, scanned.at, why));
+        }
+        Ok(scanned)
+    }
+
+    /// Where the last segment stops being right.
+    fn end<'b>(&self, found: &'b Found, scanned: &Scanned) -> End<'b> {
+        let offset = scanned.index.covered_to().offset;
+        End {
+            header: &found.header,
+            at: scanned.at,
+            fault: scanned.fault,
+            expected: Expected { offset, epoch: self.epoch },
+            current: self.settings.epoch,
+        }
+    }
+
     /// Checks a segment's batches from where reading begins to the byte before `limit` or the first bad one.
     fn scan(&mut self, found: &Found, file: &Reader<'_, F>, limit: u64) -> Result<Scanned, RecoveryError> {
         let header = &found.header;
@@ -337,6 +406,7 @@ impl<'a, F: Fs> Recovery<'a, F> {
         let mut index_saved_to = Position::ZERO;
         if self.scanned_from.position > header.base_position {
             let loaded = indexes::load(self.fs, self.folder, found, Some(file), self.scanned_from)?;
+            self.tell_unfit(found, &loaded);
             (index, index_saved_to) = (loaded.index, loaded.saved_to);
         }
         let from = index.covered_to();

@@ -37,6 +37,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::ops::Range;
 use std::path::{Component, Path};
 use std::sync::Arc;
 
@@ -82,6 +83,8 @@ pub(super) struct Disk {
     nodes: BTreeMap<NodeId, Node>,
     handles: BTreeMap<File, Handle>,
     in_flight: Vec<InFlight>,
+    /// Bytes that the medium does not give back any more.
+    unreadable: Vec<(NodeId, Range<u64>)>,
     next_node: u32,
     next_handle: i32,
     stamp: u64,
@@ -102,6 +105,7 @@ impl Disk {
             nodes: BTreeMap::from([(ROOT, Node::Folder(Folder::default()))]),
             handles: BTreeMap::new(),
             in_flight: Vec::new(),
+            unreadable: Vec::new(),
             next_node: 1,
             next_handle: 3,
             stamp: 0,
@@ -227,8 +231,20 @@ impl Disk {
         Ok(self.image(self.node(file))?.size())
     }
 
+    /// From now on no read of these bytes of a file succeeds.
+    pub(super) fn spoil(&mut self, path: &Path, bytes: Range<u64>) -> io::Result<()> {
+        let node = self.resolve(path)?;
+        self.unreadable.push((node, bytes));
+        Ok(())
+    }
+
     /// Reads what the running system sees.
     pub(super) fn read(&self, file: File, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        let (node, end) = (self.node(file), offset + into.len() as u64);
+        let mut unreadable = self.unreadable.iter();
+        if unreadable.any(|(bad, range)| *bad == node && range.start < end && offset < range.end) {
+            return Err(system_error(libc::EIO));
+        }
         Ok(self.image(self.node(file))?.read(offset, into))
     }
 

@@ -5,6 +5,8 @@
 //! clock moves on to when somebody can. All of it is chosen by the seed, so the same seed is the same run.
 
 use std::io;
+use std::ops::Range;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -139,6 +141,14 @@ impl SimWorld {
             let idle = next.saturating_sub(world.now());
             world.pass(idle);
         }
+    }
+
+    /// The medium is damaged: from now on no read of these bytes of a file succeeds (EIO).
+    ///
+    /// # Errors
+    /// There is no such file.
+    pub fn spoil(&self, path: &Path, bytes: Range<u64>) -> io::Result<()> {
+        self.lock().disk.spoil(path, bytes)
     }
 
     /// The power goes after `events` more steps, submissions, turns and file system calls, wherever that may be.

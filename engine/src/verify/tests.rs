@@ -23,14 +23,19 @@ fn topic() -> TopicId {
     TopicId::from_random(7, 8)
 }
 
-/// A batch of the catalog's log with these changes.
+/// A batch of the catalog's log with these changes, from the folder's first opening.
 fn changes(base: i64, values: &[Vec<u8>]) -> Vec<u8> {
+    changes_of(base, values, 0)
+}
+
+/// The same from a later one.
+fn changes_of(base: i64, values: &[Vec<u8>], epoch: i32) -> Vec<u8> {
     let mut builder = BatchBuilder::new(1 << 20);
     for value in values {
         builder.push(5, None, Some(value)).expect("far below the limit");
     }
     let mut bytes = builder.finish().expect("it has records").to_vec();
-    batch::stamp(&mut bytes, Offset::new(base), LeaderEpoch::new(0));
+    batch::stamp(&mut bytes, Offset::new(base), LeaderEpoch::new(epoch));
     bytes
 }
 
@@ -118,4 +123,17 @@ fn a_segment_of_the_catalog_that_cannot_be_read_is_damage_and_the_rest_is_read()
     assert_eq!(name.as_deref(), Some("events"));
     let refused = stopped.start();
     assert!(matches!(refused, Err(LoadError::Recovery(_))), "{refused:?}");
+}
+
+#[test]
+fn epochs_are_compared_with_that_of_the_next_start() {
+    for (epoch, refuses) in [(1, false), (2, true)] {
+        let stopped = Stopped::with_catalog(&[changes_of(0, &[created("events")], epoch)]);
+        let (damages, _) = stopped.verified();
+        let starts: Vec<_> = damages.iter().map(|damage| damage.start).collect();
+        let expected: &[AtStart] = if refuses { &[AtStart::RefusesFolder] } else { &[] };
+        assert_eq!(starts, expected, "{damages:?}");
+        let started = stopped.start();
+        assert_eq!(started.is_err(), refuses, "{started:?}");
+    }
 }

@@ -16,7 +16,7 @@ pub struct Damage {
     pub why: String,
     /// Which records are lost, as far as can be told.
     pub lost: String,
-    /// What the next start makes of it.
+    /// What the next start makes of it, and of whatever else is wrong with the partition.
     pub start: AtStart,
     /// What to do.
     pub advice: String,
@@ -98,8 +98,9 @@ impl From<RecoveryError> for Damage {
                 "all of them",
             ),
             RecoveryError::EpochBehind { file, offset, found, current } => {
-                let why =
-                    format!("a batch has leader epoch {found}, and the folder's last opening was {current}");
+                // No batch begins at a file's first byte.
+                let what = if offset == 0 { "the checkpoint says that a batch had" } else { "a batch has" };
+                let why = format!("{what} leader epoch {found}, and the next start's is {current}");
                 (file, offset, why, "nothing")
             }
             RecoveryError::Io { doing, path, error } => {

@@ -23,6 +23,8 @@ pub(super) struct Loaded {
     pub is_saved: bool,
     /// Up to here it was loaded from the saved one; [`Position::ZERO`] where it was not.
     pub saved_to: Position,
+    /// Why the saved one is of no use, if it is there and is not.
+    pub unfit: Option<String>,
 }
 
 /// The index of a segment's batches up to `end`, which are known to be flushed. `file` is the segment's, if it is open.
@@ -33,49 +35,41 @@ pub(super) fn load<F: Fs>(
     file: Option<&Reader<'_, F>>,
     end: CoveredTo,
 ) -> Result<Loaded, RecoveryError> {
-    if let Some(mut index) = read(fs, folder, found) {
-        let is_saved = index.covered_to() == end;
-        index.truncate_to(end.offset);
-        let saved_to = index.covered_to().position;
-        // What it covers decides where reading begins; if that leads nowhere, the index was wrong and not the segment.
-        if is_saved || extend(fs, found, file, &mut index, end).is_ok() {
-            return Ok(Loaded { index, is_saved, saved_to });
+    let unfit = match read(fs, folder, found) {
+        Ok(None) => None,
+        Ok(Some(mut index)) => {
+            let is_saved = index.covered_to() == end;
+            index.truncate_to(end.offset);
+            let saved_to = index.covered_to().position;
+            // What it covers decides where reading begins; if that leads nowhere, the index was wrong and not the segment.
+            if is_saved || extend(fs, found, file, &mut index, end).is_ok() {
+                return Ok(Loaded { index, is_saved, saved_to, unfit: None });
+            }
+            Some("does not fit its segment".to_owned())
         }
-        log::warn!("{}: its index does not fit, and is rebuilt", found.path.display());
-    }
+        Err(why) => Some(why),
+    };
     let mut index = SparseIndex::new(found.header.base_offset, found.header.base_position);
     extend(fs, found, file, &mut index, end)?;
-    Ok(Loaded { index, is_saved: false, saved_to: Position::ZERO })
+    Ok(Loaded { index, is_saved: false, saved_to: Position::ZERO, unfit })
 }
 
-/// The saved index, if there is one for this segment.
-fn read<F: Fs>(fs: &F, folder: &Path, found: &Found) -> Option<SparseIndex> {
+/// The saved index, if there is one. Fails with the reason why it is of no use.
+fn read<F: Fs>(fs: &F, folder: &Path, found: &Found) -> Result<Option<SparseIndex>, String> {
     if !found.has_index {
-        return None;
+        return Ok(None);
     }
     let path = folder.join(segment::index_name(found.header.base_offset));
-    let bytes = match read_file(fs, &path) {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            log::warn!("{}: cannot be read, and is rebuilt: {error}", path.display());
-            return None;
-        }
-    };
+    let bytes = read_file(fs, &path).map_err(|error| format!("cannot be read: {error}"))?;
     match SparseIndex::decode(&bytes) {
         Ok(index)
             if index.base_offset() == found.header.base_offset
                 && index.base_position() == found.header.base_position =>
         {
-            Some(index)
+            Ok(Some(index))
         }
-        Ok(_) => {
-            log::warn!("{}: belongs to another segment, and is rebuilt", path.display());
-            None
-        }
-        Err(error) => {
-            log::warn!("{}: cannot be used, and is rebuilt: {error}", path.display());
-            None
-        }
+        Ok(_) => Err("belongs to another segment".to_owned()),
+        Err(error) => Err(format!("cannot be used: {error}")),
     }
 }
 

@@ -1,19 +1,22 @@
 //! Reading a whole log and changing nothing: is every byte of it as it was written?
 //!
 //! The rules are recovery's. What recovery would repair is noted; what it would refuse, and what it would not notice
-//! because it begins reading at the checkpoint, is damage.
+//! because it begins reading at the checkpoint, is damage. Which of the two it is, recovery says itself: what it reads is read
+//! once more, as it would.
 
 mod walk;
 
 use std::path::{Path, PathBuf};
 
-use self::walk::Walk;
+use self::walk::{Ahead, Walk, Walked};
 use super::damage::{AtStart, Damage};
 use super::error::RecoveryError;
 use super::files::{self, Found};
 use super::reader::{HEAD, Reader};
+use super::{RecoverySettings, rehearse};
 use crate::checkpoint::Entry;
 use crate::io::{Fs, OpenMode};
+use crate::limits;
 use crate::log::segment;
 use crate::types::{LeaderEpoch, Offset, PartitionId};
 
@@ -51,7 +54,7 @@ impl Verified {
 pub struct Known<'a> {
     /// What the checkpoints say of it.
     pub checkpoint: Option<&'a Entry>,
-    /// The data folder's epoch, which no batch exceeds.
+    /// The epoch that the next start will have, which no batch exceeds.
     pub epoch: LeaderEpoch,
 }
 
@@ -74,17 +77,85 @@ pub fn verify<F: Fs>(
         }
     };
     let Some(first) = segments.first() else {
-        if let Some(flushed) = known.checkpoint.map(|entry| entry.flushed_position).filter(|at| at.value() > 0) {
+        if let Some(flushed) =
+            known.checkpoint.map(|entry| entry.flushed_position).filter(|at| at.value() > 0)
+        {
             verified.damages.push(RecoveryError::Missing { folder, flushed }.into());
         }
         return verified;
     };
     verified.segments = segments.len();
     verified.start = known.checkpoint.map_or(first.base, |entry| first.base.max(entry.log_start));
-    if let Some(entry) = known.checkpoint.filter(|entry| entry.log_start < first.base) {
-        verified.damages.insert(0, missing_first(first, entry.log_start));
+    let lacks_first = known.checkpoint.filter(|entry| entry.log_start < first.base);
+    let missing = lacks_first.map(|entry| missing_first(first, entry.log_start));
+    let Walked { mut verified, ahead } =
+        Walk::new(fs, &folder, known, first.base, verified, progress).run(&segments);
+    let is_whole = verified.is_sound() && ahead.is_none();
+    // Without a checkpoint a start reads as much as was read here.
+    if known.checkpoint.is_some() || !is_whole {
+        let found = segments.into_iter().map(|listed| listed.found).collect();
+        let rehearsed = chain(found).map(|found| rehearsal(fs, data_dir, &folder, &found, known));
+        let is_refused = !matches!(rehearsed, Some(Ok(())));
+        tell(&mut verified.damages, ahead, rehearsed, known.epoch);
+        verified.damages.splice(..0, missing);
+        verified.damages.iter_mut().for_each(|damage| settle(damage, is_refused));
     }
-    Walk::new(fs, &folder, known, first.base, verified, progress).run(&segments)
+    verified
+}
+
+/// The segments, if each one's header can be read and its file reaches to where the next one begins. Where not, that is told
+/// already, and a start refuses the log for it.
+fn chain(found: Option<Vec<Found>>) -> Option<Vec<Found>> {
+    found.filter(|found| found.windows(2).all(|pair| files::check_pair(&pair[0], &pair[1]).is_ok()))
+}
+
+/// What the next start meets in what it reads.
+fn rehearsal<F: Fs>(
+    fs: &F,
+    data_dir: &Path,
+    folder: &Path,
+    segments: &[Found],
+    known: Known<'_>,
+) -> Result<(), RecoveryError> {
+    let producers_max = limits::PRODUCERS_MAX;
+    let settings = RecoverySettings { epoch: known.epoch, now_ms: 0, producers_max, synced: None };
+    rehearse(fs, data_dir, folder, segments, known.checkpoint, &settings)
+}
+
+/// Adds to the damages what the next start refuses the log for, if it is not among them, and the batch that is ahead. `rehearsed`
+/// is what that start meets; `None` where it does not come as far as reading batches.
+fn tell(
+    damages: &mut Vec<Damage>,
+    mut ahead: Option<Ahead>,
+    rehearsed: Option<Result<(), RecoveryError>>,
+    current: LeaderEpoch,
+) {
+    match rehearsed {
+        Some(Err(RecoveryError::EpochBehind { file, offset, found: epoch, .. })) => {
+            let known = ahead.filter(|ahead| ahead.epoch >= epoch);
+            ahead = known.or(Some(Ahead { file, offset, epoch }));
+        }
+        Some(Err(error)) => {
+            let refusal = Damage::from(error);
+            let is_told = |damage: &Damage| damage.file == refusal.file && damage.offset <= refusal.offset;
+            if !damages.iter().any(is_told) {
+                damages.push(refusal);
+            }
+        }
+        Some(Ok(())) | None => {}
+    }
+    if let Some(Ahead { file, offset, epoch: found }) = ahead {
+        damages.push(RecoveryError::EpochBehind { file, offset, found, current }.into());
+    }
+}
+
+/// Says what the next start makes of a damage, now that it is known whether it refuses the log.
+fn settle(damage: &mut Damage, is_refused: bool) {
+    damage.start = match damage.start {
+        _ if is_refused => AtStart::RefusesPartition,
+        AtStart::Repairs => AtStart::Repairs,
+        _ => AtStart::Overlooks,
+    };
 }
 
 /// A segment's file.
@@ -102,7 +173,6 @@ fn missing_first(first: &Listed, log_start: Offset) -> Damage {
     let why = format!("the log starts with offset {log_start}, but this first segment of it with {base}");
     let mut damage = Damage::from(RecoveryError::damaged(&first.path, 0, why));
     damage.lost = lost(log_start, Some(base));
-    damage.start = AtStart::Overlooks;
     damage.advice =
         "Restore the earlier segments from a copy of the folder, or go on without them".to_owned();
     damage

@@ -123,6 +123,61 @@ fn where_no_batch_follows_in_the_segment_the_next_one_tells_how_far_the_loss_rea
     assert_eq!(said(&folder).1, "the records with offsets 4 to 5");
 }
 
+/// Flips a byte, hears what is said of partition `partition`, starts a server, and checks that it does that. Answers the folder
+/// as it was before, and what was said.
+fn started_as_said(folder: Folder, partition: i32, file: &Path, at: u64) -> (Folder, String) {
+    flip(file, at);
+    let (why, _, start) = said(&folder);
+    let server = Server::start_in(folder, &[]);
+    // The last record.
+    let mut client = server.connect();
+    let end = client.call(2, &list("log", partition, -1)).topics[0].partitions[0].offset;
+    let code = only(&client.call(11, &fetch("log", &[(partition, (end - 1).max(0))]))).error_code;
+    let expected = if start == "refuses-partition" { STORAGE_ERROR } else { 0 };
+    assert_eq!(code, expected, "byte {at} of {}: {start}: {why}", file.display());
+    drop(client);
+    let folder = server.stop();
+    flip(file, at);
+    (folder, start)
+}
+
+/// Of a small log no index is saved: a start looks at every batch's header, but at no more of it.
+#[test]
+fn a_start_does_with_a_small_log_what_is_said() {
+    let (mut folder, file) = stopped();
+    // A segment's header; a batch's base offset, length, epoch, magic byte; its checksum and a value.
+    let refused = [20, HEADER + 7, HEADER + 11, HEADER + 12, HEADER + 16];
+    let overlooked = [HEADER + 18, HEADER + 70];
+    for at in refused.into_iter().chain(overlooked) {
+        let start;
+        (folder, start) = started_as_said(folder, 1, &file, at);
+        let expected = if refused.contains(&at) { "refuses-partition" } else { "overlooks" };
+        assert_eq!(start, expected, "byte {at}");
+    }
+    assert_eq!(verified(&folder).1, Some(0), "nothing else has changed");
+}
+
+#[test]
+fn a_start_does_with_each_segment_what_is_said() {
+    let (mut folder, segments) = of_four_segments();
+    let (header, value) = (HEADER + 16, HEADER + 5_000);
+    for at in [header, value] {
+        let start;
+        (folder, start) = started_as_said(folder, 0, &segments[1], at);
+        assert_eq!(start, "overlooks", "byte {at}: a start has the index");
+        (folder, _) = started_as_said(folder, 0, &segments[3], at);
+    }
+    for (at, expected) in [(header, "refuses-partition"), (value, "overlooks")] {
+        fs::remove_file(segments[1].with_extension("index")).expect("it was saved");
+        let start;
+        (folder, start) = started_as_said(folder, 0, &segments[1], at);
+        assert_eq!(start, expected, "byte {at}");
+        // Makes the index anew where it was not.
+        folder = Server::start_in(folder, &[]).stop();
+    }
+    assert_eq!(verified(&folder).1, Some(0), "nothing else has changed");
+}
+
 #[test]
 fn a_missing_segment_is_told_by_its_neighbours() {
     let (folder, segments) = of_four_segments();

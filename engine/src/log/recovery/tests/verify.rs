@@ -7,7 +7,7 @@ use crate::checkpoint::Entry;
 use crate::io::{Fs, read_file, replace_file};
 use crate::log::recovery::{AtStart, Known, Verified, verify};
 use crate::log::segment::{self, HEADER_SIZE, SegmentHeader};
-use crate::types::Offset;
+use crate::types::{LeaderEpoch, Offset, Position};
 
 fn verified(machine: &Machine, checkpoint: Option<&Entry>) -> Verified {
     let known = Known { checkpoint, epoch: EPOCH };
@@ -106,4 +106,122 @@ fn batches_of_later_openings_are_told_once_with_the_latest() {
     assert_eq!(places(&found), [(segment::file_name(Offset::ZERO), last)]);
     assert!(found.damages[0].advice.contains("write the number 13 into it"), "{:?}", found.damages);
     assert_eq!((found.batches, found.end), (4, Offset::new(8)), "all the same they are in order");
+}
+
+/// Verifies, starts, and checks that the start does what was said. Answers that.
+fn as_said(machine: &Machine, checkpoint: Option<&Entry>) -> Option<AtStart> {
+    let found = verified(machine, checkpoint);
+    let started = machine.recover(checkpoint);
+    let starts: Vec<AtStart> = found.damages.iter().map(|damage| damage.start).collect();
+    let refuses = starts.contains(&AtStart::RefusesPartition);
+    assert_eq!(refuses, started.is_err(), "{:?}, and then {started:?}", found.damages);
+    assert!(!refuses || starts.iter().all(|start| *start == AtStart::RefusesPartition), "{starts:?}");
+    starts.first().copied()
+}
+
+/// Saves the index of the last segment as a checkpoint does.
+fn save_hint(machine: &Machine) {
+    let whole = machine.recovered(None);
+    let index = &whole.segments.last().expect("there is one").index;
+    segment::save_index_hint(&machine.fs, data_dir(), partition(), index).expect("no faults");
+}
+
+/// In each segment, with and without what a start knows of its batches, a header and a value is damaged.
+#[test]
+fn what_a_start_makes_of_damage_below_the_checkpoint_is_what_is_said() {
+    let (header_byte, value_byte) = (16, 300);
+    for (nth, has_index, byte, expected) in [
+        (0, true, header_byte, AtStart::Overlooks),
+        (0, true, value_byte, AtStart::Overlooks),
+        (0, false, header_byte, AtStart::RefusesPartition),
+        (0, false, value_byte, AtStart::Overlooks),
+        (2, true, header_byte, AtStart::Overlooks),
+        (2, true, value_byte, AtStart::Overlooks),
+        (2, false, header_byte, AtStart::RefusesPartition),
+        (2, false, value_byte, AtStart::Overlooks),
+    ] {
+        let machine = Machine::new(1);
+        let (headers, all) = log(&machine);
+        save_hint(&machine);
+        if !has_index {
+            let index = folder().join(segment::index_name(headers[nth].base_offset));
+            machine.fs.remove_file(&index).expect("it was saved");
+        }
+        let second = HEADER_SIZE + all[4 * nth].len() as u64;
+        flip(&machine, &path(&headers[nth]), second + byte);
+        let said = as_said(&machine, Some(&checkpoint(&all)));
+        assert_eq!(said, Some(expected), "segment {nth}, index {has_index}, byte {byte}");
+        let said = as_said(&machine, None);
+        let is_torn = nth == 2;
+        assert_eq!(said, (!is_torn).then_some(AtStart::RefusesPartition), "without a checkpoint");
+    }
+}
+
+#[test]
+fn what_a_start_makes_of_bytes_that_cannot_be_read_is_what_is_said() {
+    let machine = Machine::new(1);
+    let (headers, all) = log(&machine);
+    save_hint(&machine);
+    let entry = checkpoint(&all);
+    let index = folder().join(segment::index_name(headers[0].base_offset));
+    machine.world.spoil(&index, 0..1).expect("it is there");
+    let found = verified(&machine, Some(&entry));
+    assert_eq!(places(&found), [(segment::index_name(headers[0].base_offset), 0)]);
+    assert_eq!(as_said(&machine, Some(&entry)), Some(AtStart::Repairs));
+    assert!(verified(&machine, Some(&entry)).is_sound(), "the start has made another");
+
+    // Of a sealed segment's file a start reads the first block.
+    let second = HEADER_SIZE + all[4].len() as u64;
+    machine.world.spoil(&path(&headers[1]), second..second + 1).expect("it is there");
+    assert_eq!(as_said(&machine, Some(&entry)), Some(AtStart::Overlooks));
+    let found = verified(&machine, Some(&entry));
+    assert_eq!((places(&found), found.batches), (vec![(segment::file_name(headers[1].base_offset), 0)], 8));
+    assert_eq!(as_said(&machine, None), Some(AtStart::RefusesPartition));
+    machine.world.spoil(&path(&headers[1]), 5..6).expect("it is there");
+    assert_eq!(as_said(&machine, Some(&entry)), Some(AtStart::RefusesPartition));
+}
+
+#[test]
+fn an_emptied_log_of_a_later_opening_is_refused_as_is_said() {
+    let machine = Machine::new(1);
+    machine.prepare(&header(40, 5000, 1 << 16), 1 << 16);
+    let mut entry = checkpoint(&[]);
+    (entry.flushed_position, entry.flushed_offset) = (Position::new(5000), Offset::new(40));
+    entry.log_start = Offset::new(40);
+    for (ahead, expected) in [(0, None), (1, Some(AtStart::RefusesPartition))] {
+        entry.last_epoch = LeaderEpoch::new(EPOCH.value() + ahead);
+        assert_eq!(as_said(&machine, Some(&entry)), expected);
+    }
+    let found = verified(&machine, Some(&entry));
+    assert!(found.damages[0].why.contains("the checkpoint says that a batch had"), "{:?}", found.damages);
+    assert!(found.damages[0].advice.contains("broker-epoch"), "{:?}", found.damages);
+}
+
+#[test]
+fn a_checkpoint_that_does_not_fit_its_log_is_damage() {
+    let machine = Machine::new(1);
+    let (headers, all) = log(&machine);
+    let mut entry = checkpoint(&all[..10]);
+    entry.flushed_position = entry.flushed_position.plus(5);
+    assert_eq!(as_said(&machine, Some(&entry)), Some(AtStart::RefusesPartition));
+    let found = verified(&machine, Some(&entry));
+    assert_eq!((found.batches, places(&found).len()), (12, 1), "the batches are in order");
+    assert_eq!(places(&found)[0].0, segment::file_name(headers[2].base_offset));
+}
+
+#[test]
+fn what_a_start_refuses_because_of_one_damage_it_refuses_with_all_of_them() {
+    let machine = Machine::new(1);
+    let (headers, all) = log(&machine);
+    let index = folder().join(segment::index_name(headers[0].base_offset));
+    flip(&machine, &index, 40);
+    flip(&machine, &path(&headers[1]), HEADER_SIZE + 300);
+    let entry = checkpoint(&all);
+    let found = verified(&machine, Some(&entry));
+    assert_eq!(
+        found.damages.iter().map(|damage| damage.start).collect::<Vec<_>>(),
+        [AtStart::Repairs, AtStart::Overlooks]
+    );
+    flip(&machine, &path(&headers[2]), HEADER_SIZE + 16);
+    assert_eq!(as_said(&machine, Some(&entry)), Some(AtStart::RefusesPartition));
 }

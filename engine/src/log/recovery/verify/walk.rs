@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::damage::{AtStart, Damage};
+use super::super::damage::Damage;
 use super::super::end::End;
 use super::super::error::RecoveryError;
 use super::super::files::{self, Found};
@@ -28,8 +28,22 @@ pub(super) struct Walk<'a, F> {
     expected: Expected,
     /// Where the next segment begins; `None` in the last one.
     until: Option<Offset>,
-    /// The batch of the latest epoch that is past the folder's: its file, its place in it, its epoch.
-    ahead: Option<(PathBuf, u64, LeaderEpoch)>,
+    ahead: Option<Ahead>,
+}
+
+/// The batch of the latest epoch, where that is later than the next start's.
+pub(super) struct Ahead {
+    pub file: PathBuf,
+    /// Where it begins in the file.
+    pub offset: u64,
+    pub epoch: LeaderEpoch,
+}
+
+/// What was met on the way.
+pub(super) struct Walked {
+    /// What a start makes of its damages is not known yet.
+    pub verified: Verified,
+    pub ahead: Option<Ahead>,
 }
 
 impl<'a, F: Fs> Walk<'a, F> {
@@ -47,7 +61,7 @@ impl<'a, F: Fs> Walk<'a, F> {
     }
 
     /// Reads the segments, oldest first.
-    pub(super) fn run(mut self, segments: &[Listed]) -> Verified {
+    pub(super) fn run(mut self, segments: &[Listed]) -> Walked {
         for (at, listed) in segments.iter().enumerate() {
             let Some(found) = &listed.found else { continue };
             let next = segments.get(at + 1);
@@ -65,12 +79,7 @@ impl<'a, F: Fs> Walk<'a, F> {
             }
         }
         self.verified.end = self.expected.offset;
-        if let Some((file, offset, found)) = self.ahead {
-            let current = self.known.epoch;
-            let behind = RecoveryError::EpochBehind { file, offset, found, current };
-            self.verified.damages.push(behind.into());
-        }
-        self.verified
+        Walked { verified: self.verified, ahead: self.ahead }
     }
 
     /// A segment that has a successor.
@@ -127,7 +136,7 @@ impl<'a, F: Fs> Walk<'a, F> {
     /// What a crash has left, up to the byte `last`.
     fn note_torn(&mut self, end: &End<'_>, last: u64, file: &Reader<'_, F>) -> Result<(), Damage> {
         let mut torn = format!(
-            "{}: torn behind offset {}: {} bytes from byte {} on were not flushed, the next start cuts them",
+            "{}: torn behind offset {}: {} bytes from byte {} on were not flushed, a start that opens the log cuts them",
             segment::file_name(end.header.base_offset),
             end.expected.offset,
             last + 1 - end.at,
@@ -171,13 +180,6 @@ impl<'a, F: Fs> Walk<'a, F> {
             ),
             None => lost(from, self.until),
         };
-        let is_below = |flushed| {
-            let is_there = self.until.is_some() || end.header.file_offset(flushed) <= file.size;
-            end.header.position(end.at) < flushed && is_there
-        };
-        if self.known.checkpoint.is_some_and(|entry| is_below(entry.flushed_position)) {
-            damage.start = AtStart::Overlooks;
-        }
         damage
     }
 
@@ -203,9 +205,10 @@ impl<'a, F: Fs> Walk<'a, F> {
             let next = scan.next().map_err(RecoveryError::io("reading", &found.path));
             match next.map_err(|error| self.unread(error, at))? {
                 Next::Batch(batch) => {
-                    let latest = self.ahead.as_ref().map_or(self.known.epoch, |(.., epoch)| *epoch);
+                    let latest = self.ahead.as_ref().map_or(self.known.epoch, |ahead| ahead.epoch);
                     if batch.leader_epoch > latest {
-                        self.ahead = Some((found.path.clone(), at, batch.leader_epoch));
+                        let (file, epoch) = (found.path.clone(), batch.leader_epoch);
+                        self.ahead = Some(Ahead { file, offset: at, epoch });
                     }
                     index.add(&batch, header.position(at));
                     self.verified.batches += 1;
