@@ -33,6 +33,7 @@
 //! # }
 //! ```
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::batch::{CrcCheck, batches};
@@ -62,6 +63,9 @@ pub struct Folder<F: Fs> {
     catalog: Catalog,
     checkpoint: Checkpoint,
     damages: Vec<Damage>,
+    journals: Result<Replayed, Damage>,
+    /// The partitions of which journals hold records; `None` where a journal does not tell.
+    journaled: Option<BTreeSet<PartitionId>>,
     /// Where the catalog's log cannot be followed: segments, each with the first byte that is no intact batch; `None` where
     /// it cannot be read.
     catalog_breaks: Vec<(PathBuf, Option<u64>)>,
@@ -79,6 +83,12 @@ impl<F: Fs> Folder<F> {
     pub fn open(fs: F, path: &Path) -> Result<Self, DataFolderError> {
         let failed = |error| DataFolderError::Io { folder: path.to_owned(), error };
         let (lock, epoch) = data_folder::share(&fs, path)?;
+        let (journals, journaled) = match journal::survey(&fs, path, epoch) {
+            Ok((journals, segments)) => {
+                (Ok(journals), Some(segments.into_iter().map(|(id, _)| id).collect()))
+            }
+            Err(error) => (Err(damaged_journal(error)), None),
+        };
         let mut folder = Self {
             fs,
             path: path.to_owned(),
@@ -87,6 +97,8 @@ impl<F: Fs> Folder<F> {
             catalog: Catalog::new(topic_defaults(&Config::new(path))),
             checkpoint: Checkpoint::new(),
             damages: Vec::new(),
+            journals,
+            journaled,
             catalog_breaks: Vec::new(),
             catalog_fault: None,
             partitions: Vec::new(),
@@ -151,7 +163,7 @@ impl<F: Fs> Folder<F> {
     /// # Errors
     /// A damaged journal, or one that cannot be read.
     pub fn journals(&self) -> Result<Replayed, Damage> {
-        journal::survey(&self.fs, &self.path, self.epoch).map_err(damaged_journal)
+        self.journals.clone()
     }
 
     /// The partitions there are, the catalog's log first.
@@ -176,7 +188,10 @@ impl<F: Fs> Folder<F> {
     #[must_use]
     pub fn verify(&self, partition: PartitionId, progress: &mut dyn FnMut(u64)) -> Verified {
         let next = LeaderEpoch::new(self.epoch.value() + 1);
-        let known = Known { checkpoint: self.checkpoint.get(partition), epoch: next };
+        let is_held = || self.journaled.as_ref().is_none_or(|journaled| journaled.contains(&partition));
+        // The catalog's log is written past the journals.
+        let journaled = !self.is_catalog(partition) && is_held();
+        let known = Known { checkpoint: self.checkpoint.get(partition), epoch: next, journaled };
         let mut verified = recovery::verify(&self.fs, &self.path, partition, known, progress);
         if self.is_catalog(partition) {
             self.judge_catalog(&mut verified.damages);

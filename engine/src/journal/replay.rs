@@ -150,17 +150,23 @@ pub fn replay<F: Fs>(
     Ok((replayed, synced))
 }
 
-/// What [`replay`] would do; nothing is changed.
+/// What [`replay`] would do, and to which segments, those that are gone included; nothing is changed.
 ///
 /// # Errors
 /// As [`replay`].
-pub fn survey<F: Fs>(fs: &F, data_dir: &Path, last: LeaderEpoch) -> Result<Replayed, JournalError> {
-    let mut replayed = Replayed::default();
+pub fn survey<F: Fs>(
+    fs: &F,
+    data_dir: &Path,
+    last: LeaderEpoch,
+) -> Result<(Replayed, BTreeSet<SegmentId>), JournalError> {
+    let (mut replayed, mut segments) = (Replayed::default(), BTreeSet::new());
     for path in journals(fs, data_dir)? {
         let bytes = read_file(fs, &path).map_err(io_error("reading", &path))?;
-        Contents::read(&path, &bytes, last)?.count(&mut replayed);
+        let contents = Contents::read(&path, &bytes, last)?;
+        contents.count(&mut replayed);
+        segments.extend(contents.segments.into_keys());
     }
-    Ok(replayed)
+    Ok((replayed, segments))
 }
 
 fn journals<F: Fs>(fs: &F, data_dir: &Path) -> Result<Vec<PathBuf>, JournalError> {

@@ -98,10 +98,10 @@ fn a_catalog_that_this_program_can_follow_is_sound() {
 fn an_intact_change_that_a_start_cannot_apply_refuses_the_folder() {
     let unknown = vec![1, 99, 0, 0];
     let contradiction = encoded(&Change::TopicPurged { id: topic() });
-    for change in [unknown, contradiction] {
+    for change in [[unknown], [contradiction]] {
         let first = changes(0, &[created("events")]);
         let at = HEADER_SIZE + first.len() as u64;
-        let stopped = Stopped::with_catalog(&[first, changes(1, &[change.clone()]), changes(2, &[change])]);
+        let stopped = Stopped::with_catalog(&[first, changes(1, &change), changes(2, &change)]);
         let (damages, name) = stopped.verified();
         let places: Vec<_> = damages.iter().map(|damage| (damage.offset, damage.start)).collect();
         assert_eq!(places, [(at, AtStart::RefusesFolder)], "{damages:?}");

@@ -28,6 +28,12 @@ fn stopped() -> (Folder, PathBuf) {
     }
     drop(client);
     let folder = server.stop();
+    let file = only_log(&folder);
+    (folder, file)
+}
+
+/// The first segment of the only log but the catalog's.
+fn only_log(folder: &Folder) -> PathBuf {
     let partitions =
         fs::read_dir(folder.join("data")).expect("it is there").map(|entry| entry.expect("it is").path());
     let of_topic = |path: &PathBuf| {
@@ -36,8 +42,7 @@ fn stopped() -> (Folder, PathBuf) {
     };
     let mut logs: Vec<PathBuf> = partitions.filter(of_topic).collect();
     assert_eq!(logs.len(), 1, "a partition without records has no folder: {logs:?}");
-    let file = logs.remove(0).join("00000000000000000000.log");
-    (folder, file)
+    logs.remove(0).join("00000000000000000000.log")
 }
 
 fn verify(folder: &Folder, arguments: &[&str]) -> Output {
@@ -264,6 +269,42 @@ fn what_a_killed_server_left_in_its_journal_is_told_and_damage_to_it_is_found() 
     let (lines, code) = verified(&folder);
     let log = of_log(&lines);
     assert_eq!((code, journals(&lines), &log["end"]), (Some(0), None, &appended.into()));
+}
+
+/// A start writes what a journal holds behind whatever is cut before it.
+#[test]
+fn nothing_is_to_be_cut_before_a_start_has_copied_the_journal() {
+    let (folder, appended) = killed_with_a_journal();
+    let file = only_log(&folder);
+    let end = batches_end(&fs::read(&file).expect("it is there"));
+    let opened = fs::OpenOptions::new().read(true).write(true).open(&file).expect("it is writable");
+    // What was being settled is torn, and the journal has it.
+    opened.write_all_at(&[7; 300], end as u64).expect("there is room");
+    let (lines, code) = verified(&folder);
+    let note = of_log(&lines)["notes"][0].as_str().unwrap_or_default().to_owned();
+    assert!(
+        note.contains("torn behind") && note.contains("copies what the journals hold there"),
+        "{lines:?}"
+    );
+    assert_eq!(code, Some(0), "{lines:?}");
+
+    let mut byte = [0];
+    opened.read_exact_at(&mut byte, 20).expect("it has a header");
+    opened.write_all_at(&[byte[0] ^ 1], 20).expect("it is writable");
+    let (lines, code) = verified(&folder);
+    let advice = of_log(&lines)["advice"].as_str().unwrap_or_default().to_owned();
+    assert!(advice.contains("start the server once and stop it"), "{lines:?}");
+    assert!(!advice.contains("truncate") && code == Some(1), "{lines:?}");
+    let folder = Server::start_in(folder, &[]).stop();
+    let (lines, _) = verified(&folder);
+    let advice = of_log(&lines)["advice"].as_str().unwrap_or_default().to_owned();
+    assert!(advice.contains("truncate"), "there is no journal any more: {lines:?}");
+
+    opened.write_all_at(&byte, 20).expect("it is writable");
+    let folder = Server::start_in(folder, &[]).stop();
+    let (lines, code) = verified(&folder);
+    let log = of_log(&lines);
+    assert_eq!((code, &log["end"], &log["notes"]), (Some(0), &appended.into(), &Value::Array(Vec::new())));
 }
 
 #[test]

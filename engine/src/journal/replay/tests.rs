@@ -101,8 +101,9 @@ fn a_survey_changes_nothing() {
     let mut folder = Folder::new();
     folder.record(0, 0, 0, 0, &[(0, 5000, b"bytes")]);
     folder.save();
-    let survey = survey(&folder.fs, Path::new("/data"), EPOCH).expect("it is sound");
+    let (survey, segments) = survey(&folder.fs, Path::new("/data"), EPOCH).expect("it is sound");
     assert_eq!(survey, Replayed { journals: 1, records: 1, files: 1, bytes: 5 });
+    assert_eq!(segments, BTreeSet::from([(partition(0), Offset::ZERO)]));
     assert_eq!(folder.segment(0, 5000, 5), [0; 5]);
     assert!(folder.has_journal());
 }

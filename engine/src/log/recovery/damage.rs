@@ -84,9 +84,10 @@ impl Damage {
     }
 }
 
-impl From<RecoveryError> for Damage {
-    fn from(error: RecoveryError) -> Self {
-        let advice = error.advice();
+impl Damage {
+    /// What a start would refuse a log for. Where that is `journaled`, journals hold records of it.
+    pub(super) fn of(error: RecoveryError, journaled: bool) -> Self {
+        let advice = error.advice(journaled);
         let (file, offset, why, lost) = match error {
             RecoveryError::Damaged { file, offset, why } => {
                 (file, offset, why, "what was stored from that byte on, as far as this can be told")

@@ -65,10 +65,15 @@ impl RecoveryError {
 }
 
 impl RecoveryError {
-    /// What to do about it.
-    pub(super) fn advice(&self) -> String {
+    /// What to do about it. Where the log is `journaled`, journals hold records of it that a start would write behind a cut.
+    pub(super) fn advice(&self, journaled: bool) -> String {
         match self {
             Self::Io { .. } => "See that the file can be read, and try again".to_owned(),
+            Self::Damaged { .. } if journaled => "Restore the whole folder from a copy. Or start the server once and stop it, \
+                                                  so that what the files journal-* hold of this log is copied into it; then \
+                                                  verify it again, and only then give anything up: a start would write that \
+                                                  behind a cut made now"
+                .to_owned(),
             Self::Damaged { file, offset, .. } => format!(
                 "Restore the file from a copy. Or give up what was stored from that byte on: stop the server, run \
                  `truncate -s {offset} {}`, remove the later .log files of that folder and all files checkpoint-* of the \
@@ -100,7 +105,8 @@ impl RecoveryError {
 
 impl fmt::Display for RecoveryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let advice = self.advice();
+        // Before a log is opened journals are copied into it and removed.
+        let advice = self.advice(false);
         match self {
             Self::Io { doing, path, error } => write!(f, "{doing} {} failed: {error}", path.display()),
             Self::Damaged { file, offset, why } => {

@@ -56,6 +56,15 @@ pub struct Known<'a> {
     pub checkpoint: Option<&'a Entry>,
     /// The epoch that the next start will have, which no batch exceeds.
     pub epoch: LeaderEpoch,
+    /// Whether journals hold records of it, which the next start copies into it before it looks at it.
+    pub journaled: bool,
+}
+
+impl Known<'_> {
+    /// What a start would refuse the log for, as it is told.
+    fn damage(&self, error: RecoveryError) -> Damage {
+        Damage::of(error, self.journaled)
+    }
 }
 
 /// Reads a partition's whole log: every segment of it, as far as its batches can be followed. `progress` is told now and then
@@ -69,10 +78,10 @@ pub fn verify<F: Fs>(
 ) -> Verified {
     let folder = segment::folder(data_dir, partition);
     let mut verified = Verified::default();
-    let segments = match listed(fs, &folder, partition, known.checkpoint, &mut verified) {
+    let segments = match listed(fs, &folder, partition, known, &mut verified) {
         Ok(segments) => segments,
         Err(error) => {
-            verified.damages.push(error.into());
+            verified.damages.push(known.damage(error));
             return verified;
         }
     };
@@ -80,14 +89,14 @@ pub fn verify<F: Fs>(
         if let Some(flushed) =
             known.checkpoint.map(|entry| entry.flushed_position).filter(|at| at.value() > 0)
         {
-            verified.damages.push(RecoveryError::Missing { folder, flushed }.into());
+            verified.damages.push(known.damage(RecoveryError::Missing { folder, flushed }));
         }
         return verified;
     };
     verified.segments = segments.len();
     verified.start = known.checkpoint.map_or(first.base, |entry| first.base.max(entry.log_start));
     let lacks_first = known.checkpoint.filter(|entry| entry.log_start < first.base);
-    let missing = lacks_first.map(|entry| missing_first(first, entry.log_start));
+    let missing = lacks_first.map(|entry| missing_first(first, entry.log_start, known));
     let Walked { mut verified, ahead } =
         Walk::new(fs, &folder, known, first.base, verified, progress).run(&segments);
     let is_whole = verified.is_sound() && ahead.is_none();
@@ -96,7 +105,7 @@ pub fn verify<F: Fs>(
         let found = segments.into_iter().map(|listed| listed.found).collect();
         let rehearsed = chain(found).map(|found| rehearsal(fs, data_dir, &folder, &found, known));
         let is_refused = !matches!(rehearsed, Some(Ok(())));
-        tell(&mut verified.damages, ahead, rehearsed, known.epoch);
+        tell(&mut verified.damages, ahead, rehearsed, known);
         verified.damages.splice(..0, missing);
         verified.damages.iter_mut().for_each(|damage| settle(damage, is_refused));
     }
@@ -128,15 +137,15 @@ fn tell(
     damages: &mut Vec<Damage>,
     mut ahead: Option<Ahead>,
     rehearsed: Option<Result<(), RecoveryError>>,
-    current: LeaderEpoch,
+    known: Known<'_>,
 ) {
     match rehearsed {
         Some(Err(RecoveryError::EpochBehind { file, offset, found: epoch, .. })) => {
-            let known = ahead.filter(|ahead| ahead.epoch >= epoch);
-            ahead = known.or(Some(Ahead { file, offset, epoch }));
+            let later = ahead.filter(|ahead| ahead.epoch >= epoch);
+            ahead = later.or(Some(Ahead { file, offset, epoch }));
         }
         Some(Err(error)) => {
-            let refusal = Damage::from(error);
+            let refusal = known.damage(error);
             let is_told = |damage: &Damage| damage.file == refusal.file && damage.offset <= refusal.offset;
             if !damages.iter().any(is_told) {
                 damages.push(refusal);
@@ -145,7 +154,8 @@ fn tell(
         Some(Ok(())) | None => {}
     }
     if let Some(Ahead { file, offset, epoch: found }) = ahead {
-        damages.push(RecoveryError::EpochBehind { file, offset, found, current }.into());
+        let current = known.epoch;
+        damages.push(known.damage(RecoveryError::EpochBehind { file, offset, found, current }));
     }
 }
 
@@ -168,10 +178,10 @@ struct Listed {
 }
 
 /// The log starts before the first segment that is there. Retention removes one only when the start is past it.
-fn missing_first(first: &Listed, log_start: Offset) -> Damage {
+fn missing_first(first: &Listed, log_start: Offset, known: Known<'_>) -> Damage {
     let base = first.base;
     let why = format!("the log starts with offset {log_start}, but this first segment of it with {base}");
-    let mut damage = Damage::from(RecoveryError::damaged(&first.path, 0, why));
+    let mut damage = known.damage(RecoveryError::damaged(&first.path, 0, why));
     damage.lost = lost(log_start, Some(base));
     damage.advice =
         "Restore the earlier segments from a copy of the folder, or go on without them".to_owned();
@@ -194,7 +204,7 @@ fn listed<F: Fs>(
     fs: &F,
     folder: &Path,
     partition: PartitionId,
-    checkpoint: Option<&Entry>,
+    known: Known<'_>,
     verified: &mut Verified,
 ) -> Result<Vec<Listed>, RecoveryError> {
     let entries = match fs.list(folder) {
@@ -204,7 +214,7 @@ fn listed<F: Fs>(
     let names = || entries.iter().map(|entry| entry.name.as_str());
     let mut bases: Vec<Offset> = names().filter_map(segment::parse_file_name).collect();
     let indexes: Vec<Offset> = names().filter_map(segment::parse_index_name).collect();
-    let start = checkpoint.map_or(Offset::ZERO, |entry| entry.log_start);
+    let start = known.checkpoint.map_or(Offset::ZERO, |entry| entry.log_start);
     let was_only_prepared = |bases: &[Offset], last: Offset| {
         let file = open(fs, &folder.join(segment::file_name(last)))?;
         files::was_only_prepared(bases, &file, start)
@@ -226,7 +236,7 @@ fn listed<F: Fs>(
     for &base in kept {
         let path = folder.join(segment::file_name(base));
         let found = files::look(fs, folder, partition, base, &indexes, None);
-        let found = found.map_err(|error| verified.damages.push(error.into())).ok();
+        let found = found.map_err(|error| verified.damages.push(known.damage(error))).ok();
         segments.push(Listed { path, base, found });
     }
     Ok(segments)

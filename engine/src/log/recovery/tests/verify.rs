@@ -10,7 +10,7 @@ use crate::log::segment::{self, HEADER_SIZE, SegmentHeader};
 use crate::types::{LeaderEpoch, Offset, Position};
 
 fn verified(machine: &Machine, checkpoint: Option<&Entry>) -> Verified {
-    let known = Known { checkpoint, epoch: EPOCH };
+    let known = Known { checkpoint, epoch: EPOCH, journaled: false };
     let verified = verify(&machine.fs, data_dir(), partition(), known, &mut |_| {});
     assert_eq!(machine.world.open_files(), 0);
     verified
@@ -224,4 +224,25 @@ fn what_a_start_refuses_because_of_one_damage_it_refuses_with_all_of_them() {
     );
     flip(&machine, &path(&headers[2]), HEADER_SIZE + 16);
     assert_eq!(as_said(&machine, Some(&entry)), Some(AtStart::RefusesPartition));
+}
+
+#[test]
+fn no_cut_is_promised_or_advised_while_journals_hold_records() {
+    let machine = Machine::new(1);
+    let (headers, all) = log(&machine);
+    let verified = |checkpoint, journaled| {
+        let known = Known { checkpoint, epoch: EPOCH, journaled };
+        verify(&machine.fs, data_dir(), partition(), known, &mut |_| {})
+    };
+    flip(&machine, &path(&headers[2]), HEADER_SIZE + 300);
+    for (journaled, said) in [(true, "the next start copies what the journals hold"), (false, "cuts them")] {
+        let notes = verified(None, journaled).notes;
+        assert!(notes.len() == 1 && notes[0].contains(said), "{notes:?}");
+    }
+    let entry = checkpoint(&all);
+    for (journaled, said) in [(true, "start the server once and stop it"), (false, "truncate -s")] {
+        let damages = verified(Some(&entry), journaled).damages;
+        assert!(damages.len() == 1 && damages[0].advice.contains(said), "{damages:?}");
+        assert_eq!(damages[0].advice.contains("truncate"), !journaled, "{damages:?}");
+    }
 }

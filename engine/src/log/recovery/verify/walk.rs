@@ -135,8 +135,13 @@ impl<'a, F: Fs> Walk<'a, F> {
 
     /// What a crash has left, up to the byte `last`.
     fn note_torn(&mut self, end: &End<'_>, last: u64, file: &Reader<'_, F>) -> Result<(), Damage> {
+        let becomes = if self.known.journaled {
+            "the next start copies what the journals hold there, and cuts what is torn then"
+        } else {
+            "a start that opens the log cuts them"
+        };
         let mut torn = format!(
-            "{}: torn behind offset {}: {} bytes from byte {} on were not flushed, a start that opens the log cuts them",
+            "{}: torn behind offset {}: {} bytes from byte {} on were not flushed; {becomes}",
             segment::file_name(end.header.base_offset),
             end.expected.offset,
             last + 1 - end.at,
@@ -165,12 +170,12 @@ impl<'a, F: Fs> Walk<'a, F> {
     /// From a byte of a segment on it cannot be read.
     fn unread(&self, error: RecoveryError, at: u64) -> Damage {
         let lost = format!("{}, if it stays so", lost(self.expected.offset, self.until));
-        Damage { offset: at, lost, ..Damage::from(error) }
+        Damage { offset: at, lost, ..self.known.damage(error) }
     }
 
     /// What it means that a segment's batches end where they should not.
     fn batches_lost(&self, error: RecoveryError, end: &End<'_>, file: &Reader<'_, F>) -> Damage {
-        let mut damage = Damage::from(error);
+        let mut damage = self.known.damage(error);
         let from = end.expected.offset;
         // What cannot be read is not there.
         damage.lost = match end.goes_on(file).ok().flatten() {
