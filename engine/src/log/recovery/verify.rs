@@ -35,7 +35,7 @@ pub struct Verified {
     pub start: Offset,
     /// The offset after the last record that is in order.
     pub end: Offset,
-    /// What a start that opens the log will set right, in words.
+    /// What is no damage, and mostly what a start that opens the log will set right, in words.
     pub notes: Vec<String>,
     /// What is not as it was written, from the log's start to its end.
     pub damages: Vec<Damage>,

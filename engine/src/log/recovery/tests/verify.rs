@@ -108,6 +108,18 @@ fn batches_of_later_openings_are_told_once_with_the_latest() {
     assert_eq!((found.batches, found.end), (4, Offset::new(8)), "all the same they are in order");
 }
 
+#[test]
+fn a_broker_epoch_that_lags_by_one_opening_is_noted() {
+    for (epoch, notes) in [(EPOCH.value() - 1, 0), (EPOCH.value(), 1)] {
+        let machine = Machine::new(1);
+        machine.segment(&header(0, 0, 1 << 16), &batches(0, &[1000; 2], epoch), 1 << 18);
+        let found = verified(&machine, None);
+        assert!(found.is_sound() && found.notes.len() == notes, "{found:?}");
+        assert!(found.notes.iter().all(|note| note.contains("broker-epoch is older")), "{found:?}");
+        assert_eq!(as_said(&machine, None), None);
+    }
+}
+
 /// Verifies, starts, and checks that the start does what was said. Answers that.
 fn as_said(machine: &Machine, checkpoint: Option<&Entry>) -> Option<AtStart> {
     let found = verified(machine, checkpoint);

@@ -29,6 +29,8 @@ pub(super) struct Walk<'a, F> {
     /// Where the next segment begins; `None` in the last one.
     until: Option<Offset>,
     ahead: Option<Ahead>,
+    /// Whether there is a batch of the next start's epoch, which no opening before it should have had.
+    is_reached: bool,
 }
 
 /// The batch of the latest epoch, where that is later than the next start's.
@@ -57,7 +59,7 @@ impl<'a, F: Fs> Walk<'a, F> {
         progress: &'a mut dyn FnMut(u64),
     ) -> Self {
         let expected = Expected { offset: start, epoch: LeaderEpoch::new(i32::MIN) };
-        Self { fs, folder, known, verified, progress, expected, until: None, ahead: None }
+        Self { fs, folder, known, verified, progress, expected, until: None, ahead: None, is_reached: false }
     }
 
     /// Reads the segments, oldest first.
@@ -79,6 +81,13 @@ impl<'a, F: Fs> Walk<'a, F> {
             }
         }
         self.verified.end = self.expected.offset;
+        if self.is_reached && self.ahead.is_none() {
+            self.verified.notes.push(format!(
+                "there are batches of leader epoch {}, which the next start has again: the data folder's broker-epoch is older \
+                 than its logs",
+                self.known.epoch
+            ));
+        }
         Walked { verified: self.verified, ahead: self.ahead }
     }
 
@@ -210,6 +219,7 @@ impl<'a, F: Fs> Walk<'a, F> {
             let next = scan.next().map_err(RecoveryError::io("reading", &found.path));
             match next.map_err(|error| self.unread(error, at))? {
                 Next::Batch(batch) => {
+                    self.is_reached |= batch.leader_epoch == self.known.epoch;
                     let latest = self.ahead.as_ref().map_or(self.known.epoch, |ahead| ahead.epoch);
                     if batch.leader_epoch > latest {
                         let (file, epoch) = (found.path.clone(), batch.leader_epoch);
