@@ -102,6 +102,8 @@ pub struct Shard<I: Io> {
     searches: Searches,
     reads: ReadRoom,
     stopping: bool,
+    /// It stops, and threads outside have had their last requests taken.
+    refuses: bool,
     // Reused from call to call.
     wanted: Wanted<I::Fs>,
     answers: Vec<(ReplyTo, Reply)>,
@@ -160,6 +162,7 @@ impl<I: Io> Shard<I> {
             searches: Searches::new(),
             reads: ReadRoom::new(config.cold_read_bytes),
             stopping: false,
+            refuses: false,
             wanted: Vec::new(),
             answers: Vec::new(),
             config,
@@ -255,6 +258,8 @@ impl<I: Io> Shard<I> {
 
     fn take(&mut self, mail: Mail) {
         match mail {
+            // Whoever asks again after each answer would keep it from ever stopping.
+            Mail::Request { from: from @ ReplyTo::Handle(_), .. } if self.refuses => drop(from),
             Mail::Request { from, request } => self.perform(from, request),
             Mail::Gathered(gathering) => self.append_gathered(gathering),
             Mail::Reply { from, tag, reply } => {
@@ -398,8 +403,9 @@ impl<I: Io> Shard<I> {
     }
 
     fn begin_stop(&mut self) {
-        // Only what lies here now: senders that go on would keep it from ever stopping.
+        // Only what lies here now: what threads outside send after this is refused.
         self.take_mail_of(self.inbox.len());
+        self.refuses = true;
         let slots: Vec<usize> = self.slots.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             self.with(slot, |partition, cx| partition.stop_watching(cx));

@@ -4,9 +4,10 @@
 //! one. What the shard takes, when it comes to that message, is all that has been gathered by then: a shard that sleeps
 //! is woken by the first record and gets it at once, a busy one gets a larger batch, and there is no timer.
 //!
-//! At most one message of a gatherer is on its way, in a slot of the mailbox that it holds for life. The shard never
-//! waits for the lock: where it finds it taken, it leaves the message with the gatherer (`missed`), and
-//! whoever holds the lock sends it again right afterwards.
+//! At most one message of a gatherer is on its way, in a slot of the mailbox that it holds for life. The shard does not
+//! wait for the lock while it serves: where it finds it taken, it leaves the message with the gatherer (`missed`), and
+//! whoever holds the lock sends it again right afterwards. A shard that stops takes what a message brings once more, and
+//! nothing after that.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -217,14 +218,13 @@ impl Gatherer {
         Some((std::mem::take(&mut state.full), last))
     }
 
-    /// Nothing more will be taken.
-    fn stop(&self) {
+    /// The shard's, where it stops: all that has been gathered. Nothing more will be taken.
+    fn take_last(&self) -> (VecDeque<Batch>, Option<Batch>) {
+        // Waits for who is just adding a record. A message that came again might find the shard ended.
         let mut state = self.lock();
         state.stopped = true;
-        let left = (std::mem::take(&mut state.full), self.finish(&mut state));
-        drop(state);
-        // Answered outside the lock: it wakes tasks.
-        drop(left);
+        let last = self.finish(&mut state);
+        (std::mem::take(&mut state.full), last)
     }
 }
 
@@ -250,12 +250,19 @@ impl Gathering {
         let (full, last) = self.0.take().and_then(|gatherer| gatherer.take()).unwrap_or_default();
         full.into_iter().chain(last)
     }
+
+    /// The same by a shard that stops: what is added from now on is refused.
+    pub fn take_last(mut self) -> impl Iterator<Item = Batch> {
+        let (full, last) = self.0.take().map(|gatherer| gatherer.take_last()).unwrap_or_default();
+        full.into_iter().chain(last)
+    }
 }
 
 impl Drop for Gathering {
     fn drop(&mut self) {
         if let Some(gatherer) = self.0.take() {
-            gatherer.stop();
+            // What it brings is answered here, outside the lock: that wakes tasks.
+            drop(gatherer.take_last());
         }
     }
 }

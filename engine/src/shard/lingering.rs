@@ -61,7 +61,8 @@ impl Lingering {
 impl<I: Io> Shard<I> {
     /// Waits a moment for those who were answered since the last time, and takes what comes.
     pub(super) fn linger(&mut self) {
-        let Some(wanted) = self.lingering.begin().filter(|_| self.io.time_goes_on()) else { return };
+        let may = self.io.time_goes_on() && !self.stopping;
+        let Some(wanted) = self.lingering.begin().filter(|_| may) else { return };
         let until = self.io.now().plus(patience(wanted));
         let (mut came, mut gathering): (usize, Option<Gathering>) = (0, None);
         loop {

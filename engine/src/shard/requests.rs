@@ -145,8 +145,18 @@ impl<I: Io> Shard<I> {
         }
     }
 
+    /// Appends what was gathered. A stop takes that once of each appender: what was appended before it may still have been on
+    /// its way.
     pub(super) fn append_gathered(&mut self, gathering: Gathering) {
-        for Batch { partition, batch, from } in gathering.take() {
+        if self.stopping {
+            self.append_batches(gathering.take_last());
+        } else {
+            self.append_batches(gathering.take());
+        }
+    }
+
+    fn append_batches(&mut self, batches: impl Iterator<Item = Batch>) {
+        for Batch { partition, batch, from } in batches {
             self.perform(from, Request::Append { partition, batch, origin: Origin::Client });
         }
     }

@@ -16,8 +16,10 @@ use std::time::Duration;
 use super::*;
 use crate::batch::BatchBuilder;
 use crate::catalog::{SettingChange, SettingChangeKind, SettingsEdit};
+use crate::checkpoint::Checkpoint;
 use crate::handle::{Clock, Handle, Pending};
-use crate::io::CHUNK_SIZE;
+use crate::io::{CHUNK_SIZE, Fs, OpenMode};
+use crate::journal;
 use crate::mailbox::mail;
 use crate::open::load;
 use crate::reactor::{Reactor, Turned};
@@ -184,6 +186,14 @@ fn start(world: &SimWorld, config: &Config, stop: &Arc<AtomicBool>) -> (Reactor<
     let shard = Shard::open(io, CATALOG_SHARD, config, &loaded, peers.clone(), inbox, catalog_log).unwrap();
     let reactor = Reactor::new(shard, NoService, Arc::clone(stop));
     (reactor, Handle::new(peers, Arc::new(world.clone())))
+}
+
+/// The end of a partition's log as the last checkpoint has it, after a stop that has left no journal.
+fn checkpointed_end(world: &SimWorld, partition: PartitionId) -> Offset {
+    let (fs, data_dir) = (world.fs(), &config().data_dir);
+    let journal = fs.open(&journal::path(data_dir, CATALOG_SHARD), OpenMode::Read);
+    assert_eq!(journal.unwrap_err().kind(), io::ErrorKind::NotFound, "the stop was clean");
+    Checkpoint::read_all(&fs, data_dir).unwrap().get(partition).unwrap().flushed_offset
 }
 
 /// A batch of records with these timestamps.

@@ -250,3 +250,18 @@ fn a_shards_own_thread_does_not_wait_for_room() {
     });
     test.join().unwrap();
 }
+
+#[test]
+fn a_shard_that_stops_takes_what_was_gathered_once_more() {
+    let (handle, mut inboxes) = handle_of(1);
+    let appender = appender_of(&handle, &mut inboxes[0], 1 << 20, 1 << 20);
+    let early: Vec<_> = ["a", "b"].map(|text| appender.append(value(text)).unwrap()).into();
+    let Some(Mail::Gathered(gathering)) = inboxes[0].pop() else { panic!("nothing was sent") };
+    let mut batches: Vec<Batch> = gathering.take_last().collect();
+    assert_eq!(values_of(&batches[0]), ["a", "b"]);
+    assert_eq!(appender.append(value("c")).unwrap_err(), Error::Stopped);
+    assert!(inboxes[0].pop().is_none());
+    answer_group(batches.remove(0), Ok(appended(5)));
+    assert_eq!(early.into_iter().map(|pending| pending.wait().unwrap().value()).collect::<Vec<_>>(), [5, 6]);
+    assert_eq!(appender.bytes_left(), 1 << 20);
+}

@@ -1,7 +1,6 @@
 //! Settings that are altered while their topic is used: they hold at once, for what is there already, too.
 
 use super::*;
-use crate::io::Fs;
 use crate::request::OffsetQuery;
 
 const HOUR_MS: i64 = 3_600_000;

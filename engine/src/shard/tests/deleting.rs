@@ -3,9 +3,6 @@
 use std::time::Duration;
 
 use super::*;
-use crate::checkpoint::Checkpoint;
-use crate::io::{Fs, OpenMode};
-use crate::journal;
 use crate::log::segment;
 use crate::shard::ops::JournalOp;
 
@@ -85,11 +82,7 @@ fn a_stop_leaves_the_files_of_a_large_topic_to_the_next_start() {
     rig.close();
     let left = folders(&world, &partitions);
     assert!(left > 2 * partitions.len() / 3, "{left} are left");
-    let (fs, data_dir) = (world.fs(), &config().data_dir);
-    let journal = fs.open(&journal::path(data_dir, CATALOG_SHARD), OpenMode::Read);
-    assert_eq!(journal.unwrap_err().kind(), io::ErrorKind::NotFound, "the stop was clean");
-    let checkpoint = Checkpoint::read_all(&fs, data_dir).unwrap();
-    assert_eq!(checkpoint.get(other).unwrap().flushed_offset, Offset::new(1));
+    assert_eq!(checkpointed_end(&world, other), Offset::new(1));
 
     let mut rig = Rig::open_on(&world, config());
     rig.settle();

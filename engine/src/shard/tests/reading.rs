@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::batch::layout;
-use crate::io::{Fs, OpenMode};
 use crate::log::segment;
 use crate::request::Records;
 
@@ -13,12 +12,12 @@ fn large_batches() -> Config {
 
 /// Bytes of a record; some of them are a read.
 const RECORD_BYTES: usize = 100_000;
-const RECORDS: i64 = 60;
+pub(super) const RECORDS: i64 = 60;
 const READERS: usize = 100;
 const READ_BYTES: usize = 1 << 20;
 
 /// A shard with two partitions of old data, of which nothing is in memory.
-fn old_data(world: &SimWorld) -> (Rig, Vec<PartitionId>) {
+pub(super) fn old_data(world: &SimWorld) -> (Rig, Vec<PartitionId>) {
     let mut rig = Rig::open_on(world, large_batches());
     let partitions = rig.create_many("old", 2);
     for _ in 0..RECORDS {
