@@ -258,7 +258,7 @@ impl Handle {
     /// [`Pending`] is dropped counts until the shard looks, [a second](limits::WATCH_LOOK_MS) later or sooner.
     ///
     /// # Errors
-    /// At once [`Error::Busy`]; then [`Error::Stopped`].
+    /// At once [`Error::Busy`]; then [`Error::Stopped`] where the engine is closed before either.
     pub fn wait_for(
         &self,
         partition: PartitionId,

@@ -325,9 +325,9 @@ impl Partition {
         self.answer_all(&Error::UnknownPartition, cx);
     }
 
-    /// The engine stops: answers everybody who waits for records; appends still get their acknowledgement.
+    /// The engine stops: nobody waits for records any more; appends still get their acknowledgement.
     pub fn stop_watching<F>(&mut self, cx: &mut Context<'_, F>) {
-        self.waiters.expire(Nanos::new(u64::MAX), cx.replies);
+        self.waiters.stop_watching(cx.replies);
     }
 
     /// Whether something that is to be durable has not been answered yet.

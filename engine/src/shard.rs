@@ -392,8 +392,8 @@ impl<I: Io> Shard<I> {
         self.io.turn(wait, completions)
     }
 
-    /// Begins to stop, or goes on with that: readers that wait are answered, appends go on until they are acknowledged, and what
-    /// was sent before is done.
+    /// Begins to stop, or goes on with that: nobody waits for news any more, appends go on until they are acknowledged, and what
+    /// was sent before is done. What threads outside send from now on is refused.
     pub fn stop(&mut self) {
         if !std::mem::replace(&mut self.stopping, true) {
             self.begin_stop();

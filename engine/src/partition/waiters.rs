@@ -94,6 +94,18 @@ impl Waiters {
         next
     }
 
+    /// The engine stops: answers the shards' readers, which go on to read what there is. Those outside learn that it has
+    /// stopped, since neither their time is up nor has anything come.
+    pub fn stop_watching(&mut self, replies: &mut Vec<(ReplyTo, Reply)>) {
+        for Watcher { from, .. } in self.watchers.drain(..) {
+            match from {
+                ReplyTo::Shard { .. } => replies.push((from, Reply::Watch(false))),
+                // Dropping it says so.
+                ReplyTo::Handle(_) | ReplyTo::Group(_) => drop(from),
+            }
+        }
+    }
+
     /// Forgets the readers who are gone.
     pub fn forget_abandoned(&mut self) {
         self.watchers.retain(|watcher| !watcher.from.is_abandoned());

@@ -83,7 +83,8 @@ impl<I: Io> Shard<I> {
                 Err(error) => self.answer(from, Reply::ReadStored(Err(error))),
             },
             Request::Watch { partition, end, until } => match self.slot_in_use(partition) {
-                Ok(slot) if !self.stopping => self.watch(slot, from, end, until),
+                // Of threads outside a stop takes only what came before it, and ends their watches right afterwards.
+                Ok(slot) if !self.stopping || from.may_be_abandoned() => self.watch(slot, from, end, until),
                 _ => self.answer(from, Reply::Watch(true)),
             },
             Request::ListOffset { partition, query } => match self.slot_in_use(partition) {

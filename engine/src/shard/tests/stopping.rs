@@ -9,11 +9,13 @@ use crate::handle::RecordRef;
 fn what_was_sent_before_the_end_is_done_however_much_it_is() {
     let mut rig = Rig::open(config());
     let partition = rig.create("log", &[]);
+    rig.append_bytes(partition, 10);
     // More than a turn takes, all of it answered at once, and an append behind it.
     let asked: Vec<_> =
         (0..2 * limits::MAIL_PER_TURN).map(|_| rig.handle.find_topic("log").unwrap()).collect();
     let appended = rig.handle.append_records(partition, [RecordRef::of_value(b"0")]).unwrap();
-    let watching = rig.handle.wait_for(partition, Offset::new(1), Duration::from_secs(60)).unwrap();
+    let watch = |end| rig.handle.wait_for(partition, Offset::new(end), Duration::from_secs(60)).unwrap();
+    let watching = [watch(0), watch(2)];
     let handle = rig.handle.clone();
     // Whatever else the end takes, it does not come before them.
     rig.shard().stop();
@@ -22,9 +24,45 @@ fn what_was_sent_before_the_end_is_done_however_much_it_is() {
     for pending in asked {
         assert!(matches!(pending.wait(), Ok(Some(_))));
     }
-    assert_eq!(appended.wait().map(|appended| appended.base_offset), Ok(Offset::ZERO));
-    assert_eq!(watching.wait(), Ok(true), "who waits for more is told to look");
+    assert_eq!(appended.wait().map(|appended| appended.base_offset), Ok(Offset::new(1)));
+    let told = watching.map(Pending::wait);
+    assert_eq!(told, [Ok(true), Err(Error::Stopped)], "no news has come, nor is the time up");
     assert_eq!(handle.find_topic("log").unwrap().wait(), Err(Error::Stopped));
+}
+
+#[test]
+fn who_waits_for_more_is_told_that_it_has_stopped() {
+    let mut rig = Rig::open(config());
+    let partition = rig.create("log", &[]);
+    let waiting = rig.handle.wait_for(partition, Offset::ZERO, Duration::from_secs(60)).unwrap();
+    let mut tails = [(); 3].map(|()| rig.handle.tail(partition, Offset::ZERO));
+    for tail in &mut tails[..2] {
+        while !format!("{tail:?}").contains("waiting") {
+            assert!(tail.try_next().is_pending());
+            rig.step();
+        }
+    }
+    let taken = rig.handle.describe(partition);
+    rig.wait(taken).unwrap();
+    assert!(!waiting.is_ready());
+    // One whose question is still on its way, and one that begins just then.
+    assert!(tails[2].try_next().is_pending());
+    rig.shard().stop();
+    assert_eq!(waiting.wait(), Err(Error::Stopped), "the time is not up");
+    for tail in &mut tails[..2] {
+        assert!(matches!(tail.try_next(), Poll::Ready(None)), "it asks nothing more: {tail:?}");
+        assert_eq!(tail.ended(), Some(&Error::Stopped));
+    }
+    // That one asks once more, as it has had an answer.
+    let mut asked = 0;
+    while tails[2].ended().is_none() {
+        let before = rig.shard().inbox.len();
+        assert!(!matches!(tails[2].try_next(), Poll::Ready(Some(_))));
+        asked += rig.shard().inbox.len() - before;
+        rig.step();
+    }
+    assert!(asked <= 1, "it has asked {asked} times");
+    rig.close();
 }
 
 /// Stops it as an engine is closed, while others go on. Answers how many milliseconds that takes.
