@@ -55,7 +55,6 @@ use timed::Rounds;
 
 /// One core's partitions, its way to the other shards, and its operations.
 pub struct Shard<I: Io> {
-    io: I,
     pool: Pool,
     id: ShardId,
     config: Arc<Config>,
@@ -107,6 +106,10 @@ pub struct Shard<I: Io> {
     // Reused from call to call.
     wanted: Wanted<I::Fs>,
     answers: Vec<(ReplyTo, Reply)>,
+    /// The last one, since it is dropped last: that waits until the kernel is done with what is under way, for as long as a hung
+    /// disk may take, and dropping all the others answers whoever still waits. The memory of what is under way is the
+    /// [`Io`]'s own meanwhile; what it was not given yet just goes.
+    io: I,
 }
 
 impl<I: Io> Shard<I> {
@@ -128,7 +131,6 @@ impl<I: Io> Shard<I> {
         let open_files_max = config.open_files_max;
         let mut shard = Self {
             pool: io.pool().clone(),
-            io,
             id,
             data_dir: Arc::from(config.data_dir.as_path()),
             epoch: loaded.epoch,
@@ -166,6 +168,7 @@ impl<I: Io> Shard<I> {
             wanted: Vec::new(),
             answers: Vec::new(),
             config,
+            io,
         };
         if id == CATALOG_SHARD {
             let config = shard.catalog.defaults().clone();

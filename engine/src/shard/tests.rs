@@ -24,7 +24,7 @@ use crate::mailbox::mail;
 use crate::open::load;
 use crate::reactor::{Reactor, Turned};
 use crate::service::NoService;
-use crate::sim::{Faults, SimIo, SimWorld, Step};
+use crate::sim::{Faults, SimFs, SimIo, SimWorld, Step};
 use crate::types::{Offset, ProducerId, TopicId};
 
 /// Steps until something is answered, at most.
@@ -98,15 +98,7 @@ impl Rig {
 
     /// Lets the next thing happen; false once the shard has stopped.
     fn step(&mut self) -> bool {
-        match self.world.step() {
-            Step::Turn(_) => match self.reactor.turn() {
-                Ok(turned) => !matches!(turned, Turned::Stopped),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
-                Err(error) => panic!("the turn failed: {error}"),
-            },
-            Step::Inside => true,
-            step => panic!("nothing will ever happen: {step:?}"),
-        }
+        step_alone(&self.world, &mut self.reactor)
     }
 
     /// Lets things happen until nothing is in flight.
@@ -177,15 +169,48 @@ fn world() -> SimWorld {
 }
 
 fn start(world: &SimWorld, config: &Config, stop: &Arc<AtomicBool>) -> (Reactor<SimIo, NoService>, Handle) {
-    let (loaded, catalog_log) =
+    let (mut reactors, handle) = start_with(world, config, stop, |io| io);
+    (reactors.remove(0), handle)
+}
+
+/// All shards that the configuration has, with what is made of their ways to the machine.
+fn start_with<I: Io<Fs = SimFs>>(
+    world: &SimWorld,
+    config: &Config,
+    stop: &Arc<AtomicBool>,
+    make_io: impl Fn(SimIo) -> I,
+) -> (Vec<Reactor<I, NoService>>, Handle) {
+    let (loaded, mut catalog_log) =
         load(&world.fs(), config, world.unix_millis(), TopicId::from_random(1, 2)).unwrap();
-    let (peers, mut inboxes) = mail::open(1);
-    let inbox = inboxes.remove(0);
-    let io = world.io(0, Pool::new(config.buffer_bytes / CHUNK_SIZE));
+    let (peers, inboxes) = mail::open(config.shards);
     let config = Arc::new(config.clone());
-    let shard = Shard::open(io, CATALOG_SHARD, config, &loaded, peers.clone(), inbox, catalog_log).unwrap();
-    let reactor = Reactor::new(shard, NoService, Arc::clone(stop));
-    (reactor, Handle::new(peers, Arc::new(world.clone())))
+    let start = |(number, inbox)| {
+        let io = make_io(world.io(number, Pool::new(config.buffer_bytes / CHUNK_SIZE)));
+        let (id, config) = (ShardId::new(number), Arc::clone(&config));
+        let catalog_log = if id == CATALOG_SHARD { catalog_log.take() } else { None };
+        let shard = Shard::open(io, id, config, &loaded, peers.clone(), inbox, catalog_log).unwrap();
+        Reactor::new(shard, NoService, Arc::clone(stop))
+    };
+    let reactors = (0..config.shards).zip(inboxes).map(start).collect();
+    (reactors, Handle::new(peers, Arc::new(world.clone())))
+}
+
+/// Lets the next thing happen to the only shard; false once it has stopped.
+fn step_alone<I: Io>(world: &SimWorld, reactor: &mut Reactor<I, NoService>) -> bool {
+    match world.step() {
+        Step::Turn(_) => turn(reactor),
+        Step::Inside => true,
+        step => panic!("nothing will ever happen: {step:?}"),
+    }
+}
+
+/// Has a shard take a turn, which may end with it asleep; false once it has stopped.
+fn turn<I: Io>(reactor: &mut Reactor<I, NoService>) -> bool {
+    match reactor.turn() {
+        Ok(turned) => !matches!(turned, Turned::Stopped),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
+        Err(error) => panic!("the turn failed: {error}"),
+    }
 }
 
 /// The end of a partition's log as the last checkpoint has it, after a stop that has left no journal.

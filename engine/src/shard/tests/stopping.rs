@@ -1,9 +1,12 @@
 //! The shard's end: what was asked before is done.
 
+use std::sync::Mutex;
 use std::task::Poll;
 
 use super::*;
 use crate::handle::RecordRef;
+use crate::io::{Wait, Wake};
+use crate::request::Appended;
 
 #[test]
 fn what_was_sent_before_the_end_is_done_however_much_it_is() {
@@ -164,5 +167,86 @@ fn who_goes_through_old_data_does_not_hold_it_up() {
     assert_eq!(tail.ended(), Some(&Error::Stopped));
     assert_eq!(checkpointed_end(&world, partitions[0]), Offset::new(reading::RECORDS));
     drop(rig);
+    world.kill();
+}
+
+/// An append, and whether it was answered when the shard's way to the machine went.
+#[derive(Default)]
+struct Given {
+    pending: Option<Pending<Appended>>,
+    was_answered: bool,
+}
+
+/// A way to a machine whose kernel takes its time where it is given up.
+struct Slow {
+    io: SimIo,
+    given: Arc<Mutex<Given>>,
+}
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        let mut given = self.given.lock().unwrap();
+        given.was_answered = given.pending.as_ref().is_some_and(Pending::is_ready);
+    }
+}
+
+impl Io for Slow {
+    type Fs = SimFs;
+
+    fn submit(&mut self, token: Token, op: Op<SimFs>) {
+        self.io.submit(token, op);
+    }
+
+    fn turn(&mut self, wait: Wait, completions: &mut Vec<Completion>) -> io::Result<()> {
+        self.io.turn(wait, completions)
+    }
+
+    fn now(&self) -> Nanos {
+        self.io.now()
+    }
+
+    fn unix_millis(&self) -> i64 {
+        self.io.unix_millis()
+    }
+
+    fn random(&mut self) -> u64 {
+        self.io.random()
+    }
+
+    fn waker(&self) -> Arc<dyn Wake> {
+        self.io.waker()
+    }
+
+    fn pool(&self) -> &Pool {
+        self.io.pool()
+    }
+
+    fn fs(&self) -> &SimFs {
+        self.io.fs()
+    }
+}
+
+#[test]
+fn who_waits_is_answered_before_the_kernel_lets_go() {
+    let (world, stop) = (world(), Arc::new(AtomicBool::new(false)));
+    let given = Arc::new(Mutex::new(Given::default()));
+    let make_io = |io| Slow { io, given: Arc::clone(&given) };
+    let (mut reactors, handle) = start_with(&world, &config(), &stop, make_io);
+    let mut reactor = reactors.remove(0);
+    let created = handle.create_topic("log", 1, &[]).unwrap();
+    while !created.is_ready() {
+        step_alone(&world, &mut reactor);
+    }
+    let partition = PartitionId::new(created.wait().unwrap().id, 0);
+    let append = || handle.append_records(partition, [RecordRef::of_value(b"x")]).unwrap();
+    let (under_way, behind) = (append(), append());
+    while !reactor.shard().inbox.is_empty() {
+        step_alone(&world, &mut reactor);
+    }
+    assert!(!under_way.is_ready() && reactor.shard().ops.len() > 0, "it is on its way to the disk");
+    given.lock().unwrap().pending = Some(under_way);
+    drop(reactor);
+    assert!(given.lock().unwrap().was_answered);
+    assert_eq!(behind.wait().map(drop), Err(Error::Stopped));
     world.kill();
 }
