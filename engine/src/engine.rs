@@ -185,11 +185,12 @@ impl Engine {
     /// Stops: what was sent before is done, appends are acknowledged, what waits is answered, and the folder is free
     /// afterwards. Later requests answer [`Error::Stopped`](crate::Error::Stopped).
     ///
-    /// It blocks until the shards have ended. Each takes what its disk needs for what is under way, its logs and its checkpoint,
-    /// and gives up after four seconds: what was not acknowledged by then is answered `Stopped`, and the next opening
-    /// copies from the journal what the logs do not have. For a disk that answers nothing at all it blocks longer, as
-    /// long as the kernel keeps the writes that are under way: their memory cannot be given back before. Everybody is answered
-    /// by then, and ending the process is what is left; what was acknowledged is safe.
+    /// It blocks until the shards have ended, which they do together: none is gone while another still asks it. Each takes what
+    /// its disk needs for what is under way, its logs and its checkpoint, and gives up after four seconds: what was not
+    /// acknowledged by then is answered `Stopped`, and the next opening copies from the journal what the logs do not have. For
+    /// a disk that answers nothing at all it blocks longer, as long as the kernel keeps the writes that are under way: their
+    /// memory cannot be given back before. Everybody is answered by then, and ending the process is what is left; what was
+    /// acknowledged is safe.
     pub fn close(mut self) {
         self.stop();
     }

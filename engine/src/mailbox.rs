@@ -19,6 +19,7 @@ mod credits;
 mod doorbell;
 pub mod gather;
 pub mod group;
+mod leaving;
 pub mod mail;
 pub mod room;
 mod shard_thread;
@@ -35,6 +36,7 @@ pub use shard_thread::{is_shard_thread, mark_shard_thread};
 use crate::io::Wake;
 use crate::types::ShardId;
 use doorbell::{Doorbell, Rung};
+use leaving::Leaving;
 use sync::Queue;
 
 /// One shard's queue with its doorbell.
@@ -74,7 +76,9 @@ impl<T> Mailbox<T> {
 #[must_use]
 pub fn mailboxes<T: Send>(shards: u16, capacity: usize) -> (Peers<T>, Vec<Inbox<T>>) {
     let boxes: Arc<[Mailbox<T>]> = (0..shards).map(|_| Mailbox::new(capacity)).collect();
-    let inboxes = (0..usize::from(shards)).map(|index| Inbox { boxes: Arc::clone(&boxes), index }).collect();
+    let leaving = Arc::new(Leaving::new(shards));
+    let inbox = |index| Inbox::new(Arc::clone(&boxes), index, Arc::clone(&leaving));
+    let inboxes = (0..usize::from(shards)).map(inbox).collect();
     (Peers { boxes }, inboxes)
 }
 
@@ -97,6 +101,12 @@ impl<T: Send> Peers<T> {
         self.mailbox(shard).ring();
     }
 
+    /// Whether a shard has ended: nothing is answered there any more.
+    #[must_use]
+    pub fn has_ended(&self, shard: ShardId) -> bool {
+        self.mailbox(shard).doorbell.is_closed()
+    }
+
     /// How many shards there are.
     #[must_use]
     pub fn shards(&self) -> u16 {
@@ -115,13 +125,23 @@ impl<T> Clone for Peers<T> {
 }
 
 /// The receiving end of one shard's mailbox, held by the shard alone. Dropping it closes the mailbox: what lies there
-/// and what comes later is dropped, so that nobody waits for an answer to it.
+/// and what comes later is dropped, so that nobody waits for an answer to it. The other shards do not wait for one that has
+/// ended so, either.
 pub struct Inbox<T> {
     boxes: Arc<[Mailbox<T>]>,
     index: usize,
+    leaving: Arc<Leaving>,
+    /// Whether it is counted there as ready.
+    ready: bool,
+    /// How many shards were gone when the shard looked last; `None` where it has not, since it does not stop.
+    gone: Option<u32>,
 }
 
 impl<T> Inbox<T> {
+    fn new(boxes: Arc<[Mailbox<T>]>, index: usize, leaving: Arc<Leaving>) -> Self {
+        Self { boxes, index, leaving, ready: false, gone: None }
+    }
+
     /// Says how the shard is woken: once, before its first [`Inbox::try_sleep`].
     pub fn register(&mut self, waker: Arc<dyn Wake>) {
         self.mailbox().doorbell.register(waker);
@@ -152,7 +172,36 @@ impl<T> Inbox<T> {
     #[must_use]
     pub fn try_sleep(&mut self, has_work: impl FnOnce() -> bool) -> bool {
         let mailbox = self.mailbox();
-        mailbox.doorbell.try_sleep(|| mailbox.queue.is_empty() && !has_work())
+        mailbox.doorbell.try_sleep(|| mailbox.queue.is_empty() && !has_work() && !self.others_have_left())
+    }
+
+    /// A shard that stops is about to see what it still waits for: it is woken for each shard that ends from now on without
+    /// having been ready ([`Peers::has_ended`]).
+    pub fn watch_others(&mut self) {
+        self.gone = Some(self.leaving.gone());
+    }
+
+    /// A shard that stops says whether it is ready to end: it has nothing left to do, and waits for no other's answer. Answers
+    /// whether none has, so that it may end. It is woken when that comes, and may say otherwise until then.
+    pub fn leave_together(&mut self, ready: bool) -> bool {
+        if std::mem::replace(&mut self.ready, ready) != ready {
+            if !ready {
+                self.leaving.take_off();
+            } else if self.leaving.add() {
+                self.wake_others();
+            }
+        }
+        ready && self.leaving.are_all()
+    }
+
+    /// Whether the others' ends have brought something to do.
+    fn others_have_left(&self) -> bool {
+        (self.ready && self.leaving.are_all()) || self.gone.is_some_and(|gone| gone != self.leaving.gone())
+    }
+
+    fn wake_others(&self) {
+        let others = self.boxes.iter().enumerate().filter(|(index, _)| *index != self.index);
+        others.for_each(|(_, mailbox)| mailbox.ring());
     }
 
     /// The shard has woken up, for whatever reason: senders leave their messages without waking it. To be called
@@ -170,6 +219,10 @@ impl<T> Drop for Inbox<T> {
     fn drop(&mut self) {
         self.mailbox().doorbell.close();
         self.mailbox().clear();
+        if !self.ready {
+            self.leaving.lose();
+            self.wake_others();
+        }
     }
 }
 

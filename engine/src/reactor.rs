@@ -98,15 +98,15 @@ impl<I: Io, S: Service<I>> Reactor<I, S> {
         deadlines.into_iter().flatten().min().map_or(Wait::Forever, Wait::Until)
     }
 
-    /// Goes on stopping; says whether that is done, or has taken too long.
+    /// Goes on stopping; says whether that is done on all shards, which may ask each other until then, or has taken too long.
     fn try_stop(&mut self) -> bool {
         let now = self.shard.io().now();
         let since = *self.stopping_since.get_or_insert(now);
         self.shard.stop();
         let service_done = self.service.on_stop(&mut self.shard);
         self.deliver();
-        let done = service_done && self.shard.has_stopped();
-        done || now.since(since) >= limits::STOP_MS * 1_000_000
+        let ready = service_done && self.shard.has_stopped();
+        self.shard.leave_together(ready) || now.since(since) >= limits::STOP_MS * 1_000_000
     }
 
     /// The shard, for whoever drives the reactor turn by turn.

@@ -29,7 +29,8 @@ pub trait Service<I: Io>: Send {
     fn has_mail(&self) -> bool;
 
     /// The engine is stopping: answer or drop what is under way. Called each turn from then on; the shard ends when it
-    /// says true and nothing it owns is in flight, or when the time for it is up.
+    /// says true and nothing it owns is in flight, on every other shard as well, or when the time for it is up. It may say
+    /// false again: another shard's service may have asked something.
     fn on_stop(&mut self, shard: &mut Shard<I>) -> bool;
 }
 

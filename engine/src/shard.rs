@@ -401,6 +401,8 @@ impl<I: Io> Shard<I> {
         if !std::mem::replace(&mut self.stopping, true) {
             self.begin_stop();
         }
+        // Before it is looked at what is waited for.
+        self.inbox.watch_others();
         self.take_away_closed();
         self.refuse_waiting();
     }
@@ -420,19 +422,26 @@ impl<I: Io> Shard<I> {
         self.checkpoints.note(1);
     }
 
-    /// Whether nothing is under way any more; writes the last checkpoint once that is all that is missing.
+    /// Whether nothing is under way any more, here or on the way to another shard; writes the last checkpoint once that is all
+    /// that is missing.
     pub fn has_stopped(&mut self) -> bool {
         let is_busy = |partition: &Partition| partition.is_changing() || partition.log().is_unsettled();
         let busy = self.slots.iter().any(|(_, entry)| is_busy(&entry.partition));
         let waiting = !self.searches.is_empty() || self.reads.is_waited_for();
-        if busy || waiting || self.ops.len() > 0 {
+        let keeps = |keeper: &Keeper| keeper.is_busy(|shard| self.peers.has_ended(shard));
+        if busy || waiting || self.keeper.as_ref().is_some_and(keeps) || self.ops.len() > 0 {
             return false;
         }
         self.remove_journal();
         if self.checkpoints.is_due() {
             self.write_checkpoint(Extent::Whole);
         }
-        self.ops.len() == 0
+        self.ops.len() == 0 && !self.waits_for_others()
+    }
+
+    /// Says whether it is ready to end, and answers whether all shards are, so that it may.
+    pub fn leave_together(&mut self, ready: bool) -> bool {
+        self.inbox.leave_together(ready)
     }
 
     // ---- partitions

@@ -50,6 +50,12 @@ impl Credits {
         }
     }
 
+    /// Whether a request to `to` is under way.
+    #[must_use]
+    pub fn has_asked(&self, to: ShardId) -> bool {
+        [Lane::Request, Lane::Watch].into_iter().any(|lane| self.left(to, lane) < lane.shard_credits())
+    }
+
     fn lane(&mut self, shard: ShardId, lane: Lane) -> &mut u32 {
         let left = &mut self.left[usize::from(shard.value())];
         match lane {

@@ -71,6 +71,11 @@ impl Doorbell {
         self.fence.full();
     }
 
+    /// Whether the shard has ended.
+    pub(super) fn is_closed(&self) -> bool {
+        self.state.load(Ordering::Acquire) == CLOSED
+    }
+
     /// Sender: has left something.
     pub(super) fn ring(&self) -> Rung {
         self.fence.full();

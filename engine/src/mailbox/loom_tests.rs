@@ -67,7 +67,7 @@ impl std::task::Wake for EventFd {
 /// One mailbox, from parts that may be flawed.
 fn mailbox<T>(queue: Queue<T>, fence: Fence) -> (Peers<T>, Inbox<T>, Arc<EventFd>) {
     let boxes: Arc<[Mailbox<T>]> = Arc::new([Mailbox { queue, doorbell: Doorbell::with_fence(fence) }]);
-    let mut inbox = Inbox { boxes: Arc::clone(&boxes), index: 0 };
+    let mut inbox = Inbox::new(Arc::clone(&boxes), 0, Arc::new(Leaving::new(1)));
     let eventfd = EventFd::new();
     inbox.register(Arc::clone(&eventfd) as Arc<dyn Wake>);
     (Peers { boxes }, inbox, eventfd)
@@ -216,6 +216,41 @@ fn nothing_stays_in_a_mailbox_that_is_closed_meanwhile() {
         thread.join().unwrap();
         assert_eq!(Arc::strong_count(&mail), 1, "the mail was dropped");
         drop(peers);
+    });
+}
+
+/// What a shard does that stops and has nothing left to do.
+fn end(mut inbox: Inbox<()>) {
+    let eventfd = EventFd::new();
+    inbox.register(Arc::clone(&eventfd) as Arc<dyn Wake>);
+    inbox.watch_others();
+    while !inbox.leave_together(true) {
+        if inbox.try_sleep(|| false) {
+            eventfd.sleep();
+        }
+        inbox.awake();
+    }
+}
+
+#[test]
+fn of_two_shards_that_end_none_is_left_asleep() {
+    model_bounded(4, || {
+        let (_peers, mut inboxes) = mailboxes(2, 1);
+        let other = inboxes.pop().unwrap();
+        let thread = thread::spawn(move || end(other));
+        end(inboxes.pop().unwrap());
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn a_shard_that_fails_leaves_none_asleep() {
+    model_bounded(4, || {
+        let (_peers, mut inboxes) = mailboxes(2, 1);
+        let other = inboxes.pop().unwrap();
+        let thread = thread::spawn(move || drop(other));
+        end(inboxes.pop().unwrap());
+        thread.join().unwrap();
     });
 }
 

@@ -167,3 +167,65 @@ fn a_mailbox_has_room_for_every_credit() {
     }
     assert_eq!(std::iter::from_fn(|| inbox.pop()).count(), all as usize);
 }
+
+/// Two shards that stop, and what wakes them.
+fn two_that_stop() -> ([Inbox<()>; 2], [Arc<Bell>; 2]) {
+    let (_, inboxes) = mailboxes(2, 1);
+    let mut inboxes: [Inbox<()>; 2] = inboxes.try_into().unwrap_or_else(|_| unreachable!("there are two"));
+    let bells = [(); 2].map(|()| Arc::new(Bell::default()));
+    for (inbox, bell) in inboxes.iter_mut().zip(&bells) {
+        inbox.register(Arc::clone(bell) as Arc<dyn Wake>);
+        inbox.watch_others();
+    }
+    (inboxes, bells)
+}
+
+#[test]
+fn the_last_shard_to_be_ready_wakes_the_others() {
+    let ([mut first, mut last], bells) = two_that_stop();
+    assert!(!first.leave_together(true));
+    assert!(first.try_sleep(|| false));
+    assert!(!last.leave_together(false));
+    assert_eq!(bells[0].wakes(), 0);
+    assert!(last.leave_together(true));
+    assert_eq!(bells[0].wakes(), 1);
+    assert!(!first.try_sleep(|| false), "it may leave");
+    drop(last);
+    assert!(first.leave_together(true), "also when the other has");
+}
+
+#[test]
+fn a_shard_that_has_something_to_do_again_is_waited_for() {
+    let ([mut first, mut last], _bells) = two_that_stop();
+    assert!(!first.leave_together(true));
+    assert!(!first.leave_together(true), "it counts once");
+    assert!(!first.leave_together(false));
+    assert!(!last.leave_together(true));
+    assert!(last.try_sleep(|| false));
+    assert!(first.leave_together(true) && last.leave_together(true));
+}
+
+#[test]
+fn a_shard_that_fails_is_not_waited_for() {
+    let ([mut first, last], bells) = two_that_stop();
+    assert!(!first.leave_together(false), "it waits for an answer of the other");
+    assert!(first.try_sleep(|| false));
+    drop(last);
+    assert_eq!(bells[0].wakes(), 1);
+    assert!(!first.try_sleep(|| false), "it looks again what it waits for");
+    first.watch_others();
+    assert!(first.try_sleep(|| false));
+    assert!(first.leave_together(true));
+}
+
+#[test]
+fn a_shard_that_has_failed_before_is_not_waited_for() {
+    let (peers, mut inboxes) = mailboxes::<()>(2, 1);
+    let mut other = inboxes.remove(0);
+    assert!(!peers.has_ended(ShardId::new(1)));
+    drop(inboxes);
+    assert!(peers.has_ended(ShardId::new(1)) && !peers.has_ended(SHARD));
+    other.register(Arc::new(Bell::default()));
+    assert!(other.try_sleep(|| false), "it does not stop yet");
+    assert!(other.leave_together(true));
+}

@@ -94,6 +94,15 @@ impl Keeper {
         self.wishes.push_back((from, wish));
     }
 
+    /// Whether a wish will still be answered: those that wait for a shard that has ended will not, nor any behind them.
+    pub fn is_busy(&self, has_ended: impl Fn(ShardId) -> bool) -> bool {
+        match &self.current {
+            None => !self.wishes.is_empty(),
+            Some(Current { waiting: None, .. }) => true,
+            Some(Current { waiting: Some(waiting), .. }) => !waiting.iter().any(|shard| has_ended(*shard)),
+        }
+    }
+
     /// What is to be done next. Called until it says [`Step::Rest`].
     pub fn step(&mut self, catalog: &Catalog) -> Step {
         if self.current.is_some() {

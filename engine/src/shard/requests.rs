@@ -42,6 +42,14 @@ impl<I: Io> Shard<I> {
         }
     }
 
+    /// Whether another shard has a request of the service's that it will answer.
+    pub(super) fn waits_for_others(&self) -> bool {
+        (0..self.peers.shards()).map(ShardId::new).any(|shard| {
+            let queued = self.outbox[usize::from(shard.value())].iter().any(|lane| !lane.is_empty());
+            (queued || self.credits.has_asked(shard)) && !self.peers.has_ended(shard)
+        })
+    }
+
     fn shard_of(&self, request: &Request) -> ShardId {
         match request {
             Request::Append { partition, .. }

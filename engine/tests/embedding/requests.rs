@@ -217,6 +217,24 @@ fn closing_answers_everybody() {
 }
 
 #[test]
+fn topics_wished_for_before_closing_are_there_afterwards() {
+    let folder = Folder::new();
+    let engine = folder.open(2);
+    let handle = engine.handle();
+    // Each of them has to be known to both shards before the next one's turn comes.
+    let wish = |number: i64| handle.create_topic(&format!("topic-{number}"), 1, &[]).unwrap();
+    let wished: Vec<_> = (0..100).map(wish).collect();
+    engine.close();
+    let made: Vec<_> = wished.into_iter().map(|pending| pending.wait().unwrap()).collect();
+
+    let engine = folder.open(2);
+    for (number, topic) in made.into_iter().enumerate() {
+        let found = engine.handle().find_topic(&format!("topic-{number}")).unwrap();
+        assert_eq!(found.wait(), Ok(Some(topic)));
+    }
+}
+
+#[test]
 fn what_cannot_be_appended_or_read_says_why() {
     let folder = Folder::new();
     let engine = folder.open(2);

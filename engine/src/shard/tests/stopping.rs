@@ -250,3 +250,111 @@ fn who_waits_is_answered_before_the_kernel_lets_go() {
     assert_eq!(behind.wait().map(drop), Err(Error::Stopped));
     world.kill();
 }
+
+/// A running engine of two shards.
+struct Two {
+    world: SimWorld,
+    reactors: [Option<Reactor<SimIo, NoService>>; 2],
+    handle: Handle,
+    stop: Arc<AtomicBool>,
+}
+
+impl Two {
+    fn open(world: &SimWorld) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (reactors, handle) = start_with(world, &Config { shards: 2, ..config() }, &stop, |io| io);
+        let mut reactors = reactors.into_iter();
+        Self { world: world.clone(), reactors: [reactors.next(), reactors.next()], handle, stop }
+    }
+
+    /// Lets the next thing happen, unless that is a turn of a shard that does not get any.
+    fn step(&mut self, gets_turns: impl Fn(usize) -> bool) {
+        match self.world.step() {
+            Step::Turn(shard) => {
+                let reactor = &mut self.reactors[usize::from(shard)];
+                if gets_turns(shard.into()) && !turn(reactor.as_mut().expect("only who is there is woken")) {
+                    *reactor = None;
+                }
+            }
+            Step::Inside => {}
+            step => panic!("nothing will ever happen: {step:?}"),
+        }
+    }
+
+    fn wait<T>(&mut self, pending: Pending<T>) -> Result<T, Error> {
+        while !pending.is_ready() {
+            self.step(|_| true);
+        }
+        pending.wait()
+    }
+
+    fn begin_stop(&mut self) -> Nanos {
+        self.stop.store(true, Ordering::Release);
+        for reactor in self.reactors.iter_mut().flatten() {
+            let id = reactor.shard().id();
+            reactor.shard().wake(id);
+        }
+        self.world.now()
+    }
+
+    /// Lets things happen until both have stopped; answers the milliseconds since it has begun.
+    fn end(&mut self, begun: Nanos) -> u64 {
+        while self.reactors.iter().any(Option::is_some) {
+            self.step(|_| true);
+        }
+        self.world.now().since(begun) / 1_000_000
+    }
+}
+
+#[test]
+fn topics_that_were_wished_for_before_are_made_on_all_shards() {
+    let world = world();
+    let mut two = Two::open(&world);
+    let names: Vec<String> = (0..200).map(|number| format!("topic-{number}")).collect();
+    let wished: Vec<_> = names.iter().map(|name| two.handle.create_topic(name, 2, &[]).unwrap()).collect();
+    let begun = two.begin_stop();
+    let millis = two.end(begun);
+    assert!(millis < SHORT_MS, "it took {millis} ms");
+    let made: Vec<_> = wished.into_iter().map(|pending| pending.wait().unwrap()).collect();
+    drop(two);
+    world.kill();
+
+    let mut two = Two::open(&world);
+    for (name, topic) in names.iter().zip(made) {
+        let found = two.handle.find_topic(name).unwrap();
+        assert_eq!(two.wait(found), Ok(Some(topic)));
+    }
+    let begun = two.begin_stop();
+    two.end(begun);
+    world.kill();
+}
+
+#[test]
+fn a_shard_that_goes_without_a_word_holds_up_no_other() {
+    let world = world();
+    let mut two = Two::open(&world);
+    let begun = two.begin_stop();
+    // The other one has nothing left to do long before that.
+    for _ in 0..1_000 {
+        two.step(|shard| shard == 0);
+    }
+    assert!(two.reactors[0].is_some(), "it stays while it may be asked");
+    two.reactors[1] = None;
+    let millis = two.end(begun);
+    assert!(millis < SHORT_MS, "it took {millis} ms");
+    world.kill();
+}
+
+#[test]
+fn wishes_that_a_shard_which_has_failed_would_have_to_know_of_hold_up_no_other() {
+    let world = world();
+    let mut two = Two::open(&world);
+    two.reactors[1] = None;
+    let wished = two.handle.create_topic("clicks", 1, &[]).unwrap();
+    let behind = two.handle.create_topic("more", 1, &[]).unwrap();
+    let begun = two.begin_stop();
+    let millis = two.end(begun);
+    assert!(millis < SHORT_MS, "it took {millis} ms");
+    assert_eq!((wished.wait(), behind.wait()), (Err(Error::Stopped), Err(Error::Stopped)));
+    world.kill();
+}
