@@ -103,8 +103,9 @@ impl<I: Io, S: Service<I>> Reactor<I, S> {
         let now = self.shard.io().now();
         let since = *self.stopping_since.get_or_insert(now);
         self.shard.stop();
-        let service_done = self.service.on_stop(&mut self.shard);
+        // First, since the service may have waited for nothing but these. What it asks now is answered in the next turn.
         self.deliver();
+        let service_done = self.service.on_stop(&mut self.shard);
         let ready = service_done && self.shard.has_stopped();
         self.shard.leave_together(ready) || now.since(since) >= limits::STOP_MS * 1_000_000
     }

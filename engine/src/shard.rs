@@ -427,7 +427,7 @@ impl<I: Io> Shard<I> {
     pub fn has_stopped(&mut self) -> bool {
         let is_busy = |partition: &Partition| partition.is_changing() || partition.log().is_unsettled();
         let busy = self.slots.iter().any(|(_, entry)| is_busy(&entry.partition));
-        let waiting = !self.searches.is_empty() || self.reads.is_waited_for();
+        let waiting = !self.searches.is_empty() || self.reads.is_waited_for() || !self.replies.is_empty();
         let keeps = |keeper: &Keeper| keeper.is_busy(|shard| self.peers.has_ended(shard));
         if busy || waiting || self.keeper.as_ref().is_some_and(keeps) || self.ops.len() > 0 {
             return false;

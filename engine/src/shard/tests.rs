@@ -23,7 +23,7 @@ use crate::journal;
 use crate::mailbox::mail;
 use crate::open::load;
 use crate::reactor::{Reactor, Turned};
-use crate::service::NoService;
+use crate::service::{NoService, Service};
 use crate::sim::{Faults, SimFs, SimIo, SimWorld, Step};
 use crate::types::{Offset, ProducerId, TopicId};
 
@@ -180,23 +180,32 @@ fn start_with<I: Io<Fs = SimFs>>(
     stop: &Arc<AtomicBool>,
     make_io: impl Fn(SimIo) -> I,
 ) -> (Vec<Reactor<I, NoService>>, Handle) {
+    let (shards, handle) = open_shards(world, config, make_io);
+    (shards.into_iter().map(|shard| Reactor::new(shard, NoService, Arc::clone(stop))).collect(), handle)
+}
+
+/// The same, for whatever runs on them.
+fn open_shards<I: Io<Fs = SimFs>>(
+    world: &SimWorld,
+    config: &Config,
+    make_io: impl Fn(SimIo) -> I,
+) -> (Vec<Shard<I>>, Handle) {
     let (loaded, mut catalog_log) =
         load(&world.fs(), config, world.unix_millis(), TopicId::from_random(1, 2)).unwrap();
     let (peers, inboxes) = mail::open(config.shards);
     let config = Arc::new(config.clone());
-    let start = |(number, inbox)| {
+    let open = |(number, inbox)| {
         let io = make_io(world.io(number, Pool::new(config.buffer_bytes / CHUNK_SIZE)));
         let (id, config) = (ShardId::new(number), Arc::clone(&config));
         let catalog_log = if id == CATALOG_SHARD { catalog_log.take() } else { None };
-        let shard = Shard::open(io, id, config, &loaded, peers.clone(), inbox, catalog_log).unwrap();
-        Reactor::new(shard, NoService, Arc::clone(stop))
+        Shard::open(io, id, config, &loaded, peers.clone(), inbox, catalog_log).unwrap()
     };
-    let reactors = (0..config.shards).zip(inboxes).map(start).collect();
-    (reactors, Handle::new(peers, Arc::new(world.clone())))
+    let shards = (0..config.shards).zip(inboxes).map(open).collect();
+    (shards, Handle::new(peers, Arc::new(world.clone())))
 }
 
 /// Lets the next thing happen to the only shard; false once it has stopped.
-fn step_alone<I: Io>(world: &SimWorld, reactor: &mut Reactor<I, NoService>) -> bool {
+fn step_alone<I: Io, S: Service<I>>(world: &SimWorld, reactor: &mut Reactor<I, S>) -> bool {
     match world.step() {
         Step::Turn(_) => turn(reactor),
         Step::Inside => true,
@@ -205,7 +214,7 @@ fn step_alone<I: Io>(world: &SimWorld, reactor: &mut Reactor<I, NoService>) -> b
 }
 
 /// Has a shard take a turn, which may end with it asleep; false once it has stopped.
-fn turn<I: Io>(reactor: &mut Reactor<I, NoService>) -> bool {
+fn turn<I: Io, S: Service<I>>(reactor: &mut Reactor<I, S>) -> bool {
     match reactor.turn() {
         Ok(turned) => !matches!(turned, Turned::Stopped),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,

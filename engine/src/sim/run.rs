@@ -16,6 +16,7 @@ use super::trace::Sink;
 use super::workload;
 use super::world::{SimWorld, Step};
 use crate::config::Config;
+use crate::limits;
 
 /// Operations of a run at least.
 const OPERATIONS: u64 = 240;
@@ -187,9 +188,13 @@ impl Run {
     }
 
     fn stop(&mut self, cluster: &mut Cluster) -> Result<(), String> {
+        let begun = self.world.now();
         for _ in 0..STEPS_MAX {
             if cluster.has_stopped() {
-                return Ok(());
+                return match self.world.now().since(begun) / 1_000_000 {
+                    0..limits::STOP_MS => Ok(()),
+                    millis => Err(format!("the engine has given up its stop, after {millis} ms")),
+                };
             }
             if !self.step(cluster)? {
                 return Err("nothing happens, but the engine hasn't stopped".into());

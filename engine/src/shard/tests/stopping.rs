@@ -251,6 +251,73 @@ fn who_waits_is_answered_before_the_kernel_lets_go() {
     world.kill();
 }
 
+/// A service that waits for news of a partition for as long as it is told nothing.
+#[derive(Default)]
+struct Watches {
+    partition: Option<PartitionId>,
+    told: bool,
+}
+
+impl<I: Io> Service<I> for Watches {
+    fn start(&mut self, _: &mut Shard<I>) {}
+
+    fn on_completion(&mut self, _: &mut Shard<I>, _: Completion) {}
+
+    fn on_reply(&mut self, _: &mut Shard<I>, _: u64, _: Reply) {
+        self.told = true;
+    }
+
+    fn on_turn(&mut self, shard: &mut Shard<I>) {
+        if let Some(partition) = self.partition.take() {
+            let until = Nanos::new(u64::MAX);
+            shard.request(0, Request::Watch { partition, end: Offset::ZERO, until });
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Nanos> {
+        None
+    }
+
+    fn has_mail(&self) -> bool {
+        self.partition.is_some()
+    }
+
+    fn on_stop(&mut self, _: &mut Shard<I>) -> bool {
+        self.told
+    }
+}
+
+#[test]
+fn a_service_that_the_stop_itself_has_answered_does_not_hold_it_up() {
+    let (world, stop) = (world(), Arc::new(AtomicBool::new(false)));
+    let (mut shards, handle) = open_shards(&world, &config(), |io| io);
+    let mut reactor = Reactor::new(shards.remove(0), Watches::default(), Arc::clone(&stop));
+    let created = handle.create_topic("log", 1, &[]).unwrap();
+    while !created.is_ready() {
+        step_alone(&world, &mut reactor);
+    }
+    let partition = PartitionId::new(created.wait().unwrap().id, 0);
+    reactor.service().partition = Some(partition);
+    // Until everything is settled, so that nothing else brings another turn.
+    let quiet = handle.wait_for(partition, Offset::ZERO, Duration::from_secs(10)).unwrap();
+    while !quiet.is_ready() {
+        step_alone(&world, &mut reactor);
+    }
+    // It begins with a turn that the clock brings: being woken would bring one more.
+    let waiting = handle.wait_for(partition, Offset::ZERO, Duration::from_secs(3_600)).unwrap();
+    while !reactor.shard().inbox.is_empty() {
+        step_alone(&world, &mut reactor);
+    }
+    let begun = world.now();
+    stop.store(true, Ordering::Release);
+    while step_alone(&world, &mut reactor) {}
+    let millis = world.now().since(begun) / 1_000_000;
+    assert!(millis < limits::WATCH_LOOK_MS + SHORT_MS, "it took {millis} ms");
+    assert_eq!(waiting.wait(), Err(Error::Stopped));
+    drop(reactor);
+    world.kill();
+}
+
 /// A running engine of two shards.
 struct Two {
     world: SimWorld,
