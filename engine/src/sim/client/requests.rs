@@ -50,7 +50,9 @@ impl Bench {
             }
             let before = self.issued;
             self.request_any(shard, on);
-            self.in_vain = if self.issued > before { 0 } else { self.in_vain + 1 };
+            // What is under way may bring the first topic, however long it takes.
+            let hopes = self.issued > before || !self.in_flight.is_empty();
+            self.in_vain = if hopes { 0 } else { self.in_vain + 1 };
             if self.in_vain > IN_VAIN_MAX {
                 self.phase = Phase::Ending;
                 return;
