@@ -134,6 +134,14 @@ pub const DELETE_STEP: u64 = 256 << 20;
 /// appends wait for.
 pub const REMOVALS_MAX: usize = 1;
 
+/// How long after a deleted partition's files could not be removed that is tried again: what passes by itself has mostly passed
+/// by then, and all that have failed meanwhile are tried in one go.
+pub const REMOVAL_AGAIN_MS: u64 = 60_000;
+
+/// How often a deleted partition's files are tried to be removed before that is left to the next start: for ten minutes. What is
+/// in the way then is somebody's to look after, and said.
+pub const REMOVAL_TRIES_MAX: u32 = 10;
+
 /// Partitions of which retention deletes something at a time: each has its segments removed by the shard's helpers, and
 /// perhaps a new one made, which appends' own needs wait behind.
 pub const RETENTION_STEP: usize = 8;
@@ -185,7 +193,7 @@ pub const READ_TURN_NANOS_MAX: u64 = 10_000_000;
 /// For so long after a write reads still make room for the next one: appends that come a few a second count, too.
 pub const READS_YIELD_MS: u64 = 1_000;
 
-const _: () = assert!(REMOVALS_MAX > 0);
+const _: () = assert!(REMOVALS_MAX > 0 && REMOVAL_TRIES_MAX > 0);
 
 const _: () = assert!(READ_BESIDE_WRITES_BYTES.is_multiple_of(BLOCK_SIZE) && READS_MAX > 0);
 

@@ -292,6 +292,7 @@ impl<I: Io> Shard<I> {
                         self.file_opened(slot, completion.result.as_ref().err());
                     }
                     LogOp::Close => self.file_closed(),
+                    LogOp::Remove => self.segment_removed(completion.result.is_err()),
                     _ => {}
                 }
                 self.with(slot, |partition, cx| partition.complete(op, completion, cx));
@@ -299,7 +300,7 @@ impl<I: Io> Shard<I> {
             }
             Owner::Checkpoint => self.checkpoint_written(completion.result),
             Owner::Journal(op) => self.journal_completed(op, completion.result),
-            Owner::Removal => self.removed(completion.result),
+            Owner::Removal(removal) => self.removed(removal, completion.result),
         }
     }
 
@@ -323,6 +324,7 @@ impl<I: Io> Shard<I> {
         self.expire_watches(now);
         self.flush_in_time(now);
         self.retain(now);
+        self.remove_again(now);
         self.move_starts();
         if self.files.is_waiting() {
             self.make_places();
@@ -360,10 +362,15 @@ impl<I: Io> Shard<I> {
     pub fn next_deadline(&self) -> Option<Nanos> {
         let watch = self.watches.first().map(|watch| watch.0);
         let flush = self.flushes.first().map(|flush| flush.0);
-        [watch, flush, self.gate.retry_at(), self.next_housekeeping, self.rounds.at]
-            .into_iter()
-            .flatten()
-            .min()
+        let deadlines = [
+            watch,
+            flush,
+            self.gate.retry_at(),
+            self.next_housekeeping,
+            self.rounds.at,
+            self.removals.again_at(),
+        ];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Whether there is something to do before sleeping.
@@ -418,6 +425,7 @@ impl<I: Io> Shard<I> {
         self.watches.clear();
         self.next_housekeeping = None;
         self.rounds.at = None;
+        self.removals.leave_failed();
         self.leave_journal();
         self.checkpoints.note(1);
     }

@@ -20,8 +20,9 @@ impl Retention {
 
 impl Log {
     /// Has the start moved past the segments that are kept no longer, the active one ended if it is among them. Says whether
-    /// a checkpoint has to be written for that.
+    /// a checkpoint has to be written for that. What could not be removed the last time may be removed again.
     pub fn retain<F: Fs>(&mut self, now_ms: i64, out: &mut Wanted<F>) -> bool {
+        self.remove_again();
         if self.settings.retention == Retention::ALL || self.failed.is_some() {
             return false;
         }

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::io::{Completion, Fs, Op, Pool, Returned, Token};
 use crate::log::{Admission, FlushMode, Log, LogOp, LogSettings, Retention, Wanted};
 use crate::sim::{Faults, SimFs, SimWorld};
-use crate::types::{LeaderEpoch, PartitionId, Position, TopicId};
+use crate::types::{LeaderEpoch, PartitionId, TopicId};
 
 /// A log whose operations end when the test says so.
 pub struct Rig {
@@ -20,6 +20,8 @@ pub struct Rig {
     clock: u64,
     wanted: Wanted<SimFs>,
     journal_max: Option<u64>,
+    /// What the next removal of a segment ends with, in place of being done.
+    pub removal_error: Option<io::Error>,
     /// Writes and flushes that are under way.
     pub under_way: Wanted<SimFs>,
 }
@@ -62,6 +64,7 @@ impl Rig {
             clock: 0,
             wanted: Vec::new(),
             journal_max: None,
+            removal_error: None,
             under_way: Vec::new(),
         }
     }
@@ -109,7 +112,8 @@ impl Rig {
                 match what {
                     Op::Job(job) => {
                         jobs += 1;
-                        self.end(op, job(&self.fs));
+                        let error = self.removal_error.take_if(|_| op == LogOp::Remove);
+                        self.end(op, error.map_or_else(|| job(&self.fs), Err));
                     }
                     what => self.under_way.push((op, what)),
                 }
@@ -147,8 +151,7 @@ impl Rig {
 
     /// Has the next append begin a segment.
     pub fn roll(&mut self) {
-        let used = self.log.positions.appended().position().since(Position::ZERO);
-        self.log.settings.segment_bytes = used + 1;
+        self.log.settings.segment_bytes = 1;
         assert_eq!(self.admit(1000), Ok(Admission::Later), "a new segment needs a file");
         self.log.settings.segment_bytes = 1 << 30;
         self.run();

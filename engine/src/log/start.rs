@@ -23,14 +23,23 @@ pub(super) struct Start {
     wanted: Offset,
     /// Segments that no new read finds, oldest first.
     leaving: VecDeque<Segment>,
-    /// Whether a job is at the first of them, or has failed.
+    /// Whether a job is at the first of them.
     removing: bool,
+    /// The last one failed. Not tried again before somebody asks for it: a completion asks for the next one at once.
+    removal_failed: bool,
 }
 
 impl Start {
     /// A start that is durable.
     pub(super) const fn new(offset: Offset) -> Self {
-        Self { offset, storing: offset, wanted: offset, leaving: VecDeque::new(), removing: false }
+        Self {
+            offset,
+            storing: offset,
+            wanted: offset,
+            leaving: VecDeque::new(),
+            removing: false,
+            removal_failed: false,
+        }
     }
 
     pub(super) fn leaving_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut Segment> {
@@ -100,6 +109,7 @@ impl Log {
             self.start.leaving.push_back(first);
         }
         if !self.start.removing
+            && !self.start.removal_failed
             && let Some(segment) = self.start.leaving.front_mut()
         {
             match segment.file {
@@ -120,17 +130,28 @@ impl Log {
         }
     }
 
+    /// What could not be removed the last time is tried again.
+    pub fn remove_again(&mut self) {
+        self.start.removal_failed = false;
+    }
+
     pub(super) fn removed(&mut self, result: &io::Result<u64>) {
+        self.start.removing = false;
         match result {
             Ok(_) => {
-                self.start.removing = false;
                 self.start.leaving.pop_front();
             }
             // Those behind it stay, too: what is on the disk is to be a log without gaps.
-            Err(error) => log::warn!(
-                "{}: a segment before the log's start could not be removed, the next start tries again: {error}",
-                self.id
-            ),
+            Err(error) => {
+                self.start.removal_failed = true;
+                log::warn!(
+                    "{}: a segment before the log's start could not be removed, retention tries again: {error}",
+                    self.id
+                );
+            }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

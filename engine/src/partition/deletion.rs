@@ -32,6 +32,7 @@ impl Partition {
             self.log.start_stored(before);
         }
         self.answer_deletions(cx);
+        self.log.remove_again();
         self.go_on_deleting(cx);
     }
 
@@ -66,6 +67,7 @@ impl Partition {
         }
         let moves = self.log.retain(cx.unix_millis, cx.wanted);
         *cx.start_moves |= moves;
+        self.go_on_deleting(cx);
         moves
     }
 

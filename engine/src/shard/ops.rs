@@ -1,5 +1,6 @@
 //! The operations a shard has in flight, by token.
 
+use super::removals::Removal;
 use crate::io::Token;
 use crate::log::LogOp;
 
@@ -19,7 +20,7 @@ pub enum Owner {
     /// The checkpoint's.
     Checkpoint,
     /// The removal of a deleted partition's files.
-    Removal,
+    Removal(Removal),
     /// The journal's.
     Journal(JournalOp),
 }

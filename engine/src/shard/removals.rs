@@ -2,7 +2,8 @@
 //!
 //! Removing files is a job for the shard's helpers, and a topic may have thousands of partitions. They wait here for their
 //! turn and not among the helpers' jobs: there, whatever other partitions need would stand behind all of them. Those that a
-//! stop or a crash finds here are removed by the next start, which finds their topic's tombstone in the catalog.
+//! stop or a crash finds here are removed by the next start, which finds their topic's tombstone in the catalog. What fails
+//! is tried again after a while, a few times: a moment without descriptors passes, a file that is not ours to remove stays.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
@@ -13,7 +14,15 @@ use super::ops::Owner;
 use crate::io::{Io, Op};
 use crate::limits;
 use crate::log::segment;
-use crate::types::PartitionId;
+use crate::types::{Nanos, PartitionId};
+
+/// A partition whose files are to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Removal {
+    id: PartitionId,
+    /// How often it has failed.
+    failures: u32,
+}
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -23,8 +32,24 @@ pub(super) struct Removals {
     /// Times that partitions were taken away.
     #[cfg(test)]
     pub passes: usize,
-    waiting: VecDeque<PartitionId>,
+    waiting: VecDeque<Removal>,
     under_way: usize,
+    /// Those that have failed, until they are tried again.
+    failed: Vec<Removal>,
+    /// When that is; `None` where there are none.
+    again_at: Option<Nanos>,
+}
+
+impl Removals {
+    /// When those that have failed are tried again.
+    pub const fn again_at(&self) -> Option<Nanos> {
+        self.again_at
+    }
+
+    /// What has failed is left to the next start.
+    pub fn leave_failed(&mut self) {
+        self.again_at = None;
+    }
 }
 
 impl<I: Io> Shard<I> {
@@ -65,31 +90,52 @@ impl<I: Io> Shard<I> {
 
     /// Has a partition's files removed, now or when it is its turn.
     pub(super) fn remove_files(&mut self, id: PartitionId) {
-        self.removals.waiting.push_back(id);
+        self.removals.waiting.push_back(Removal { id, failures: 0 });
         self.go_on_removing();
+    }
+
+    /// Tries those again that have failed, once it is time to.
+    pub(super) fn remove_again(&mut self, now: Nanos) {
+        if self.removals.again_at.is_some_and(|at| at <= now) {
+            self.removals.again_at = None;
+            self.removals.waiting.extend(self.removals.failed.drain(..));
+            self.go_on_removing();
+        }
     }
 
     fn go_on_removing(&mut self) {
         while !self.stopping
             && self.removals.under_way < limits::REMOVALS_MAX
-            && let Some(id) = self.removals.waiting.pop_front()
+            && let Some(removal) = self.removals.waiting.pop_front()
         {
             self.removals.under_way += 1;
             let data_dir = Arc::clone(&self.data_dir);
             let job = move |fs: &I::Fs| {
-                segment::remove_partition(fs, &data_dir, id, limits::DELETE_STEP).map(|()| 0)
+                segment::remove_partition(fs, &data_dir, removal.id, limits::DELETE_STEP).map(|()| 0)
             };
-            let token = self.ops.insert(Owner::Removal);
+            let token = self.ops.insert(Owner::Removal(removal));
             self.io.submit(token, Op::Job(Box::new(job)));
         }
     }
 
     /// A removal has ended.
-    pub(super) fn removed(&mut self, result: io::Result<u64>) {
+    pub(super) fn removed(&mut self, mut removal: Removal, result: io::Result<u64>) {
         if let Err(error) = result {
-            log::warn!(
-                "a deleted partition's files could not be removed, the next start tries again: {error}"
-            );
+            removal.failures += 1;
+            let last = removal.failures == limits::REMOVAL_TRIES_MAX || self.stopping;
+            let when = if last { "the next start tries again" } else { "it is tried again" };
+            // Once for all tries, and once when they are over.
+            if last || removal.failures == 1 {
+                log::warn!(
+                    "{}: a deleted partition's files could not be removed, {when}: {error}",
+                    removal.id
+                );
+            }
+            if !last {
+                self.removals.failed.push(removal);
+                let at = self.io.now().plus_millis(limits::REMOVAL_AGAIN_MS);
+                self.removals.again_at.get_or_insert(at);
+            }
         }
         self.removals.under_way -= 1;
         self.go_on_removing();

@@ -3,6 +3,7 @@
 mod altering;
 mod deleting;
 mod reading;
+mod retaining;
 mod searching;
 mod stopping;
 mod timed;
@@ -140,6 +141,26 @@ impl Rig {
         let mut builder = BatchBuilder::new(2 * limits::COLD_READ_BYTES);
         builder.push(0, None, Some(&vec![7; bytes])).unwrap();
         Offset::new(self.append(partition, builder.finish().unwrap()).unwrap())
+    }
+
+    /// Appends batches of one record of 100,000 bytes each.
+    fn append_large(&mut self, partition: PartitionId, batches: usize, timestamp: i64) {
+        let mut builder = BatchBuilder::new(1 << 20);
+        builder.push(timestamp, None, Some(&[7; 100_000])).unwrap();
+        let batch = builder.take().unwrap();
+        for _ in 0..batches {
+            self.append(partition, &batch).unwrap();
+        }
+    }
+
+    /// First offsets of the segments that have a file.
+    fn segments(&self, partition: PartitionId) -> Vec<i64> {
+        let folder = self.config.data_dir.join(partition.to_string());
+        let files = self.world.fs().list(&folder).unwrap();
+        let mut bases: Vec<i64> =
+            files.iter().filter_map(|file| file.name.strip_suffix(".log")?.parse().ok()).collect();
+        bases.sort_unstable();
+        bases
     }
 
     fn alter(&mut self, partition: PartitionId, name: &str, value: &str) {

@@ -45,9 +45,25 @@ impl<I: Io> Shard<I> {
     /// Somebody's records are kept for a limited time or up to a limited size from now on.
     pub(super) fn note_retention(&mut self, retention: Retention) {
         if retention != Retention::ALL && self.rounds.at.is_none() {
-            let soon = self.config.retention_check_ms.min(limits::RETENTION_FIRST_MS);
-            self.rounds.at = Some(self.io.now().plus_millis(soon));
+            self.look_within(limits::RETENTION_FIRST_MS);
         }
+    }
+
+    /// A segment has been removed, or could not be, for now: that is tried again with the next round, although nothing may be
+    /// limited.
+    pub(super) fn segment_removed(&mut self, failed: bool) {
+        if failed {
+            self.look_within(self.config.retention_check_ms);
+        }
+    }
+
+    /// Looks after retention within so many milliseconds.
+    fn look_within(&mut self, ms: u64) {
+        if self.stopping {
+            return;
+        }
+        let at = self.io.now().plus_millis(ms.min(self.config.retention_check_ms));
+        self.rounds.at = Some(self.rounds.at.map_or(at, |noted| noted.min(at)));
     }
 
     /// Deletes what is kept no longer, of a few partitions at a time.
@@ -56,10 +72,11 @@ impl<I: Io> Shard<I> {
             return;
         }
         let from = std::mem::take(&mut self.rounds.from);
-        let (mut deleting, mut limited) = (0, false);
+        let (mut deleting, mut goes_on) = (0, false);
         let slots: Vec<usize> = self.slots.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
-            limited |= self.slots.at(slot).partition.log().settings().retention != Retention::ALL;
+            let log = self.slots.at(slot).partition.log();
+            goes_on |= log.settings().retention != Retention::ALL || log.has_leaving();
             if slot < from {
                 continue;
             }
@@ -69,6 +86,6 @@ impl<I: Io> Shard<I> {
                 return;
             }
         }
-        self.rounds.at = limited.then(|| now.plus_millis(self.config.retention_check_ms));
+        self.rounds.at = goes_on.then(|| now.plus_millis(self.config.retention_check_ms));
     }
 }

@@ -11,29 +11,9 @@ fn config_that_looks() -> Config {
 }
 
 impl Rig {
-    /// Appends batches of one record of 100,000 bytes each.
-    fn append_large(&mut self, partition: PartitionId, batches: usize, timestamp: i64) {
-        let mut builder = BatchBuilder::new(1 << 20);
-        builder.push(timestamp, None, Some(&[7; 100_000])).unwrap();
-        let batch = builder.take().unwrap();
-        for _ in 0..batches {
-            self.append(partition, &batch).unwrap();
-        }
-    }
-
     fn start_of(&mut self, partition: PartitionId) -> i64 {
         let pending = self.handle.list_offset(partition, OffsetQuery::Earliest);
         self.wait(pending).unwrap().offset.value()
-    }
-
-    /// First offsets of the segments that have a file.
-    fn segments(&self, partition: PartitionId) -> Vec<i64> {
-        let folder = self.config.data_dir.join(partition.to_string());
-        let files = self.world.fs().list(&folder).unwrap();
-        let mut bases: Vec<i64> =
-            files.iter().filter_map(|file| file.name.strip_suffix(".log")?.parse().ok()).collect();
-        bases.sort_unstable();
-        bases
     }
 }
 

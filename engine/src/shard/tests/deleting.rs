@@ -20,7 +20,7 @@ fn large_topic(world: &SimWorld) -> (Rig, Vec<PartitionId>, PartitionId) {
 }
 
 fn removals(rig: &mut Rig) -> usize {
-    rig.shard().ops.owners().filter(|owner| matches!(owner, Owner::Removal)).count()
+    rig.shard().ops.owners().filter(|owner| matches!(owner, Owner::Removal(_))).count()
 }
 
 /// How many of the partitions have a folder.
@@ -114,6 +114,45 @@ fn a_failed_removal_does_not_keep_the_others_from_theirs() {
     rig.delete_topic(partitions[0]);
     rig.settle();
     assert_eq!(folders(&world, &partitions), 1, "a folder in it is nobody's to remove");
+    rig.close();
+}
+
+#[test]
+fn a_failed_removal_is_tried_again_once_what_was_in_the_way_may_be_gone() {
+    let world = world();
+    let (mut rig, partitions, other) = large_topic(&world);
+    rig.idle = Some(other);
+    let foreign = segment::folder(&config().data_dir, partitions[0]).join("foreign");
+    world.fs().create_folder(&foreign).unwrap();
+    rig.delete_topic(partitions[0]);
+    rig.settle();
+    rig.pass_ms(2 * limits::REMOVAL_AGAIN_MS);
+    assert_eq!(folders(&world, &partitions), 1, "it is still in the way");
+    world.fs().remove_folder(&foreign).unwrap();
+    rig.pass_ms(limits::REMOVAL_AGAIN_MS + 1_000);
+    assert_eq!(folders(&world, &partitions), 0);
+    assert_eq!(rig.shard().removals.again_at(), None);
+    rig.close();
+}
+
+#[test]
+fn a_removal_that_fails_again_and_again_is_left_to_the_next_start() {
+    let world = world();
+    let (mut rig, partitions, other) = large_topic(&world);
+    rig.idle = Some(other);
+    let foreign = segment::folder(&config().data_dir, partitions[0]).join("foreign");
+    world.fs().create_folder(&foreign).unwrap();
+    rig.delete_topic(partitions[0]);
+    rig.settle();
+    assert!(rig.shard().removals.again_at().is_some());
+    rig.pass_ms(u64::from(limits::REMOVAL_TRIES_MAX) * limits::REMOVAL_AGAIN_MS);
+    assert_eq!((rig.shard().removals.again_at(), folders(&world, &partitions)), (None, 1));
+    world.fs().remove_folder(&foreign).unwrap();
+    rig.close();
+
+    let mut rig = Rig::open_on(&world, config());
+    rig.settle();
+    assert_eq!(folders(&world, &partitions), 0);
     rig.close();
 }
 
