@@ -149,7 +149,7 @@ impl Checkpoint {
         Ok(names.map(|entry| data_dir.join(entry.name)).collect())
     }
 
-    /// Replaces the shard's file, durably: after a crash it is the old or the new one.
+    /// Replaces the shard's file, durably: after a crash it is the old or the new one. Space for the next one is kept.
     ///
     /// # Errors
     /// The system's error.
@@ -163,10 +163,27 @@ impl Checkpoint {
         reserve::replace(fs, &data_dir.join(name(shard)), &self.encode(), on_full_disk)
     }
 
-    /// Keeps space for the shard's file on a full disk, if there is any left now.
-    pub fn keep_space<F: Fs>(fs: &F, data_dir: &Path, shard: ShardId) {
+    /// The same without that. Says how many bytes it has ([`Self::keep_space`]).
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn write_only<F: Fs>(
+        &self,
+        fs: &F,
+        data_dir: &Path,
+        shard: ShardId,
+        on_full_disk: OnFullDisk,
+    ) -> io::Result<u64> {
+        let bytes = self.encode();
+        reserve::replace_only(fs, &data_dir.join(name(shard)), &bytes, on_full_disk)?;
+        Ok(bytes.len() as u64)
+    }
+
+    /// Keeps space for the shard's next file, which is not much larger than `len` bytes, on a full disk: all that is left, where
+    /// that is no more.
+    pub fn keep_space<F: Fs>(fs: &F, data_dir: &Path, shard: ShardId, len: u64) {
         // Each checkpoint tries again.
-        let _ = reserve::keep(fs, &data_dir.join(name(shard)), 0);
+        let _ = reserve::keep(fs, &data_dir.join(name(shard)), len);
     }
 
     /// Removes the files of shards from number `shards` on. Only to be called after

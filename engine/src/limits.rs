@@ -146,7 +146,8 @@ pub const REMOVAL_TRIES_MAX: u32 = 10;
 /// perhaps a new one made, which appends' own needs wait behind.
 pub const RETENTION_STEP: usize = 8;
 
-/// How soon after a start retention is looked after at the latest, as Kafka does (`log.initial.task.delay.ms`).
+/// How soon after a start retention is looked after at the latest, as Kafka does (`log.initial.task.delay.ms`); and again, while
+/// a log lacks space for being emptied.
 pub const RETENTION_FIRST_MS: u64 = 30_000;
 
 /// How long a stopping shard waits for what is in flight.

@@ -123,10 +123,11 @@ fn load_claimed<F: Fs>(
     })?;
     // Nothing is known in their files alone any more.
     Checkpoint::remove_beyond(fs, &config.data_dir, config.shards)?;
-    for shard in 0..config.shards {
-        Checkpoint::keep_space(fs, &config.data_dir, ShardId::new(shard));
-    }
+    // The small one first: the others' is all that is left, if need be.
     segment::reserve::keep(fs, &config.data_dir);
+    for shard in 0..config.shards {
+        Checkpoint::keep_space(fs, &config.data_dir, ShardId::new(shard), 0);
+    }
     let mut folders: Vec<PartitionId> = fs
         .list(&config.data_dir)?
         .iter()

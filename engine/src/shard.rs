@@ -285,6 +285,7 @@ impl<I: Io> Shard<I> {
     pub fn complete(&mut self, completion: Completion) {
         match self.ops.remove(completion.token) {
             Owner::Log { slot, op } => {
+                let failed = completion.result.is_err();
                 self.slots.at(slot).in_flight -= 1;
                 match op {
                     LogOp::Read { .. } => self.gate.ended(self.io.now()),
@@ -292,10 +293,13 @@ impl<I: Io> Shard<I> {
                         self.file_opened(slot, completion.result.as_ref().err());
                     }
                     LogOp::Close => self.file_closed(),
-                    LogOp::Remove => self.segment_removed(completion.result.is_err()),
+                    LogOp::Remove => self.segment_removed(failed),
                     _ => {}
                 }
                 self.with(slot, |partition, cx| partition.complete(op, completion, cx));
+                if failed && matches!(op, LogOp::Prepare { .. }) {
+                    self.not_prepared(slot);
+                }
                 self.bury(slot);
             }
             Owner::Checkpoint => self.checkpoint_written(completion.result),

@@ -23,17 +23,19 @@ impl Log {
     /// a checkpoint has to be written for that. What could not be removed the last time may be removed again.
     pub fn retain<F: Fs>(&mut self, now_ms: i64, out: &mut Wanted<F>) -> bool {
         self.remove_again();
-        if self.settings.retention == Retention::ALL || self.failed.is_some() {
+        if self.failed.is_some() {
             return false;
         }
-        let Some((start, with_active)) = self.outlived(now_ms) else { return false };
-        if with_active {
-            self.roll(0, out);
-        } else if self.segments.active().is_some_and(|active| !active.is_prepared()) {
-            // There may have been no space for it the last time, and without it what is before it cannot go.
-            self.bring_active_file(0, out);
+        let mut moves = false;
+        if let Some((start, with_active)) = self.outlived(now_ms) {
+            if with_active {
+                self.roll(0, out);
+            }
+            moves = self.want_start(start);
         }
-        self.want_start(start)
+        // There may have been no space for it the last time.
+        self.bring_successor(out);
+        moves
     }
 
     /// Where the log may start, if not where it does, and whether the active segment lies before that.

@@ -41,8 +41,17 @@ impl Rig {
 
     pub fn with_mode(flush: FlushMode) -> Self {
         let world = SimWorld::new(1, Faults::none());
+        world.fs().create_folder(Path::new("/data")).expect("no faults");
+        Self::on(world, 0, flush)
+    }
+
+    /// Another log on the same disk.
+    pub fn beside(&self) -> Self {
+        Self::on(self.world.clone(), self.log.id.index.value() + 1, FlushMode::BeforeAcknowledging)
+    }
+
+    fn on(world: SimWorld, index: i32, flush: FlushMode) -> Self {
         let fs = world.fs();
-        fs.create_folder(Path::new("/data")).expect("no faults");
         let settings = LogSettings {
             data_dir: Arc::from(Path::new("/data")),
             segment_bytes: 1 << 30,
@@ -55,7 +64,7 @@ impl Rig {
             journaled: false,
             epoch: LeaderEpoch::new(1),
         };
-        let log = Log::empty(PartitionId::new(TopicId::from_random(1, 2), 0), settings);
+        let log = Log::empty(PartitionId::new(TopicId::from_random(1, 2), index), settings);
         Self {
             world,
             fs,

@@ -54,12 +54,15 @@ impl Log {
             out.push((LogOp::Open { base }, Op::Job(Box::new(move |fs: &F| open(fs, &path)))));
             return;
         }
-        let allocate = if size == 0 { BLOCK_SIZE as u64 } else { self.next_allocation(0, size) };
+        // What waits for being emptied gets its file first, for which space is kept, and the batch's space then.
+        let empty = size == 0 || self.lacks_successor();
+        let allocate = if empty { BLOCK_SIZE as u64 } else { self.next_allocation(0, size) };
         self.segments.active_mut().expect("it was just there").allocated = allocate;
         let job = move |fs: &F| {
-            let file = match size {
-                0 => segment::prepare_empty(fs, &data_dir, &header),
-                _ => segment::prepare(fs, &data_dir, &header, allocate, new_folder),
+            let file = if empty {
+                segment::prepare_empty(fs, &data_dir, &header)
+            } else {
+                segment::prepare(fs, &data_dir, &header, allocate, new_folder)
             };
             file.map(File::as_value)
         };

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 
 use crate::io::{File, Fs, Op};
 use crate::limits;
@@ -101,6 +102,24 @@ impl Log {
             && self.failed.is_none()
     }
 
+    /// Whether segments before the start, as it is or is to be, have to stay because the one after them has no file: there was
+    /// no space for it.
+    #[must_use]
+    pub fn lacks_successor(&self) -> bool {
+        let Some(active) = self.segments.active() else { return false };
+        self.segments.second().is_some()
+            && active.header.base_offset <= self.start.wanted
+            && !active.is_prepared()
+            && self.failed.is_none()
+    }
+
+    /// Has that file made, if it is missing.
+    pub fn bring_successor<F: Fs>(&mut self, out: &mut Wanted<F>) {
+        if self.lacks_successor() {
+            self.bring_active_file(0, out);
+        }
+    }
+
     /// Lets segments before the start go. `is_read` says whether a read of this file is under way.
     pub fn retire<F: Fs>(&mut self, is_read: impl Fn(File) -> bool, out: &mut Wanted<F>) {
         while self.may_leave()
@@ -122,10 +141,15 @@ impl Log {
                 FileState::Closed => {}
             }
             // One segment a job, so that an append's need of a helper waits for one at most.
-            let (folder, base) =
-                (segment::folder(&self.settings.data_dir, self.id), segment.header.base_offset);
+            let (data_dir, base) = (Arc::clone(&self.settings.data_dir), segment.header.base_offset);
+            let folder = segment::folder(&data_dir, self.id);
             self.start.removing = true;
-            let job = move |fs: &F| segment::remove(fs, &folder, base, limits::DELETE_STEP).map(|()| 0);
+            let job = move |fs: &F| {
+                segment::remove(fs, &folder, base, limits::DELETE_STEP)?;
+                // At once: on a full disk appends wait for this space, and other logs may have to be emptied, too.
+                segment::reserve::keep(fs, &data_dir);
+                Ok(0)
+            };
             out.push((LogOp::Remove, Op::Job(Box::new(job))));
         }
     }

@@ -60,20 +60,22 @@ impl Partition {
         }
     }
 
-    /// Deletes what retention keeps no longer. Says whether there is something to delete.
+    /// Deletes what retention keeps no longer. Says whether that gives a helper something to do.
     pub fn retain<F: Fs>(&mut self, cx: &mut Context<'_, F>) -> bool {
         if self.closed {
             return false;
         }
+        let wanted = cx.wanted.len();
         let moves = self.log.retain(cx.unix_millis, cx.wanted);
         *cx.start_moves |= moves;
         self.go_on_deleting(cx);
-        moves
+        moves || cx.wanted.len() > wanted
     }
 
     /// A checkpoint that moves the start to `start` is on the disk.
     pub fn start_stored<F: Fs>(&mut self, start: Offset, cx: &mut Context<'_, F>) {
         self.log.start_stored(start);
+        self.log.bring_successor(cx.wanted);
         self.answer_deletions(cx);
         self.go_on_deleting(cx);
     }

@@ -111,7 +111,9 @@ impl<I: Io> Shard<I> {
             self.removals.under_way += 1;
             let data_dir = Arc::clone(&self.data_dir);
             let job = move |fs: &I::Fs| {
-                segment::remove_partition(fs, &data_dir, removal.id, limits::DELETE_STEP).map(|()| 0)
+                segment::remove_partition(fs, &data_dir, removal.id, limits::DELETE_STEP)?;
+                segment::reserve::keep(fs, &data_dir);
+                Ok(0)
             };
             let token = self.ops.insert(Owner::Removal(removal));
             self.io.submit(token, Op::Job(Box::new(job)));
@@ -136,6 +138,8 @@ impl<I: Io> Shard<I> {
                 let at = self.io.now().plus_millis(limits::REMOVAL_AGAIN_MS);
                 self.removals.again_at.get_or_insert(at);
             }
+        } else {
+            self.space_came();
         }
         self.removals.under_way -= 1;
         self.go_on_removing();

@@ -13,6 +13,12 @@ pub struct Rounds {
     pub at: Option<Nanos>,
     /// Where the round goes on.
     from: usize,
+    /// A log has found no space for the file without which what is before it cannot go ([`Log::lacks_successor`]).
+    ///
+    /// [`Log::lacks_successor`]: crate::log::Log::lacks_successor
+    lacks_space: bool,
+    /// There may be some since: another round follows this one.
+    again: bool,
 }
 
 impl<I: Io> Shard<I> {
@@ -54,6 +60,26 @@ impl<I: Io> Shard<I> {
     pub(super) fn segment_removed(&mut self, failed: bool) {
         if failed {
             self.look_within(self.config.retention_check_ms);
+        } else {
+            self.space_came();
+        }
+    }
+
+    /// Files have been removed: a log that lacked space looks whether there is some now, before appends have taken it.
+    pub(super) fn space_came(&mut self) {
+        if std::mem::take(&mut self.rounds.lacks_space) {
+            self.rounds.again = true;
+            self.look_within(limits::HOUSEKEEPING_MS);
+        }
+    }
+
+    /// A segment's file could not be made. If a log is to be emptied and cannot be without it, that is tried again with the
+    /// next removal; and soon, since it may be another shard that removes something.
+    pub(super) fn not_prepared(&mut self, slot: usize) {
+        let entry = self.slots.at(slot);
+        if !entry.deleted && entry.partition.log().lacks_successor() {
+            self.rounds.lacks_space = true;
+            self.look_within(limits::RETENTION_FIRST_MS);
         }
     }
 
@@ -72,6 +98,9 @@ impl<I: Io> Shard<I> {
             return;
         }
         let from = std::mem::take(&mut self.rounds.from);
+        if from == 0 {
+            (self.rounds.lacks_space, self.rounds.again) = (false, false);
+        }
         let (mut deleting, mut goes_on) = (0, false);
         let slots: Vec<usize> = self.slots.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
@@ -82,10 +111,17 @@ impl<I: Io> Shard<I> {
             }
             deleting += usize::from(self.with_quietly(slot, |partition, cx| partition.retain(cx)));
             if deleting == limits::RETENTION_STEP {
-                self.rounds = Rounds { at: Some(now.plus_millis(limits::HOUSEKEEPING_MS)), from: slot + 1 };
+                self.rounds.at = Some(now.plus_millis(limits::HOUSEKEEPING_MS));
+                self.rounds.from = slot + 1;
                 return;
             }
         }
         self.rounds.at = goes_on.then(|| now.plus_millis(self.config.retention_check_ms));
+        // What has turned out while the round went on.
+        if self.rounds.again {
+            self.look_within(limits::HOUSEKEEPING_MS);
+        } else if self.rounds.lacks_space {
+            self.look_within(limits::RETENTION_FIRST_MS);
+        }
     }
 }

@@ -209,6 +209,13 @@ fn a_disk_that_is_full_to_the_last_block_is_emptied_where_a_log_has_one_segment(
     let short = [("retention.ms", SET, Some("1000"))];
     assert_eq!(alter(&mut client, 1, "old", &short), (0, String::new()));
     producers[1].go_on();
+
+    // What was kept for that is kept again, before appends have taken what the old segment had.
+    producers[1].fill();
+    disk.fill_up();
+    producers[1].fill();
+    assert_eq!(alter(&mut client, 1, "other", &short), (0, String::new()));
+    producers[1].go_on();
     producers[0].go_on();
 }
 

@@ -152,7 +152,8 @@ pub fn remove<F: Fs>(fs: &F, folder: &Path, base: Offset, step: u64) -> io::Resu
         .and_then(|()| remove_if_there(fs, &folder.join(index_name(base))))
         .and_then(|()| fs.sync_folder(folder));
     let Some(file) = file else { return removed };
-    let shrunk = removed.and_then(|()| shrink(fs, file, step));
+    // To nothing: whoever appended to it, or read it, may be closing it just now, and its space is wanted at once.
+    let shrunk = removed.and_then(|()| shrink(fs, file, step)).and_then(|()| fs.truncate(file, 0));
     fs.close(file);
     shrunk
 }

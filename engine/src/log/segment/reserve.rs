@@ -2,8 +2,9 @@
 //!
 //! Where retention takes a log's only segment, an empty one is made first, that tells how far the log had come; and on a disk
 //! without a free block that one would never be made. So a file `segment.reserve` in the data folder has the space for it.
-//! Who needs that removes the file and asks again; the next checkpoint that finds space makes it anew. Whoever else asks for
-//! space at the same moment may get it instead: then the segment is made once there is some.
+//! Who needs that removes the file and asks again; the next checkpoint that finds space makes it anew. So does each removal of a
+//! segment, at once: one log is emptied after the other that way, although appends take whatever else that gives back. Whoever
+//! else asks for space at the same moment may get it instead: then the segment is made once there is some.
 
 use std::io;
 use std::path::Path;
@@ -16,7 +17,7 @@ const NAME: &str = "segment.reserve";
 
 /// Keeps the space, if there is any. A crash may take it, so nothing is synced.
 pub fn keep<F: Fs>(fs: &F, data_dir: &Path) {
-    // It can be done without, and each checkpoint tries again.
+    // It can be done without, and each checkpoint and each removal tries again.
     let _ = keep_space(fs, &data_dir.join(NAME), limits::SEGMENT_RESERVE_BYTES);
 }
 
