@@ -46,7 +46,8 @@ pub struct Config {
     pub flush_method: FlushMethod,
     /// The largest record batch in bytes (`message.max.bytes`).
     pub max_message_bytes: usize,
-    /// A segment's size in bytes (`log.segment.bytes`).
+    /// A segment's size in bytes (`log.segment.bytes`). One ends before 4 GiB, or 2³² offsets, whatever this says: its index
+    /// reaches no further.
     pub segment_bytes: u64,
     /// A batch whose timestamp is so many milliseconds after the first one's of its segment begins the next segment
     /// (`log.roll.ms`). By default a week.

@@ -115,7 +115,7 @@ pub enum FlushMode {
 pub struct LogSettings {
     /// Where the partitions' folders are.
     pub data_dir: Arc<Path>,
-    /// A segment takes no further batch that would make it larger.
+    /// A segment takes no further batch that would make it larger; nor any past 4 GiB.
     pub segment_bytes: u64,
     /// A segment takes no further batch that is so many milliseconds later than its first.
     pub segment_ms: i64,
@@ -133,6 +133,14 @@ pub struct LogSettings {
     pub journaled: bool,
     /// Stamped into every batch.
     pub epoch: LeaderEpoch,
+}
+
+impl LogSettings {
+    /// A segment ends before it would be larger, unless its first batch is: its index reaches no further than that.
+    #[must_use]
+    pub fn segment_bytes_max(&self) -> u64 {
+        self.segment_bytes.min(u64::from(index::RELATIVE_MAX))
+    }
 }
 
 /// See the module.

@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | `flush.messages` | 1 to 2⁶³ − 1 | 1: acknowledged means flushed; more: acknowledged means written |
 //! | `max.message.bytes` | 68 bytes to 100 MiB | the largest record batch |
-//! | `segment.bytes` | 1 MiB to 1 TiB | a segment's size; raised to `max.message.bytes` where that is larger |
+//! | `segment.bytes` | 1 MiB to 1 TiB | a segment's size; raised to `max.message.bytes` where that is larger; one ends at 4 GiB, or 2³² offsets, whatever is set |
 //! | `message.timestamp.type` | `CreateTime`, `LogAppendTime` | whose timestamps the records have |
 //! | `cleanup.policy` | `delete` | none: compaction is not served |
 //! | `compression.type` | `producer` | none: batches are stored as they came |

@@ -21,7 +21,7 @@ pub const FLUSH_MS: Range = 0..=i64::MAX;
 /// size (`socket.request.max.bytes`).
 pub const MAX_MESSAGE_BYTES: Range = (HEADER_SIZE + RECORD_SIZE_MIN) as i64..=100 << 20;
 /// `segment_bytes` and `segment.bytes`: no less than Kafka's (KIP-1030), since each segment costs a file, and a sixteenth of what
-/// a file of ext4 holds.
+/// a file of ext4 holds. Past 4 GiB it has no effect (`log::index::RELATIVE_MAX`), and was stored by earlier versions.
 pub const SEGMENT_BYTES: Range = 1 << 20..=1 << 40;
 /// `segment_ms` and `segment.ms`.
 pub const SEGMENT_MS: Range = 1..=i64::MAX;

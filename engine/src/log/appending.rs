@@ -45,7 +45,10 @@ impl Log {
             // By the batches' own times, as Kafka does, so that old records that are copied over roll as they once did.
             let first = active.first_timestamp;
             let too_late = first >= 0 && timestamp.saturating_sub(first) > self.settings.segment_ms;
-            used > 0 && (used + size > self.settings.segment_bytes || too_large || too_late)
+            // Compressed batches may claim any number of records.
+            let offsets = self.next_offset.value() - active.header.base_offset.value();
+            let too_far = offsets > i64::from(index::RELATIVE_MAX);
+            used > 0 && (used + size > self.settings.segment_bytes_max() || too_large || too_late || too_far)
         };
         if self.segments.active().is_none_or(rolls) {
             if self.growth.in_flight {
@@ -142,3 +145,6 @@ impl Log {
         self.bring_active_file(size, out);
     }
 }
+
+#[cfg(test)]
+mod tests;

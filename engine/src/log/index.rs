@@ -9,7 +9,8 @@
 //! - An entry's timestamp is the maximum of the batches *before* it. So "from where to scan for the first batch that
 //!   reaches this time" is the last entry whose timestamp is still below, and never skips one.
 //! - Offsets and positions count from the segment's base in 32 bits. Past 4 GiB of bytes or offsets (compressed batches
-//!   can claim that many) entries stop; answers stay right and readers scan further.
+//!   can claim that many) entries stop; answers stay right and readers scan further. So a segment ends there
+//!   ([`RELATIVE_MAX`]), but for those of earlier versions.
 #![forbid(unsafe_code)]
 
 mod encoding;
@@ -19,6 +20,9 @@ use crate::types::{Offset, Position};
 
 /// Bytes of batches from one entry to the next, at least.
 pub const INTERVAL: u64 = 32 * 1024;
+
+/// How far behind its segment's base a batch may begin, in bytes and in offsets, to get an entry.
+pub const RELATIVE_MAX: u32 = u32::MAX;
 
 /// "No timestamp", as batches write it.
 const NO_TIMESTAMP: i64 = -1;

@@ -99,11 +99,17 @@ impl Rig {
 
     /// Appends a batch of about `size` bytes; it must be admitted at once.
     pub fn append(&mut self, size: usize) {
+        self.append_claiming(size, 1);
+    }
+
+    /// The same with a header that says it has so many records, as that of a compressed one may.
+    pub fn append_claiming(&mut self, size: usize, records: i32) {
         let mut builder = BatchBuilder::new(1 << 24);
         builder.push(0, None, Some(&vec![7; size])).expect("far below the limit");
         let batch = builder.finish().expect("it has a record");
         assert_eq!(self.admit(batch.len()), Ok(Admission::Now));
-        let header = BatchHeader::parse(batch).expect("it was just built");
+        let mut header = BatchHeader::parse(batch).expect("it was just built");
+        (header.records_count, header.last_offset_delta) = (records, records - 1);
         self.log.append(batch, &header, &self.pool, &mut self.clock);
     }
 

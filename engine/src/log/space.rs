@@ -106,7 +106,7 @@ impl Log {
         let appended = self.positions.appended().position();
         let Some(active) = self.segments.active() else { return };
         let wanted = active.open().is_some()
-            && active.allocated < self.settings.segment_bytes
+            && active.allocated < self.settings.segment_bytes_max()
             && active.allocated < appended.since(active.base()) + self.growth.last / 2
             && appended > active.base()
             && !self.growth.ahead_refused;
@@ -143,7 +143,7 @@ impl Log {
         self.growth.last = step;
         self.growth.step = (step * 2).min(limits::ALLOCATION_STEP_MAX);
         // No more than a whole segment, unless one batch is larger than that.
-        let wanted = (from + step).min(self.settings.segment_bytes).max(needed);
+        let wanted = (from + step).min(self.settings.segment_bytes_max()).max(needed);
         wanted.next_multiple_of(BLOCK_SIZE as u64)
     }
 

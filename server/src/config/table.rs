@@ -233,7 +233,7 @@ pub const PROPERTIES: &[Property] = &[
         same_as: None,
         kind: Kind::Bytes,
         default: "1073741824",
-        doc: "A segment's size; topics may set segment.bytes.",
+        doc: "A segment's size; topics may set segment.bytes. One ends at 4 GiB, whatever is set.",
         apply: |settings, value| {
             within(value, &ranges::SEGMENT_BYTES)
                 .map(|value| settings.engine.segment_bytes = value.unsigned_abs())

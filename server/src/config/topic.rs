@@ -139,7 +139,7 @@ pub const TOPIC_SETTINGS: &[TopicSetting] = &[
         name: "segment.bytes",
         broker: Some("log.segment.bytes"),
         kind: Kind::Bytes,
-        doc: "A segment's size; at least max.message.bytes.",
+        doc: "A segment's size; at least max.message.bytes. One ends at 4 GiB, or 4 294 967 296 offsets, whatever is set.",
     },
     TopicSetting {
         name: "segment.ms",
