@@ -169,9 +169,9 @@ impl Log {
     /// Has segments that have ended and are flushed trimmed.
     fn seal_flushed<F: Fs>(&mut self, out: &mut Wanted<F>) {
         let flushed = self.positions.flushed().position();
-        for segment in self.segments.iter_mut() {
-            let ended = segment.end.filter(|end| *end <= flushed && !segment.sealed);
-            let Some(end) = ended else { continue };
+        // With each flush: a log may have a hundred thousand that were sealed long ago.
+        for segment in self.segments.unsealed_mut() {
+            let Some(end) = segment.end.filter(|end| *end <= flushed) else { break };
             (segment.sealed, segment.sealing) = (true, true);
             let base = segment.header.base_offset;
             let (header, index) = (segment.header.clone(), segment.index.clone());

@@ -118,6 +118,12 @@ impl Segments {
         self.list.iter()
     }
 
+    /// Those that are not sealed, or about to be, oldest first. They follow all others, and are few.
+    pub fn unsealed_mut(&mut self) -> impl Iterator<Item = &mut Segment> {
+        let unsealed = self.list.iter().rev().take_while(|segment| !segment.sealed).count();
+        self.list.range_mut(self.list.len() - unsealed..)
+    }
+
     /// All of them, to be changed.
     pub fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut Segment> {
         self.list.iter_mut()

@@ -1,7 +1,10 @@
-use crate::io::BLOCK_SIZE;
+use std::path::Path;
+
+use crate::io::{BLOCK_SIZE, Fs};
 use crate::limits;
 use crate::log::rig::Rig;
-use crate::log::{Admission, FlushMode};
+use crate::log::{Admission, FlushMode, segment};
+use crate::sim::Faults;
 
 const GROUP: usize = limits::GROUP_BYTES as usize;
 
@@ -131,4 +134,67 @@ fn an_index_is_worth_saving_by_what_was_flushed_since_the_last_time() {
     rig.settle();
     let begun = rig.log.grown_since_hint();
     assert!((1..1_000).contains(&begun), "a new segment has an index of its own: {begun}");
+}
+
+/// First offsets of the segments that have their index beside them.
+fn sealed(rig: &Rig) -> Vec<i64> {
+    let files = rig.fs.list(&segment::folder(Path::new("/data"), rig.log.id)).expect("it is there");
+    files.iter().filter_map(|file| Some(segment::parse_index_name(&file.name)?.value())).collect()
+}
+
+/// Those of the segments that a flush looks at.
+fn unsealed(rig: &mut Rig) -> Vec<i64> {
+    rig.log.segments.unsealed_mut().map(|segment| segment.header.base_offset.value()).collect()
+}
+
+/// A log with a record in its first segment, flushed.
+fn begun() -> Rig {
+    let mut rig = rig(FlushMode::BeforeAcknowledging);
+    rig.append(100);
+    rig.run();
+    rig.settle();
+    rig
+}
+
+#[test]
+fn a_flush_looks_at_no_segment_that_was_sealed_before() {
+    let mut rig = begun();
+    for ended in 1..=20 {
+        rig.roll();
+        rig.settle();
+        assert_eq!(unsealed(&mut rig), [ended], "the active one alone");
+    }
+    assert!(sealed(&rig).into_iter().eq(0..20));
+}
+
+#[test]
+fn segments_that_end_before_a_flush_are_sealed_with_those_that_cover_them() {
+    let mut rig = begun();
+    for _ in 0..3 {
+        rig.roll();
+    }
+    assert_eq!((sealed(&rig), unsealed(&mut rig)), (vec![], vec![0, 1, 2, 3]), "nothing was flushed since");
+    let mut steps = Vec::new();
+    while !rig.under_way.is_empty() {
+        rig.end_first();
+        let (sealed, unsealed) = (sealed(&rig), unsealed(&mut rig));
+        assert!(sealed.iter().chain(&unsealed).copied().eq(0..4), "{sealed:?} and {unsealed:?}");
+        steps.push(sealed.len());
+    }
+    steps.dedup();
+    // The first one was flushed when it ended, and waited for the next flush.
+    assert_eq!(steps, [0, 2, 3]);
+}
+
+#[test]
+fn a_segment_whose_sealing_failed_does_not_keep_others_from_it() {
+    let mut rig = begun();
+    rig.roll();
+    rig.world.set_faults(Faults { flush_error_one_in: 1, ..Faults::none() });
+    rig.settle();
+    rig.world.set_faults(Faults::none());
+    assert_eq!((sealed(&rig), unsealed(&mut rig)), (vec![], vec![1]), "it stays untrimmed");
+    rig.roll();
+    rig.settle();
+    assert_eq!((sealed(&rig), unsealed(&mut rig)), (vec![1], vec![2]));
 }
