@@ -219,8 +219,9 @@ pub trait Io {
     /// The blocking file system, for start-up only.
     fn fs(&self) -> &Self::Fs;
 
-    /// Whether time goes on while a shard only looks at something: not on a simulated machine, where nobody may wait so.
-    fn time_goes_on(&self) -> bool {
+    /// Lets a moment pass in which other threads may have this core. Says whether time goes on so: not on a simulated machine,
+    /// where nobody may wait that way.
+    fn give_way(&self) -> bool {
         false
     }
 

@@ -47,9 +47,9 @@ impl Lingering {
         is_due.then_some(answered)
     }
 
-    /// Of those waited for, so many came.
-    fn end(&mut self, wanted: usize, came: usize) {
-        if 2 * came >= wanted {
+    /// Of those waited for, so many came, within the time that they had.
+    fn end(&mut self, wanted: usize, came: usize, in_time: bool) {
+        if in_time && 2 * came >= wanted {
             self.failures = 0;
         } else {
             self.failures = (self.failures + 1).min(limits::LINGER_FAILURES_MAX);
@@ -61,8 +61,11 @@ impl Lingering {
 impl<I: Io> Shard<I> {
     /// Waits a moment for those who were answered since the last time, and takes what comes.
     pub(super) fn linger(&mut self) {
-        let may = self.io.time_goes_on() && !self.stopping;
-        let Some(wanted) = self.lingering.begin().filter(|_| may) else { return };
+        let Some(wanted) = self.lingering.begin() else { return };
+        // Those who are waited for may need this core.
+        if self.stopping || !self.io.give_way() {
+            return;
+        }
         let until = self.io.now().plus(patience(wanted));
         let (mut came, mut gathering): (usize, Option<Gathering>) = (0, None);
         loop {
@@ -79,13 +82,15 @@ impl<I: Io> Shard<I> {
                     came += usize::from(matches!(mail, Mail::Request { from: ReplyTo::Handle(_), .. }));
                     self.take(mail);
                 }
-                None => std::hint::spin_loop(),
+                None => _ = self.io.give_way(),
             }
         }
         if let Some(gathering) = gathering {
             self.append_gathered(gathering);
         }
-        self.lingering.end(wanted, came);
+        // Where somebody else has taken the core meanwhile, and kept it, it does not pay.
+        let in_time = self.io.now() < until.plus(limits::LINGER_NANOS);
+        self.lingering.end(wanted, came, in_time);
     }
 }
 
@@ -115,21 +120,22 @@ mod tests {
     #[test]
     fn where_they_do_not_come_it_waits_ever_more_seldom() {
         let mut lingering = Lingering::default();
-        let mut waits = |rounds: usize, came: usize| {
+        let mut waits = |rounds: usize, came: usize, in_time: bool| {
             let mut count = 0;
             for _ in 0..rounds {
                 lingering.note_answered(4);
                 if let Some(wanted) = lingering.begin() {
                     count += 1;
-                    lingering.end(wanted, came);
+                    lingering.end(wanted, came, in_time);
                 }
             }
             count
         };
-        assert_eq!(waits(100, 2), 100, "half of them are enough");
+        assert_eq!(waits(100, 2, true), 100, "half of them are enough");
         let seldom = 1 << limits::LINGER_FAILURES_MAX;
-        assert!(waits(100 * seldom, 1) < 110);
-        assert!(waits(2 * seldom, 4) > seldom / 2, "and all the time again when it pays");
+        assert!(waits(100 * seldom, 1, true) < 110);
+        assert!(waits(2 * seldom, 4, true) > seldom / 2, "and all the time again when it pays");
+        assert!(waits(100 * seldom, 4, false) < 110, "or if they took too long");
     }
 
     #[test]
