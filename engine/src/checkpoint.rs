@@ -110,7 +110,8 @@ impl Checkpoint {
             }
         }
         for (shard, checkpoint) in incomplete {
-            checkpoint.write(fs, data_dir, shard, OnFullDisk::Reserve)?;
+            let len = checkpoint.write(fs, data_dir, shard, OnFullDisk::Reserve)?;
+            Self::keep_space(fs, data_dir, shard, len);
         }
         Ok(merged)
     }
@@ -149,7 +150,8 @@ impl Checkpoint {
         Ok(names.map(|entry| data_dir.join(entry.name)).collect())
     }
 
-    /// Replaces the shard's file, durably: after a crash it is the old or the new one. Space for the next one is kept.
+    /// Replaces the shard's file, durably: after a crash it is the old or the new one. Says how many bytes it has, for
+    /// [`Self::keep_space`].
     ///
     /// # Errors
     /// The system's error.
@@ -159,23 +161,9 @@ impl Checkpoint {
         data_dir: &Path,
         shard: ShardId,
         on_full_disk: OnFullDisk,
-    ) -> io::Result<()> {
-        reserve::replace(fs, &data_dir.join(name(shard)), &self.encode(), on_full_disk)
-    }
-
-    /// The same without that. Says how many bytes it has ([`Self::keep_space`]).
-    ///
-    /// # Errors
-    /// The system's error.
-    pub fn write_only<F: Fs>(
-        &self,
-        fs: &F,
-        data_dir: &Path,
-        shard: ShardId,
-        on_full_disk: OnFullDisk,
     ) -> io::Result<u64> {
         let bytes = self.encode();
-        reserve::replace_only(fs, &data_dir.join(name(shard)), &bytes, on_full_disk)?;
+        reserve::replace(fs, &data_dir.join(name(shard)), &bytes, on_full_disk)?;
         Ok(bytes.len() as u64)
     }
 

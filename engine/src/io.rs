@@ -350,15 +350,15 @@ pub trait Fs: Clone + Send + 'static {
         work: impl Fn(&Self, T) -> R + Sync,
     ) -> Vec<R>;
 
-    /// Claims the folder for this process until [`Fs::unlock_folder`] or the process's end, by a lock on the file `.lock` in it, which
-    /// may then hold [this process's mark](process_mark).
+    /// Claims the folder for this process until [`Fs::unlock_folder`] or the process's end, by a lock on the file `.lock`
+    /// in it, which may then hold [this process's mark](process_mark).
     ///
     /// # Errors
     /// `WouldBlock` where another process holds it.
     fn lock_folder(&self, path: &Path) -> io::Result<File>;
 
-    /// Keeps others from claiming the folder until [`Fs::unlock_folder`] or the process's end, and writes nothing, so that a folder may be
-    /// read that cannot be written to. Any number of processes may do so at a time.
+    /// Keeps others from claiming the folder until [`Fs::unlock_folder`] or the process's end, and writes nothing, so that a
+    /// folder may be read that cannot be written to. Any number of processes may do so at a time.
     ///
     /// # Errors
     /// `NotFound` where there is no file `.lock`: nobody has claimed the folder, or what is there is a copy without it.

@@ -32,6 +32,7 @@ pub fn beside(setup: &Setup, report: &mut Report) -> Result<(), String> {
     let data = data_folder(&folder);
     let topic = fill(setup, &server, setup.generator.duration, &data, &folder)?;
     server.stop()?;
+    let segments = disk::segments(&data).map_err(|e| format!("cannot list the segments: {e}"))?;
     // Nothing of it is in memory now.
     let server = setup.start_tora(&folder, &[])?;
     let mut probe = Probe::connect(&server.address)?;
@@ -49,8 +50,7 @@ pub fn beside(setup: &Setup, report: &mut Report) -> Result<(), String> {
         reader.stop()?;
         setup.calm_down(report);
         disk_alone.push(disk_p99_us(setup, &folder)?);
-        let segments = disk::segments(&data).map_err(|e| format!("cannot list the segments: {e}"))?;
-        let sparing = disk::Sparing::start(segments, PIECE_BYTES);
+        let sparing = disk::Sparing::start(segments.clone(), PIECE_BYTES);
         disk_beside.push(disk_p99_us(setup, &folder)?);
         sparing.stop().map_err(|e| format!("cannot read the segments: {e}"))?;
         report.progress(&format!(

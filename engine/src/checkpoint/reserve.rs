@@ -27,16 +27,8 @@ pub enum OnFullDisk {
     Reserve,
 }
 
-/// Replaces the file at `path` by `bytes`, durably, as [`replace_file`] does, and keeps space for the next one.
+/// Replaces the file at `path` by `bytes`, durably, as [`replace_file`] does. Space for the next one is kept by [`keep`].
 pub fn replace<F: Fs>(fs: &F, path: &Path, bytes: &[u8], on_full_disk: OnFullDisk) -> io::Result<()> {
-    replace_only(fs, path, bytes, on_full_disk)?;
-    // It can be done without, and where there is no space for it now there may be with the next checkpoint.
-    let _ = keep(fs, path, bytes.len() as u64);
-    Ok(())
-}
-
-/// The same for who keeps space for the next one himself.
-pub fn replace_only<F: Fs>(fs: &F, path: &Path, bytes: &[u8], on_full_disk: OnFullDisk) -> io::Result<()> {
     match replace_file(fs, path, bytes) {
         Err(error) if error.kind() == io::ErrorKind::StorageFull && on_full_disk == OnFullDisk::Reserve => {
             if replace_in_reserve(fs, path, bytes)? {

@@ -122,8 +122,9 @@ fn after_a_crash_it_is_the_old_or_the_new_one() {
 #[test]
 fn files_of_shards_that_are_gone_are_removed() {
     let (_world, fs) = machine();
-    for shard in 0..4 {
-        filled().write(&fs, data_dir(), ShardId::new(shard), OnFullDisk::Fail).expect("no faults");
+    for shard in (0..4).map(ShardId::new) {
+        let len = filled().write(&fs, data_dir(), shard, OnFullDisk::Fail).expect("no faults");
+        Checkpoint::keep_space(&fs, data_dir(), shard, len);
     }
     Checkpoint::remove_beyond(&fs, data_dir(), 2).expect("no faults");
     let names: Vec<_> = fs.list(data_dir()).expect("it exists").into_iter().map(|entry| entry.name).collect();

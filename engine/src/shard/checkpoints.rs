@@ -137,7 +137,7 @@ impl<I: Io> Shard<I> {
                     lost += 1;
                 }
             }
-            let written = checkpoint.write_only(fs, &data_dir, shard, on_full_disk);
+            let written = checkpoint.write(fs, &data_dir, shard, on_full_disk);
             // The small one first, and also where the checkpoint failed: the next one's space is all that is left, if need be.
             segment::reserve::keep(fs, &data_dir);
             Checkpoint::keep_space(fs, &data_dir, shard, written?);

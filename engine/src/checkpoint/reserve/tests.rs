@@ -8,6 +8,13 @@ fn path() -> &'static Path {
     Path::new("/checkpoint-0")
 }
 
+/// Replaces the file, and keeps space for the next one, as each checkpoint does.
+fn replace(fs: &SimFs, path: &Path, bytes: &[u8], on_full_disk: OnFullDisk) -> io::Result<()> {
+    super::replace(fs, path, bytes, on_full_disk)?;
+    let _ = keep(fs, path, bytes.len() as u64);
+    Ok(())
+}
+
 /// A disk of five steps, of which a file takes what the others leave.
 struct Disk {
     world: SimWorld,
